@@ -1,0 +1,1 @@
+"""The contracts of a pipeline: model, loader and compiled plan."""

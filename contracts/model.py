@@ -1,0 +1,248 @@
+"""The contract model: what one table and one mart are, as plain data.
+
+Standard library only: Lambdas and Glue jobs read the compiled plan with this module and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column; `type` is a Spark SQL type, `source` the name or path in the file."""
+
+    name: str
+    type: str
+    source: str = ""
+    expr: str | None = None
+    format: str | None = None
+    required: bool = False
+
+    @property
+    def source_name(self) -> str:
+        return self.source or self.name
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table's files land and how they are read."""
+
+    prefix: str = ""
+    format: str = "csv"
+    compression: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EffectiveAt:
+    """When what a file says became true: exactly one of the three."""
+
+    column: str | None = None
+    from_key: str | None = None
+    event_time: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row rule in Spark SQL; a row for which it is false fails it (NULL passes)."""
+
+    name: str
+    rule: str
+    on_fail: str = "quarantine"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Circuit breakers; shares are fractions (0.01), whole numbers are rows."""
+
+    max_rejected: float | int | None = None
+    max_deleted: float | int | None = None
+    min_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Size of the Glue job."""
+
+    worker_type: str = "G.1X"
+    workers: int = 2
+    timeout_minutes: int = 60
+    flex: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one staging table."""
+
+    name: str
+    load: str
+    source: Source
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    description: str = ""
+    effective_at: EffectiveAt = EffectiveAt(event_time=True)
+    tie_break: tuple[str, ...] = ()
+    delete_when: str | None = None
+    on_missing: str = "close"
+    on_overwrite: str = "replace"
+    on_bad_key: str = "quarantine"
+    on_duplicate_key: str = "last"
+    on_failed_file: str = "continue"
+    extra_columns: str = "fail"
+    missing_columns: str = "fail"
+    checks: tuple[Check, ...] = ()
+    limits: Limits = Limits()
+    partition_by: tuple[str, ...] = ()
+    freshness: str | None = None
+    capacity: Capacity = Capacity()
+
+    def column(self, name: str) -> Column:
+        """Return a declared column; KeyError names the table."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name}: no column {name!r}")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def sequence_columns(self) -> tuple[str, ...]:
+        """Columns that order and date changes: effective_at's and tie_break's."""
+        first = (self.effective_at.column,) if self.effective_at.column else ()
+        return tuple(dict.fromkeys(first + self.tie_break))
+
+    @property
+    def effective_type(self) -> str:
+        """Spark type of `_effective_from`."""
+        return self.column(self.effective_at.column).type if self.effective_at.column else "timestamp"
+
+
+@dataclass(frozen=True)
+class DimensionLookup:
+    """How a fact finds its dimension; `on` maps fact column to dimension key column."""
+
+    dimension: str
+    on: Mapping[str, str]
+    as_of: str | None = None
+    missing: str = "infer"
+
+
+@dataclass(frozen=True)
+class Mart:
+    """The contract of one mart table.
+
+    `source` is the table (latest, scd2, history, dimension) or the driving table or mart (fact, sql).
+    `reads` are all tables and marts read directly, dimensions included. `incremental_by` are the columns, in
+    both the source and the mart, by which a fact or sql mart is recomputed; empty: recomputed whole.
+    `track` is resolved (never empty for scd2 unless the table has only key and sequence columns).
+    """
+
+    name: str
+    kind: str
+    source: str
+    reads: tuple[str, ...] = ()
+    description: str = ""
+    key: tuple[str, ...] = ()
+    track: tuple[str, ...] = ()
+    untracked_change: str = "overwrite"
+    keep_for: str | None = None
+    sql: str | None = None
+    incremental_by: tuple[str, ...] = ()
+    dimensions: tuple[DimensionLookup, ...] = ()
+    partition_by: tuple[str, ...] = ()
+    capacity: Capacity = Capacity()
+
+    @property
+    def surrogate_key(self) -> str:
+        return f"{self.name}_key"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All contracts of a pipeline, compiled."""
+
+    pipeline: str
+    tables: Mapping[str, Table]
+    marts: Mapping[str, Mart]
+    version: int = PLAN_VERSION
+
+    def route(self, key: str) -> Table | None:
+        """Return the table whose prefix is the longest that `key` starts with, or None."""
+        matches = [t for t in self.tables.values() if t.source.prefix and key.startswith(t.source.prefix)]
+        return max(matches, key=lambda t: len(t.source.prefix), default=None)
+
+    def upstream_marts(self, mart: str) -> tuple[str, ...]:
+        """Return the marts that `mart` reads directly, in name order."""
+        return tuple(sorted(name for name in self.marts[mart].reads if name in self.marts))
+
+    def waves(self, table: str) -> tuple[tuple[str, ...], ...]:
+        """Return the marts that depend on `table`, wave by wave: each wave reads only what is older."""
+        due = set(self._downstream(table))
+        waves: list[tuple[str, ...]] = []
+        while due:
+            ready = tuple(sorted(m for m in due if not due.intersection(self.marts[m].reads)))
+            if not ready:
+                raise ValueError(f"marts form a cycle: {', '.join(sorted(due))}")
+            waves.append(ready)
+            due.difference_update(ready)
+        return tuple(waves)
+
+    def _downstream(self, name: str) -> Iterator[str]:
+        seen, queue = set[str](), [name]
+        while queue:
+            read = queue.pop()
+            for mart in self.marts.values():
+                if read in mart.reads and mart.name not in seen:
+                    seen.add(mart.name)
+                    queue.append(mart.name)
+                    yield mart.name
+
+    def to_json(self) -> str:
+        """Return the plan as JSON, byte for byte the same for the same contracts."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read a compiled plan; ValueError when it was compiled by another version."""
+        raw = json.loads(text)
+        if raw["version"] != PLAN_VERSION:
+            raise ValueError(f"plan version {raw['version']} is not {PLAN_VERSION}: compile the contracts again")
+        return cls(
+            pipeline=raw["pipeline"],
+            tables={name: table_from_dict(value) for name, value in raw["tables"].items()},
+            marts={name: mart_from_dict(value) for name, value in raw["marts"].items()},
+        )
+
+
+def table_from_dict(raw: Mapping[str, Any]) -> Table:
+    """Build a Table from the plan's JSON object."""
+    return Table(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k not in _NESTED},
+        source=Source(**raw["source"]),
+        columns=tuple(Column(**c) for c in raw["columns"]),
+        effective_at=EffectiveAt(**raw["effective_at"]),
+        checks=tuple(Check(**c) for c in raw["checks"]),
+        limits=Limits(**raw["limits"]),
+        capacity=Capacity(**raw["capacity"]),
+    )
+
+
+def mart_from_dict(raw: Mapping[str, Any]) -> Mart:
+    """Build a Mart from the plan's JSON object."""
+    return Mart(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k not in _NESTED or k == "source"},
+        dimensions=tuple(DimensionLookup(**d) for d in raw["dimensions"]),
+        capacity=Capacity(**raw["capacity"]),
+    )
+
+
+_NESTED = frozenset({"source", "columns", "effective_at", "checks", "limits", "capacity", "dimensions"})
