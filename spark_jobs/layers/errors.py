@@ -1,0 +1,31 @@
+"""Errors of the Glue jobs; the class name is what Step Functions and the operator see."""
+
+from __future__ import annotations
+
+
+class LandfallJobError(Exception):
+    """Base of all errors that a job raises on purpose."""
+
+
+class DataError(LandfallJobError):
+    """The data or its contract is at fault: running the job again cannot help."""
+
+
+class ContractViolationError(DataError):
+    """A file does not fit its contract; `landings` maps landing id to (reason, column)."""
+
+    def __init__(self, message: str, landings: dict[str, tuple[str, str | None]] | None = None) -> None:
+        super().__init__(message)
+        self.landings = landings or {}
+
+
+class LimitExceededError(DataError):
+    """A circuit breaker of the contract tripped before anything was published."""
+
+
+class StaleLeaseError(LandfallJobError):
+    """A later run has taken the table over: this run must not publish."""
+
+
+class ConcurrentPublishError(LandfallJobError):
+    """Somebody else published the table since this run read it."""

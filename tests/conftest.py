@@ -1,0 +1,40 @@
+"""Fixtures that all tests share: one Spark session per run, fake credentials before the first client."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_SESSION_TOKEN="testing",
+    AWS_DEFAULT_REGION="eu-west-1",
+    AWS_EC2_METADATA_DISABLED="true",
+    TZ="UTC",
+)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """The one Spark session of a test run; buckets are folders, catalogs are called like the layers."""
+    from orchestration.embedded.session import LAYERS, laptop_session
+
+    root: Path = tmp_path_factory.mktemp("lake")
+    buckets = {layer: "test-mart" if layer == "mart" else "test-staging" for layer in LAYERS}
+    session = laptop_session(root, {layer: f"s3://{name}/" for layer, name in buckets.items()}, ["test-raw"])
+    session.conf.set("landfall.test.root", str(root))
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark):
+    """A lake of its own for one test: a database prefix that no other test has."""
+    from spark_jobs.layers.lake import Lake
+
+    return Lake(spark, f"t{uuid.uuid4().hex[:12]}_dev")
