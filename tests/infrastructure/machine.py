@@ -1,0 +1,152 @@
+"""Runs a state machine definition in moto, with Lambdas and Glue jobs whose answers a test writes down."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import jsonata
+import pytest
+from moto import mock_aws
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_glue
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
+from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+ROLE = "arn:aws:iam::123456789012:role/machine"
+LEDGER = "ledger"
+Answer = Mapping[str, Any] | Exception
+
+
+class LambdaError(Exception):
+    """A Lambda's exception; `name` is its class."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass
+class Cloud:
+    """What the world answers, and what it was asked; an answer list's last entry is repeated."""
+
+    functions: dict[str, Sequence[Answer]] = field(default_factory=dict)
+    jobs: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    invocations: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    job_runs: list[str] = field(default_factory=list)
+    job_arguments: list[Mapping[str, str]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def invoke(self, parameters: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Answer a Lambda invocation as Step Functions sees it."""
+        name = parameters["FunctionName"]
+        self.invocations[name].append(json.loads(parameters["Payload"]))
+        answers = self.functions[name]
+        answer = answers[min(len(self.invocations[name]), len(answers)) - 1]
+        if isinstance(answer, LambdaError):
+            error = {"errorMessage": str(answer), "errorType": answer.name}
+            return {"FunctionError": "Unhandled", "Payload": error, "StatusCode": 200}
+        return {"Payload": answer, "StatusCode": 200}
+
+    def start_job_run(self, **request: Any) -> dict[str, str]:
+        """Start a job; ClientErrors in its outcomes are raised here."""
+        self.job_runs.append(request["JobName"])
+        self.job_arguments.append(request.get("Arguments", {}))
+        return {"JobRunId": f"jr_{len(self.job_runs)}"}
+
+    def get_job_run(self, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
+        """Report a run: FAILED with the message that the test wrote, or SUCCEEDED."""
+        nth = self.job_runs[: int(RunId.removeprefix("jr_"))].count(JobName)
+        outcomes = self.jobs.get(JobName, [None])
+        message = outcomes[min(nth, len(outcomes)) - 1]
+        run = {"Id": RunId, "JobName": JobName, "Arguments": {"--x": 'a "quoted" word'}}
+        if message is None:
+            return {"JobRun": run | {"JobRunState": "SUCCEEDED"}}
+        state = "TIMEOUT" if message == "TIMEOUT" else "FAILED"
+        return {"JobRun": run | {"JobRunState": state, "ErrorMessage": message}}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended and which states it entered."""
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    states: tuple[str, ...]
+
+
+def _declare(bindings: Mapping[str, Any]) -> str:
+    return "".join(f"{name}:={to_json_str(value)};" for name, value in bindings.items())
+
+
+def _wait_for_glue(self: Any, env: Any, **parts: Any) -> None:
+    """Poll the job run as Step Functions does: Glue has no callback endpoint, which moto expects."""
+    resolve = self._build_sync_resolver(env=env, **parts)
+    while (result := resolve()) is None:
+        time.sleep(0.01)
+    env.stack.append(result)
+
+
+def _patch_moto(patch: pytest.MonkeyPatch, cloud: Cloud) -> None:
+    glue = state_task_service_glue.StateTaskServiceGlue
+    shim = type("time", (), {"sleep": staticmethod(cloud.waits.append)})
+    patch.setattr(moto_jsonata, "_eval_jsonata", lambda text: jsonata.Jsonata(text).evaluate(None))
+    for module in ("moto.stepfunctions.parser.asl.eval.states", "moto.stepfunctions.parser.asl.eval.variable_store"):
+        patch.setattr(f"{module}.encode_jsonata_variable_declarations", _declare)
+    patch.setattr(lambda_eval_utils, "_invoke_lambda_function", cloud.invoke)
+    patch.setattr(glue, "_get_glue_client", staticmethod(lambda **_: cloud))
+    patch.setattr(glue, "_eval_integration_pattern", _wait_for_glue)
+    patch.setattr(retrier_decl, "time", shim)
+    patch.setattr(
+        wait_function.WaitFunction, "_wait_interval", lambda self, env, wait_seconds: cloud.waits.append(wait_seconds)
+    )
+
+
+def run_machine(
+    patch: pytest.MonkeyPatch,
+    definition: str,
+    request: Mapping[str, Any],
+    cloud: Cloud,
+    batch_item: Callable[[], Mapping[str, Any]],
+) -> tuple[Outcome, dict[str, Any]]:
+    """Run one execution; return how it ended and the batch's item in the ledger afterwards."""
+    _patch_moto(patch, cloud)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        table = _ledger()
+        table.put_item(Item=dict(batch_item()))
+        client = boto3.client("stepfunctions")
+        arn = client.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
+        outcome = _wait(client, execution)
+        keys = {name: batch_item()[name] for name in ("pk", "sk")}
+        return outcome, table.get_item(Key=keys)["Item"]
+
+
+def _ledger() -> Any:
+    return boto3.resource("dynamodb").create_table(
+        TableName=LEDGER,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+    )
+
+
+def _wait(client: Any, execution: str) -> Outcome:
+    deadline = time.monotonic() + 60
+    while (seen := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline, "the execution does not end"
+        time.sleep(0.05)
+    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    entered = tuple(e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e)
+    return Outcome(seen["status"], json.loads(seen.get("output") or "null"), seen.get("error"), seen.get("cause"), entered)
+
+
