@@ -1,0 +1,1 @@
+"""Mart kinds: pure transforms from change logs to mart rows, and their incremental publishing."""

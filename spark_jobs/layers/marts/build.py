@@ -1,0 +1,162 @@
+"""Build one mart: recompute what changed, compare, publish the difference."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from spark_jobs.layers.errors import ConcurrentPublishError
+from spark_jobs.layers.lake import Branch, Lake, branch_name
+from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
+from spark_jobs.layers.marts.attempt import Attempt, Run
+from spark_jobs.layers.marts.events import columns_of, conform
+from spark_jobs.layers.marts.keyed import Work
+from spark_jobs.layers.marts.names import KEYED
+from spark_jobs.layers.marts.tables import audited, ensure
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did: published or unchanged, the snapshot that readers see, rows by what became of them."""
+
+    status: str
+    snapshot_id: int
+    counts: diff.Counts
+    total: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The cached difference of an attempt and what one job told about it."""
+
+    changed: DataFrame
+    counts: diff.Counts
+    told: dict[str, bool]
+    work: Work
+    needs: list[members.Need]
+
+
+def build(run: Run) -> Result:
+    """Bring the mart up to date; somebody else's publish in between means to recompute from it, five times.
+
+    The run has a Spark session of its own: views are called like the contracts.
+    """
+    session = run.lake.spark.newSession()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    run = dataclasses.replace(run, lake=Lake(session, run.lake.prefix))
+    for _ in range(ATTEMPTS):
+        try:
+            with attempt.start(run) as current:
+                return _once(current)
+        except ConcurrentPublishError as error:
+            last = error
+    raise last
+
+
+def _once(current: Attempt) -> Result:
+    if current.nothing_new and current.base is not None:
+        return _result(current, current.base.id, diff.Counts())
+    work = (keyed if current.run.mart.kind in KEYED else fact).recompute(current)
+    base = _base(current, work)
+    found = _compare(current, work)
+    if not found.counts.any and not current.due and current.seen == current.heads:
+        return _result(current, base, found.counts)
+    seen = dict(current.heads)
+    _write_members(current, found, seen)
+    branch = _written(current, found, base)
+    swept = _to_sweep(current, found, branch)
+    _seal(current, branch, seen, swept)
+    published = branch.publish()
+    if found.needs:
+        published = _settle(current, found, seen, swept) or published
+    return _result(current, published, found.counts)
+
+
+def _base(current: Attempt, work: Work) -> int:
+    """Return the snapshot to publish upon; ConcurrentPublishError when another run made the table meanwhile."""
+    base = ensure(current.run.lake, current.table, work.new.schema, current.run.mart.partition_by)
+    if current.base is None and current.run.lake.property(current.table, "seen"):
+        raise ConcurrentPublishError(f"{current.table}: made by another run since this one looked")
+    return current.base.id if current.base else base
+
+
+def _compare(current: Attempt, work: Work) -> Difference:
+    """Compare the recomputed rows with the mart's, once; refuse duplicate keys and missing members."""
+    mart = current.run.mart
+    wanted = members.needs(current.run)
+    old = work.new.limit(0) if work.old is None else conform(work.old, columns_of(work.new))
+    changed = current.cache(diff.difference(old, work.new, work.ids, members.points_to_members(wanted)))
+    counts, told, most = diff.count(changed, members.flags(wanted))
+    if work.ids and most > 1:
+        diff.refuse_duplicates(changed, mart.name, work.ids)
+    members.refuse_missing(changed, wanted, told, mart.name)
+    return Difference(changed, counts, told, work, wanted)
+
+
+def _write_members(current: Attempt, found: Difference, seen: dict[str, int]) -> None:
+    """Write the dimension members that the new rows need, before the facts; note the snapshots in `seen`."""
+    for need in found.needs:
+        if found.told[f"needed_{need.key}"]:
+            name = need.dimension.name
+            rows = members.members(found.changed, need)
+            seen[name] = members.write(current.run, rows, need, seen[name])
+
+
+def _written(current: Attempt, found: Difference, base: int) -> Branch:
+    run = current.run
+    branch = run.lake.branch(current.table, branch_name(run.batch_id), at=base)
+    if found.told["leaving"]:
+        branch.remove(diff.leaving(found.changed, found.work.ids))
+    if found.told["coming"]:
+        branch.append(audited(diff.coming(found.changed), run.batch_id, run.now))
+    return branch
+
+
+def _to_sweep(current: Attempt, found: Difference, branch: Branch) -> list[str]:
+    """Return the dimensions that hold members to which no fact will point once the branch is published."""
+    suspects = {
+        need.dimension.name: need.dimension
+        for need in found.needs
+        if current.is_changed(need.dimension.name)
+        or need.dimension.name in current.due
+        or found.told[f"left_{need.key}"]
+    }
+    return [n for n in suspects if members.orphans(current.run, suspects[n], branch).take(1)]
+
+
+def _settle(current: Attempt, found: Difference, seen: dict[str, int], swept: list[str]) -> int | None:
+    """Sweep dimensions, write again what another fact's sweep took meanwhile; return the last snapshot."""
+    run = current.run
+    for name in swept:
+        seen[name] = members.sweep(run, run.plan.marts[name], seen[name])
+    for need in found.needs:
+        head = run.lake.head(run.lake.table("mart", need.dimension.name))
+        if found.told[f"needed_{need.key}"] and head and head.id != seen[need.dimension.name]:
+            members.write(run, members.members(found.changed, need), need, seen[need.dimension.name])
+    if not swept:
+        return None
+    branch = run.lake.branch(current.table, branch_name(run.batch_id))
+    _seal(current, branch, seen, [])
+    return branch.publish()
+
+
+def _seal(current: Attempt, branch: Branch, seen: dict[str, int], sweep: list[str]) -> None:
+    branch.seal(
+        {
+            "batch-id": current.run.batch_id,
+            "seen": json.dumps(seen, sort_keys=True),
+            "contract": current.contract,
+            "sweep": ",".join(sweep),
+        }
+    )
+
+
+def _result(current: Attempt, snapshot_id: int, counts: diff.Counts) -> Result:
+    head = current.run.lake.head(current.table)
+    total = int(head.summary.get("total-records", "0")) if head else 0
+    return Result("published" if counts.any else "unchanged", snapshot_id, counts, total)

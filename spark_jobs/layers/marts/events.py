@@ -1,0 +1,100 @@
+"""The events of a table's keys, read from its change log, in the order that the marts rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from contracts.model import Table
+
+DELETED = "D"
+AT = "_effective_from"
+
+
+def log_columns(table: Table) -> dict[str, str]:
+    """Return the columns of a change log that the marts read, with the Spark types that the contract gives."""
+    business = {column.name: column.type for column in table.columns}
+    return {
+        **business,
+        "_op": "string",
+        AT: table.effective_type,
+        "_order": "string",
+        "_row_number": "bigint",
+    }
+
+
+def conform(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+    """Select columns in their Spark types; one that `rows` does not have yet is NULL."""
+    present = set(rows.columns)
+    return rows.select(
+        *[
+            (F.col(name) if name in present else F.lit(None)).cast(type_).alias(name)
+            for name, type_ in columns.items()
+        ]
+    )
+
+
+def columns_of(rows: DataFrame) -> dict[str, str]:
+    """Return the columns with their Spark types."""
+    return {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+
+
+def events(log: DataFrame, table: Table) -> DataFrame:
+    """Return one row per event: business columns, `_op`, `_effective_from`.
+
+    With a key there is one event per key and instant; the rows of an append table count as upserts of their
+    key, the last of an instant wins (SEMANTICS 5, 16). Without a key every row is an event.
+    """
+    if table.load == "append" and table.key:
+        log = last_of_each_instant(log, table)
+    return log.select(*table.column_names, "_op", AT)
+
+
+def last_of_each_instant(log: DataFrame, table: Table) -> DataFrame:
+    """Keep the last row of each key and instant by tie_break (NULL first), landing order, row number."""
+    latest_first = [F.desc_nulls_last(name) for name in (*table.tie_break, "_order", "_row_number")]
+    instant = Window.partitionBy(*table.key, AT).orderBy(*latest_first)
+    return log.withColumn("_rank", F.row_number().over(instant)).where("_rank = 1").drop("_rank")
+
+
+def living(op: Column) -> Column:
+    """Tell whether `_op` leaves its key alive; false for no event at all."""
+    return F.coalesce(op != DELETED, F.lit(False))
+
+
+def same(left: Column, right: Column) -> Column:
+    """Compare null-safe: NULL equals NULL."""
+    return left.eqNullSafe(right)
+
+
+def semi(rows: DataFrame, keys: DataFrame | None) -> DataFrame:
+    """Keep the rows whose values equal, null-safe, a row of `keys` in its columns; None keeps all."""
+    if keys is None:
+        return rows
+    return rows.join(_renamed(keys), _match(keys.columns), how="left_semi")
+
+
+def anti(rows: DataFrame, keys: DataFrame) -> DataFrame:
+    """Drop the rows whose values equal, null-safe, a row of `keys` in its columns."""
+    return rows.join(_renamed(keys), _match(keys.columns), how="left_anti")
+
+
+def flag(rows: DataFrame, keys: DataFrame, columns: Sequence[str], name: str) -> DataFrame:
+    """Add the boolean `name`: do `columns` equal, null-safe, the values of a row of the distinct `keys`?"""
+    keys = keys.toDF(*columns)
+    marked = _renamed(keys).withColumn(name, F.lit(True))
+    joined = rows.join(marked, _match(columns), how="left")
+    return joined.select(*rows.columns, F.coalesce(F.col(name), F.lit(False)).alias(name))
+
+
+def _renamed(keys: DataFrame) -> DataFrame:
+    return keys.select(*[F.col(name).alias(f"_k_{name}") for name in keys.columns])
+
+
+def _match(columns: Sequence[str]) -> Column:
+    condition = F.lit(True)
+    for name in columns:
+        condition = condition & same(F.col(name), F.col(f"_k_{name}"))
+    return condition

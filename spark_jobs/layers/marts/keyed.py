@@ -1,0 +1,60 @@
+"""latest, scd2, history, dimension: the keys that changed are recomputed whole from the change log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.model import Mart, Table
+from spark_jobs.layers.marts import history
+from spark_jobs.layers.marts.attempt import Attempt
+from spark_jobs.layers.marts.events import AT, flag, semi
+from spark_jobs.layers.marts.names import KEYED
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an attempt recomputed: the rows in scope as they must be and as they are, and what names a row."""
+
+    new: DataFrame
+    old: DataFrame | None
+    ids: tuple[str, ...]
+
+
+def recompute(attempt: Attempt) -> Work:
+    """Recompute the rows of the keys (without a key: the instants) that changed since the mart saw them."""
+    mart = attempt.run.mart
+    table = attempt.run.plan.tables[mart.source]
+    affected = attempt.changed(mart.source, table.key or (AT,))
+    new = KEYED[mart.kind](semi(attempt.log(mart.source), affected), mart, table)
+    current = attempt.current()
+    if mart.kind in ("scd2", "dimension") and current is not None:
+        current = current.where(~F.col("is_inferred"))
+    if mart.kind == "history":
+        return _retained(attempt, table, new, current, affected)
+    return Work(new, None if current is None else semi(current, affected), _ids(mart, table))
+
+
+def _ids(mart: Mart, table: Table) -> tuple[str, ...]:
+    """Return the columns that name a row; surrogate keys tell real members from inferred ones."""
+    if mart.kind in ("scd2", "dimension"):
+        return (mart.surrogate_key, *table.key)
+    return table.key
+
+
+def _retained(
+    attempt: Attempt, table: Table, new: DataFrame, current: DataFrame | None, affected: DataFrame | None
+) -> Work:
+    """Leave out what `keep_for` no longer keeps, in every key."""
+    ids = (*table.key, AT) if table.key else ()
+    kept = history.kept(attempt.run.mart, table, attempt.run.now)
+    if kept is not None:
+        new = new.where(kept)
+    if current is None or affected is None:
+        return Work(new, current, ids)
+    if kept is None:
+        return Work(new, semi(current, affected), ids)
+    marked = flag(current, affected, affected.columns, "_affected")
+    return Work(new, marked.where(F.col("_affected") | ~kept).drop("_affected"), ids)

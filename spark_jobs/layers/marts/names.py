@@ -1,0 +1,49 @@
+"""What a contract's name stands for in a mart's SQL, and the columns that it has before there are rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from contracts.model import Mart, Plan
+from spark_jobs.layers.marts import dimension, history, latest, scd2
+from spark_jobs.layers.marts.events import columns_of, conform, log_columns
+from spark_jobs.layers.marts.lookups import key_column
+
+KEYED = {
+    "latest": latest.rows,
+    "scd2": scd2.rows,
+    "history": history.rows,
+    "dimension": dimension.rows,
+}
+
+
+def empty(spark: SparkSession, columns: Mapping[str, str]) -> DataFrame:
+    """Return no rows of columns with their Spark types."""
+    return conform(spark.range(0).select(), columns)
+
+
+def without_rows(spark: SparkSession, plan: Plan, name: str) -> DataFrame:
+    """Return a table's current rows or a mart's rows as they are while nothing has landed."""
+    if name in plan.tables:
+        table = plan.tables[name]
+        return latest.current_rows(empty(spark, log_columns(table)), table)
+    mart = plan.marts[name]
+    if mart.kind in KEYED:
+        table = plan.tables[mart.source]
+        return KEYED[mart.kind](empty(spark, log_columns(table)), mart, table)
+    return empty(spark, columns_of(_selected(spark.newSession(), plan, mart)))
+
+
+def select(spark: SparkSession, mart: Mart) -> DataFrame:
+    """Run a mart's SELECT over the session's views."""
+    return spark.sql((mart.sql or "").strip().rstrip(";"))
+
+
+def _selected(spark: SparkSession, plan: Plan, mart: Mart) -> DataFrame:
+    for read in mart.reads:
+        without_rows(spark, plan, read).createOrReplaceTempView(read)
+    keys = [F.lit(None).cast("bigint").alias(key_column(lookup)) for lookup in mart.dimensions]
+    return select(spark, mart).select("*", *keys)

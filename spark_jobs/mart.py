@@ -1,0 +1,80 @@
+"""The mart Glue job of one mart: what changed in its sources becomes one published difference."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from pyspark.sql import SparkSession
+
+from contracts.model import Plan
+from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.marts.build import Result, build
+from spark_jobs.layers.marts.attempt import Run
+from spark_jobs.layers.s3_json import read_text, write_json
+
+OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "mode", "result"]
+MODES = ("incremental", "rebuild")
+
+
+def main(argv: list[str]) -> None:
+    """Build one mart; the outcome is written to `--result`, failures are raised as well."""
+    from awsglue.utils import getResolvedOptions
+
+    options = getResolvedOptions(argv, OPTIONS)
+    s3 = boto3.client("s3")
+    try:
+        outcome = success(options["mart"], build(_run(options, s3)))
+    except Exception as error:
+        write_json(options["result"], failure(options["mart"], error), s3)
+        raise
+    write_json(options["result"], outcome, s3)
+
+
+def _run(options: dict[str, str], s3: Any) -> Run:
+    if options["mode"] not in MODES:
+        raise ValueError(f"--mode {options['mode']} is not one of {', '.join(MODES)}")
+    plan = Plan.from_json(read_text(options["plan"], s3))
+    return Run(
+        lake=Lake(SparkSession.builder.getOrCreate(), options["database_prefix"]),
+        plan=plan,
+        mart=plan.marts[options["mart"]],
+        batch_id=options["batch_id"],
+        now=datetime.now(UTC),
+        rebuild=options["mode"] == "rebuild",
+    )
+
+
+def success(mart: str, result: Result) -> dict[str, Any]:
+    """Return the result's JSON object of a mart that is up to date."""
+    counts = result.counts
+    return {
+        "mart": mart,
+        "status": result.status,
+        "snapshot_id": result.snapshot_id,
+        "rows": {
+            "inserted": counts.inserted,
+            "updated": counts.updated,
+            "deleted": counts.deleted,
+            "total": result.total,
+        },
+        "error": None,
+    }
+
+
+def failure(mart: str, error: Exception) -> dict[str, Any]:
+    """Return the result's JSON object of a mart that failed: the error's class and first line."""
+    message = str(error).splitlines()[0] if str(error) else ""
+    return {
+        "mart": mart,
+        "status": "failed",
+        "snapshot_id": None,
+        "rows": None,
+        "error": {"type": type(error).__name__, "message": message},
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv)
