@@ -100,14 +100,19 @@ def _patch_moto(patch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     glue = state_task_service_glue.StateTaskServiceGlue
     shim = type("time", (), {"sleep": staticmethod(cloud.waits.append)})
     patch.setattr(moto_jsonata, "_eval_jsonata", lambda text: jsonata.Jsonata(text).evaluate(None))
-    for module in ("moto.stepfunctions.parser.asl.eval.states", "moto.stepfunctions.parser.asl.eval.variable_store"):
+    for module in (
+        "moto.stepfunctions.parser.asl.eval.states",
+        "moto.stepfunctions.parser.asl.eval.variable_store",
+    ):
         patch.setattr(f"{module}.encode_jsonata_variable_declarations", _declare)
     patch.setattr(lambda_eval_utils, "_invoke_lambda_function", cloud.invoke)
     patch.setattr(glue, "_get_glue_client", staticmethod(lambda **_: cloud))
     patch.setattr(glue, "_eval_integration_pattern", _wait_for_glue)
     patch.setattr(retrier_decl, "time", shim)
     patch.setattr(
-        wait_function.WaitFunction, "_wait_interval", lambda self, env, wait_seconds: cloud.waits.append(wait_seconds)
+        wait_function.WaitFunction,
+        "_wait_interval",
+        lambda self, env, wait_seconds: cloud.waits.append(wait_seconds),
     )
 
 
@@ -125,7 +130,9 @@ def run_machine(
         table.put_item(Item=dict(batch_item()))
         client = boto3.client("stepfunctions")
         arn = client.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
-        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
+        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))[
+            "executionArn"
+        ]
         outcome = _wait(client, execution)
         keys = {name: batch_item()[name] for name in ("pk", "sk")}
         return outcome, table.get_item(Key=keys)["Item"]
@@ -147,6 +154,10 @@ def _wait(client: Any, execution: str) -> Outcome:
         time.sleep(0.05)
     events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     entered = tuple(e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e)
-    return Outcome(seen["status"], json.loads(seen.get("output") or "null"), seen.get("error"), seen.get("cause"), entered)
-
-
+    return Outcome(
+        seen["status"],
+        json.loads(seen.get("output") or "null"),
+        seen.get("error"),
+        seen.get("cause"),
+        entered,
+    )

@@ -1,4 +1,4 @@
-"""table_pipeline as an operator sees it: run in moto, with jobs that succeed, fail once, and fail for good."""
+"""table_pipeline as an operator sees it: run in moto, with jobs that succeed, fail once, or always fail."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ SUBSTITUTIONS = {
     "CloseBatchFunction": "close",
     "NotifyFailureFunction": "notify",
     "LedgerTable": LEDGER,
-    "StageTimeoutSeconds": "60",
-    "MartTimeoutSeconds": "60",
     "RetrySeconds": "30",
 }
 KEY = {"pk": "TABLE#planes", "sk": "BATCH#run-0"}
@@ -29,10 +27,19 @@ Run = Callable[..., tuple[Outcome, dict[str, Any]]]
 
 
 def mart(name: str, *depends_on: str) -> dict[str, Any]:
-    return {"mart": name, "job_name": f"mart-{name}", "arguments": {"--mode": "x"}, "depends_on": list(depends_on)}
+    return {
+        "mart": name,
+        "job_name": f"mart-{name}",
+        "arguments": {"--mode": "x"},
+        "depends_on": list(depends_on),
+    }
 
 
-WAVES = [[mart("dim_planes"), mart("latest_planes")], [mart("fct_flights", "dim_planes")], [mart("daily", "fct_flights")]]
+WAVES = [
+    [mart("dim_planes"), mart("latest_planes")],
+    [mart("fct_flights", "dim_planes")],
+    [mart("daily", "fct_flights")],
+]
 
 
 def opened(action: str = "stage", waves: list[list[dict[str, Any]]] = WAVES, **more: Any) -> dict[str, Any]:
@@ -57,7 +64,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def start(cloud: Cloud, request: Mapping[str, Any] | None = None) -> tuple[Outcome, dict[str, Any]]:
         cloud.functions = {"open": [opened()], "close": [closed()], "notify": [{}]} | cloud.functions
-        return run_machine(monkeypatch, definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH)
+        return run_machine(
+            monkeypatch, definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH
+        )
 
     return start
 
@@ -78,8 +87,12 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
     assert (asked["iteration"], asked["execution"]["name"]) == (0, "run")
     [close] = cloud.invocations["close"]
     assert close == {
-        "execution": asked["execution"], "table": "planes", "batch_id": "run-0", "token": 7, "stage_error": None,
-    }  # fmt: skip
+        "execution": asked["execution"],
+        "table": "planes",
+        "batch_id": "run-0",
+        "token": 7,
+        "stage_error": None,
+    }
     assert cloud.invocations["notify"] == []
 
 
@@ -101,7 +114,7 @@ def test_a_mart_that_fails_once_is_built_again_and_nobody_is_woken(run: Run) -> 
 
 
 def test_a_mart_that_always_fails_spares_the_others_and_names_what_it_blocks(run: Run) -> None:
-    failures = [failure("mart", "dim_planes", "MartFailedError", "SparkException: no \"space\" left")]
+    failures = [failure("mart", "dim_planes", "MartFailedError", 'SparkException: no "space" left')]
     cloud = Cloud(
         jobs={"mart-dim_planes": ['SparkException: no "space" left\non device']},
         functions={"close": [closed(False, *failures)]},
@@ -144,7 +157,9 @@ def test_a_contract_violation_goes_to_the_close_at_once_and_no_mart_is_built(run
 
 def test_after_a_bad_file_the_next_batch_of_the_table_is_still_taken(run: Run) -> None:
     failures = [failure("stage", "planes", "ContractViolationError", VIOLATION)]
-    cloud = Cloud(jobs={"stage-planes": [VIOLATION, None]}, functions={"close": [closed(True, *failures), closed()]})
+    cloud = Cloud(
+        jobs={"stage-planes": [VIOLATION, None]}, functions={"close": [closed(True, *failures), closed()]}
+    )
     outcome, _ = run(cloud)
     assert cloud.job_runs[:2] == ["stage-planes", "stage-planes"]
     assert [close["stage_error"] is None for close in cloud.invocations["close"]] == [False, True]
@@ -153,7 +168,9 @@ def test_after_a_bad_file_the_next_batch_of_the_table_is_still_taken(run: Run) -
     assert (told["failures"], len(told["summaries"])) == (failures, 2)
 
 
-@pytest.mark.parametrize(("messages", "runs"), [(["OutOfMemoryError", None], 2), (["Boom"], 3), (["TIMEOUT"], 1)])
+@pytest.mark.parametrize(
+    ("messages", "runs"), [(["OutOfMemoryError", None], 2), (["Boom"], 3), (["TIMEOUT"], 1)]
+)
 def test_a_staging_job_is_tried_three_times_unless_it_ran_out_of_time(
     run: Run, messages: list[str | None], runs: int
 ) -> None:
@@ -186,11 +203,17 @@ def test_only_the_marts_are_built_when_nothing_is_to_be_staged(run: Run) -> None
 def test_a_table_that_no_mart_reads_is_closed_after_staging(run: Run) -> None:
     cloud = Cloud(functions={"open": [opened(waves=[])]})
     outcome, _ = run(cloud)
-    assert (outcome.status, cloud.job_runs, len(cloud.invocations["close"])) == ("SUCCEEDED", ["stage-planes"], 1)
+    assert (outcome.status, cloud.job_runs, len(cloud.invocations["close"])) == (
+        "SUCCEEDED",
+        ["stage-planes"],
+        1,
+    )
 
 
 def test_nothing_to_do_succeeds_and_touches_nothing(run: Run) -> None:
-    cloud = Cloud(functions={"open": [{"action": "nothing", "table": "planes", "reason": "nothing is pending"}]})
+    cloud = Cloud(
+        functions={"open": [{"action": "nothing", "table": "planes", "reason": "nothing is pending"}]}
+    )
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.output) == ("SUCCEEDED", {"table": "planes", "batches": []})
     assert (cloud.job_runs, cloud.invocations["close"]) == ([], [])
@@ -222,8 +245,13 @@ def test_a_close_that_fails_is_told_and_fails_the_execution(run: Run) -> None:
 
 
 def test_a_notification_that_cannot_be_sent_does_not_hide_the_first_error(run: Run) -> None:
-    failures = [failure("mart", "dim_planes", "MartFailedError", "a"), failure("mart", "daily", "MartFailedError", "b")]
-    cloud = Cloud(functions={"close": [closed(False, *failures)], "notify": [LambdaError("ClientError", "no topic")]})
+    failures = [
+        failure("mart", "dim_planes", "MartFailedError", "a"),
+        failure("mart", "daily", "MartFailedError", "b"),
+    ]
+    cloud = Cloud(
+        functions={"close": [closed(False, *failures)], "notify": [LambdaError("ClientError", "no topic")]}
+    )
     outcome, _ = run(cloud)
     assert (outcome.error, outcome.cause) == ("MartFailedError", "dim_planes: a (and 1 more failures)")
 

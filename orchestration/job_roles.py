@@ -1,0 +1,113 @@
+"""The roles of the Glue jobs: one for each layer, each writes its own layer only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from orchestration.grants import allow
+from orchestration.settings import Settings
+from orchestration.storage import BATCHES_PREFIX, Storage
+
+_READ_OBJECT = ("s3:GetObject",)
+_READ_VERSION = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
+_WRITE_OBJECT = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject", "s3:AbortMultipartUpload")
+_READ_CATALOG = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables")
+_WRITE_CATALOG = ("glue:CreateTable", "glue:UpdateTable")
+_STAGING_LAYERS = ("staging", "quarantine", "audit", "state")
+
+
+class JobRoles(Construct):
+    """`staging` reads raw and writes the staging bucket; `mart` reads staging and writes marts."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, storage: Storage, log_prefix: str
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings, self._log_prefix = settings, log_prefix
+        self.staging = self._build_staging(storage)
+        self.mart = self._build_mart(storage)
+
+    def _build_staging(self, storage: Storage) -> iam.Role:
+        role = self._build_role("Staging")
+        self._read_bucket(role, storage.raw, _READ_VERSION)
+        self._read_bucket(role, storage.staging, _READ_OBJECT)
+        allow(
+            role,
+            _WRITE_OBJECT,
+            [storage.staging.arn_for_objects("*")],
+            "It writes every table of the bucket.",
+        )
+        self._use_catalog(role, _STAGING_LAYERS, (*_READ_CATALOG, *_WRITE_CATALOG))
+        self._exchange_batches(role, storage.artifacts)
+        return role
+
+    def _build_mart(self, storage: Storage) -> iam.Role:
+        role = self._build_role("Mart")
+        self._read_bucket(role, storage.staging, _READ_OBJECT)
+        self._read_bucket(role, storage.mart, _READ_OBJECT)
+        marts = storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*")
+        allow(role, _WRITE_OBJECT, [marts], "It writes every mart, and not what analysts asked for.")
+        self._use_catalog(role, ("staging",), _READ_CATALOG)
+        self._use_catalog(role, ("mart",), (*_READ_CATALOG, *_WRITE_CATALOG))
+        self._exchange_batches(role, storage.artifacts)
+        return role
+
+    def read_assets(self, role: iam.Role, assets: Iterable[s3_assets.Asset]) -> None:
+        """Let a role read these assets, and no other object of the deployment's bucket."""
+        allow(role, _READ_OBJECT, [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in assets])
+
+    def _build_role(self, construct_id: str) -> iam.Role:
+        role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
+        streams = Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{self._log_prefix}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        allow(
+            role,
+            ("logs:CreateLogStream", "logs:PutLogEvents"),
+            [streams],
+            "Glue names the streams by the run.",
+        )
+        allow(
+            role,
+            ("cloudwatch:PutMetricData",),
+            ["*"],
+            "Metrics have no resource to name; the condition names the namespaces.",
+            {"StringEquals": {"cloudwatch:namespace": ["Glue", "Landfall"]}},
+        )
+        return role
+
+    def _use_catalog(self, role: iam.Role, layers: Sequence[str], actions: Sequence[str]) -> None:
+        """Allow actions on the databases of some layers and on their tables."""
+        stack = Stack.of(self)
+        databases = [self._settings.database(layer) for layer in layers]
+        resources = [
+            stack.format_arn(service="glue", resource="catalog"),
+            *(
+                stack.format_arn(service="glue", resource="database", resource_name=name)
+                for name in databases
+            ),
+            *(
+                stack.format_arn(service="glue", resource="table", resource_name=f"{name}/*")
+                for name in databases
+            ),
+        ]
+        allow(role, actions, resources, "Tables come with contracts; the database is the border.")
+
+    def _read_bucket(self, role: iam.Role, bucket: s3.Bucket, actions: Sequence[str]) -> None:
+        allow(role, actions, [bucket.arn_for_objects("*")], "The bucket is the layer, and the layer is read.")
+        allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [bucket.bucket_arn])
+
+    def _exchange_batches(self, role: iam.Role, artifacts: s3.Bucket) -> None:
+        """Manifests come and results go through the artifacts bucket."""
+        batches = artifacts.arn_for_objects(f"{BATCHES_PREFIX}*")
+        allow(role, ("s3:GetObject", "s3:PutObject"), [batches], "Batches have a prefix of their own.")
+        allow(role, ("s3:ListBucket",), [artifacts.bucket_arn])

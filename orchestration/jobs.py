@@ -1,0 +1,223 @@
+"""Glue: a database for each layer, a job for each table and each mart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from contracts.model import Capacity, Plan
+from orchestration.acknowledgments import acknowledge
+from orchestration.assets import PLAN_FILE, library_sources, write_zip
+from orchestration.job_roles import JobRoles
+from orchestration.settings import Settings, SettingsError
+from orchestration.storage import Storage
+
+LAYERS = ("staging", "mart", "quarantine", "audit", "state")
+SCRIPTS = {"staging": "staging.py", "mart": "mart.py"}
+_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+_MART_RUNS = 1
+_STAGE_RUNS = 2
+_LONGEST_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True)
+class JobCode:
+    """What the jobs run: the scripts, their library, and the plan, each as an asset."""
+
+    staging: s3_assets.Asset
+    mart: s3_assets.Asset
+    library: s3_assets.Asset
+    plan: s3_assets.Asset
+
+
+def spark_conf(warehouses: Mapping[str, str]) -> str:
+    """Return the one `--conf` value that Glue takes: `k=v --conf k=v …`, an Iceberg catalog per layer."""
+    options = {"spark.sql.extensions": _EXTENSIONS, "spark.sql.session.timeZone": "UTC"}
+    for layer, warehouse in warehouses.items():
+        catalog = f"spark.sql.catalog.{layer}"
+        options[catalog] = "org.apache.iceberg.spark.SparkCatalog"
+        options[f"{catalog}.catalog-impl"] = "org.apache.iceberg.aws.glue.GlueCatalog"
+        options[f"{catalog}.io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
+        options[f"{catalog}.warehouse"] = warehouse
+        options[f"{catalog}.cache-enabled"] = "false"
+    return " --conf ".join(f"{name}={value}" for name, value in options.items())
+
+
+class Jobs(Construct):
+    """The Glue side of a pipeline."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        plan: Plan,
+        storage: Storage,
+        root: Path,
+        build: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings, self._plan, self._storage = settings, plan, storage
+        self._databases = self._build_databases()
+        self._log_prefix = f"/landfall/{settings.stem}/jobs"
+        self._log_groups = self._build_log_groups()
+        self._code = self._build_code(root, build)
+        self.roles = JobRoles(self, "Roles", settings=settings, storage=storage, log_prefix=self._log_prefix)
+        self._grant_code()
+        self.stage_jobs = {name: self._build_stage_job(name) for name in sorted(plan.tables)}
+        self.mart_jobs = {name: self._build_mart_job(name) for name in sorted(plan.marts)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all jobs, those of the tables first."""
+        stage = (f"{self._settings.stage_job_prefix}{table}" for table in self.stage_jobs)
+        mart = (f"{self._settings.mart_job_prefix}{name}" for name in self.mart_jobs)
+        return (*stage, *mart)
+
+    def _bucket(self, layer: str) -> s3.Bucket:
+        return self._storage.mart if layer == "mart" else self._storage.staging
+
+    def _build_databases(self) -> Mapping[str, glue.CfnDatabase]:
+        """Databases lie in the buckets of their layers."""
+        return {layer: self._build_database(layer) for layer in LAYERS}
+
+    def _build_database(self, layer: str) -> glue.CfnDatabase:
+        name = self._settings.database(layer)
+        return glue.CfnDatabase(
+            self,
+            f"{layer.capitalize()}Database",
+            catalog_id=Stack.of(self).account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=name,
+                description=f"Landfall {self._settings.stem}: {layer} layer",
+                location_uri=self._bucket(layer).s3_url_for_object(f"{name}/"),
+            ),
+        )
+
+    def _build_log_groups(self) -> list[logs.LogGroup]:
+        """Glue 5 writes to `<prefix>/error` and `<prefix>/output`; made here, they have an end."""
+        return [
+            logs.LogGroup(
+                self,
+                f"{kind.capitalize()}Logs",
+                log_group_name=f"{self._log_prefix}/{kind}",
+                retention=self._settings.log_retention,
+                removal_policy=RemovalPolicy.DESTROY,
+            )
+            for kind in ("error", "output")
+        ]
+
+    def _build_code(self, root: Path, build: Path) -> JobCode:
+        scripts = {kind: root / "spark_jobs" / name for kind, name in SCRIPTS.items()}
+        library = write_zip(root, library_sources(root, scripts.values()), build / "landfall_jobs.zip")
+        plan_file = build / PLAN_FILE
+        plan_file.write_text(self._plan.to_json(), encoding="utf-8")
+        return JobCode(
+            staging=s3_assets.Asset(self, "StagingScript", path=str(scripts["staging"])),
+            mart=s3_assets.Asset(self, "MartScript", path=str(scripts["mart"])),
+            library=s3_assets.Asset(self, "Library", path=str(library)),
+            plan=s3_assets.Asset(self, "Plan", path=str(plan_file)),
+        )
+
+    def _grant_code(self) -> None:
+        for role, script in ((self.roles.staging, self._code.staging), (self.roles.mart, self._code.mart)):
+            self.roles.read_assets(role, [script, self._code.library, self._code.plan])
+
+    def _build_stage_job(self, table: str) -> glue.CfnJob:
+        contract = self._plan.tables[table]
+        return self._build_job(
+            f"Stage{_words(table)}",
+            name=f"{self._settings.stage_job_prefix}{table}",
+            description=contract.description or f"Stages what landed for {table}",
+            role=self.roles.staging.role_arn,
+            script=self._code.staging,
+            capacity=contract.capacity,
+            runs=_STAGE_RUNS,
+            arguments={"--table": table, "--staging_bucket": self._storage.staging.bucket_name},
+        )
+
+    def _build_mart_job(self, mart: str) -> glue.CfnJob:
+        contract = self._plan.marts[mart]
+        return self._build_job(
+            f"Mart{_words(mart)}",
+            name=f"{self._settings.mart_job_prefix}{mart}",
+            description=contract.description or f"Builds the mart {mart}",
+            role=self.roles.mart.role_arn,
+            script=self._code.mart,
+            capacity=contract.capacity,
+            runs=_MART_RUNS,
+            arguments={"--mart": mart, "--mart_bucket": self._storage.mart.bucket_name},
+        )
+
+    def _build_job(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        description: str,
+        role: str,
+        script: s3_assets.Asset,
+        capacity: Capacity,
+        runs: int,
+        arguments: Mapping[str, str],
+    ) -> glue.CfnJob:
+        """Build one job. Step Functions retries, so Glue does not; `runs` may go on at the same time."""
+        if capacity.timeout_minutes > _LONGEST_MINUTES:
+            raise SettingsError(
+                f"{name}: capacity.timeout_minutes is {capacity.timeout_minutes}: it must be at most "
+                f"{_LONGEST_MINUTES}, because the state machine waits no longer"
+            )
+        job = glue.CfnJob(
+            self,
+            construct_id,
+            name=name,
+            description=description,
+            role=role,
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=script.s3_object_url
+            ),
+            glue_version=self._settings.glue_version,
+            worker_type=capacity.worker_type,
+            number_of_workers=capacity.workers,
+            execution_class="FLEX" if capacity.flex else "STANDARD",
+            timeout=capacity.timeout_minutes,
+            max_retries=0,
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=runs),
+            default_arguments={**self._common_arguments(), **arguments},
+        )
+        for dependency in (*self._databases.values(), *self._log_groups):
+            job.node.add_dependency(dependency)
+        acknowledge(job, "GL1", "Logs hold no rows, and CloudWatch encrypts them with its own key.")
+        acknowledge(job, "GL3", "No job uses bookmarks: what was staged stands in the ledger.")
+        return job
+
+    def _common_arguments(self) -> Mapping[str, str]:
+        warehouses = {layer: f"s3://{self._bucket(layer).bucket_name}/" for layer in LAYERS}
+        return {
+            "--plan": self._code.plan.s3_object_url,
+            "--database_prefix": self._settings.prefix,
+            "--artifacts_bucket": self._storage.artifacts.bucket_name,
+            "--extra-py-files": self._code.library.s3_object_url,
+            "--datalake-formats": "iceberg",
+            "--conf": spark_conf(warehouses),
+            "--job-language": "python",
+            "--job-bookmark-option": "job-bookmark-disable",
+            "--enable-metrics": "true",
+            "--enable-observability-metrics": "true",
+            "--enable-continuous-cloudwatch-log": "true",
+            "--enable-auto-scaling": "true",
+            "--custom-logGroup-prefix": self._log_prefix,
+        }
+
+
+def _words(name: str) -> str:
+    return name.title().replace("_", "")

@@ -1,0 +1,84 @@
+"""The pipeline's metrics: their names as the Lambdas write them, and how CloudWatch finds them."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_stepfunctions as sfn
+
+from contracts.model import Plan
+from orchestration.functions import METRICS_NAMESPACE
+from orchestration.settings import Settings
+
+RECEIVE_METRICS = ("Landings", "UnroutedObjects", "IgnoredObjects", "DuplicateEvents")
+BOOKS = (
+    "RowsRead",
+    "RowsInserted",
+    "RowsUpdated",
+    "RowsUnchanged",
+    "RowsDuplicate",
+    "RowsRejected",
+    "RowsDeleted",
+)
+CLOSE_METRICS = (
+    "BatchesPublished",
+    "BatchesFailed",
+    "BooksUnbalanced",
+    "LandingsStaged",
+    "MartsFailed",
+    *BOOKS,
+)
+FIVE_MINUTES = Duration.minutes(5)
+
+
+class Metrics:
+    """Sums of what the Lambdas of one pipeline count; minutes by default five."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        self._dimensions = {"pipeline": settings.pipeline, "environment": settings.env}
+        self.tables = tuple(sorted(plan.tables))
+
+    def received(self, name: str) -> cloudwatch.Metric:
+        """Return what receive_files counts."""
+        return self._metric(name, {"service": "receive_files"})
+
+    def closed(self, name: str, table: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
+        """Return what close_batch counts for one table."""
+        return self._metric(name, {"service": "close_batch", "table": table}, table, period)
+
+    def _metric(
+        self, name: str, dimensions: dict[str, str], label: str | None = None, period: Duration = FIVE_MINUTES
+    ) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE,
+            metric_name=name,
+            dimensions_map={**self._dimensions, **dimensions},
+            statistic="Sum",
+            period=period,
+            label=label or name,
+        )
+
+
+def job_minutes(job_name: str) -> cloudwatch.MathExpression:
+    """Return how long a Glue job ran, in minutes."""
+    elapsed = cloudwatch.Metric(
+        namespace="Glue",
+        metric_name="glue.driver.aggregate.elapsedTime",
+        dimensions_map={"JobName": job_name, "JobRunId": "ALL", "Type": "count"},
+        statistic="Maximum",
+        period=FIVE_MINUTES,
+    )
+    word = "ms_" + job_name.replace("-", "_")
+    return cloudwatch.MathExpression(
+        expression=f"{word} / 60000", using_metrics={word: elapsed}, label=job_name, period=FIVE_MINUTES
+    )
+
+
+def executions(machine: sfn.StateMachine) -> dict[str, cloudwatch.Metric]:
+    """Return how executions ended, by outcome."""
+    return {
+        "succeeded": machine.metric_succeeded(statistic="Sum", period=FIVE_MINUTES),
+        "failed": machine.metric_failed(statistic="Sum", period=FIVE_MINUTES),
+        "timed out": machine.metric_timed_out(statistic="Sum", period=FIVE_MINUTES),
+        "aborted": machine.metric_aborted(statistic="Sum", period=FIVE_MINUTES),
+    }

@@ -1,0 +1,154 @@
+"""Alarms: what nobody would otherwise be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from contracts.model import Plan
+from orchestration.freshness import watch
+from orchestration.metrics import FIVE_MINUTES, Metrics, executions
+from orchestration.workflow import Workflow
+
+_QUEUE_AGE_SECONDS = 15 * 60
+_MAX_METRICS_PER_EXPRESSION = 10
+
+
+class Alarms(Construct):
+    """Alarms of a pipeline; those that act mail the topic once when they rise."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        plan: Plan,
+        metrics: Metrics,
+        topic: sns.Topic,
+        queue: sqs.Queue,
+        dead_letters: sqs.Queue,
+        functions: Sequence[lambda_.Function],
+        workflow: Workflow,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._metrics = metrics
+        self._tell = actions.SnsAction(topic)
+        self.all: list[cloudwatch.Alarm] = []
+        self._watch_queues(queue, dead_letters)
+        self._watch_arrivals()
+        self._watch_functions(functions)
+        self._watch_executions(workflow)
+        self._watch_books()
+        self._watch_freshness(plan)
+
+    def _watch_queues(self, queue: sqs.Queue, dead_letters: sqs.Queue) -> None:
+        self._alarm(
+            "DeadLetters",
+            "A message could not be handled and waits in the dead-letter queue. See receive_files' log, "
+            "then redrive the queue.",
+            dead_letters.metric_approximate_number_of_messages_visible(
+                statistic="Maximum", period=FIVE_MINUTES
+            ),
+        )
+        self._alarm(
+            "QueueAge",
+            "Landings wait in the queue for more than 15 minutes: receive_files does not keep up or fails.",
+            queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=FIVE_MINUTES),
+            threshold=_QUEUE_AGE_SECONDS,
+        )
+
+    def _watch_arrivals(self) -> None:
+        self._alarm(
+            "UnroutedObjects",
+            "An object landed that no contract claims: it is in the ledger (pk UNROUTED) and stays in raw.",
+            self._metrics.received("UnroutedObjects"),
+        )
+
+    def _watch_functions(self, functions: Sequence[lambda_.Function]) -> None:
+        for function in functions:
+            self._alarm(
+                f"{function.node.id}Errors",
+                f"{function.node.id} failed or was throttled; its log says why.",
+                cloudwatch.MathExpression(
+                    expression="errors + throttles",
+                    using_metrics={
+                        "errors": function.metric_errors(period=FIVE_MINUTES),
+                        "throttles": function.metric_throttles(period=FIVE_MINUTES),
+                    },
+                    period=FIVE_MINUTES,
+                ),
+            )
+
+    def _watch_executions(self, workflow: Workflow) -> None:
+        """These colour the dashboard and mail nobody: notify_failure has told it, once and in words."""
+        for outcome, metric in executions(workflow.state_machine).items():
+            if outcome != "succeeded":
+                name = f"Executions{outcome.title().replace(' ', '')}"
+                self._alarm(name, f"An execution {outcome}; notify_failure has sent why.", metric, tell=False)
+
+    def _watch_books(self) -> None:
+        """CloudWatch alarms over at most ten metrics at once, so tables are watched ten by ten."""
+        tables = self._metrics.tables
+        for start in range(0, len(tables), _MAX_METRICS_PER_EXPRESSION):
+            group = tables[start : start + _MAX_METRICS_PER_EXPRESSION]
+            using = {f"t{n}": self._metrics.closed("BooksUnbalanced", table) for n, table in enumerate(group)}
+            self._alarm(
+                f"BooksUnbalanced{start // _MAX_METRICS_PER_EXPRESSION}",
+                f"Rows read are not rows accounted for in one of {', '.join(group)}: see audit.batches.",
+                cloudwatch.MathExpression(
+                    expression=" + ".join(f"FILL({name}, 0)" for name in using),
+                    using_metrics=dict(using),
+                    period=FIVE_MINUTES,
+                ),
+            )
+
+    def _watch_freshness(self, plan: Plan) -> None:
+        for table in plan.tables.values():
+            if table.freshness:
+                window = watch(table.name, table.freshness)
+                metric = self._metrics.closed(
+                    "BatchesPublished", table.name, Duration.seconds(window.period_seconds)
+                )
+                self._alarm(
+                    f"Freshness{table.name.title().replace('_', '')}",
+                    f"{table.name} has had no good batch for {table.freshness}.",
+                    metric,
+                    threshold=1,
+                    below=True,
+                    periods=window.periods,
+                )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float = 0,
+        below: bool = False,
+        periods: int = 1,
+        tell: bool = True,
+    ) -> None:
+        """Alarm above a threshold; with `below`, under it, and then silence counts as nothing."""
+        compare = cloudwatch.ComparisonOperator
+        missing = cloudwatch.TreatMissingData
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            comparison_operator=compare.LESS_THAN_THRESHOLD if below else compare.GREATER_THAN_THRESHOLD,
+            treat_missing_data=missing.BREACHING if below else missing.NOT_BREACHING,
+        )
+        if tell:
+            alarm.add_alarm_action(self._tell)
+        self.all.append(alarm)

@@ -1,0 +1,128 @@
+"""Settings of one deployment: the pipeline, the environment, and all that differs between environments."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Node
+
+ENVIRONMENTS = ("dev", "prod")
+FEATURE_FLAGS = {
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    "@aws-cdk/core:enablePartitionLiterals": True,
+}
+_POWERTOOLS = "/aws/service/powertools/python/{architecture}/python3.11/latest"
+
+
+class SettingsError(ValueError):
+    """A context value (`cdk -c name=value`) is not usable."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One pipeline in one environment; delays in seconds, retention in days."""
+
+    pipeline: str
+    env: str
+    alarm_email: str | None = None
+    glue_version: str = "5.1"
+    architecture: str = "arm64"
+
+    def __post_init__(self) -> None:
+        if self.env not in ENVIRONMENTS:
+            raise SettingsError(f"env is {self.env!r}: it must be one of {', '.join(ENVIRONMENTS)}")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.pipeline):
+            raise SettingsError(
+                f"pipeline is {self.pipeline!r}: it must begin with a letter and hold at most 40 "
+                "small letters, digits and underscores"
+            )
+        if self.architecture not in ("arm64", "x86_64"):
+            raise SettingsError(f"architecture is {self.architecture!r}: it must be arm64 or x86_64")
+
+    @classmethod
+    def from_context(cls, node: Node) -> Settings:
+        """Read the settings from the app's context (`-c` options and cdk.json)."""
+
+        def word(name: str, default: str) -> str:
+            return str(node.try_get_context(name) or default)
+
+        return cls(
+            pipeline=word("pipeline", "nycflights"),
+            env=word("env", "dev"),
+            alarm_email=node.try_get_context("alarm_email"),
+            glue_version=word("glue_version", cls.glue_version),
+            architecture=word("architecture", cls.architecture),
+        )
+
+    @property
+    def is_prod(self) -> bool:
+        return self.env == "prod"
+
+    @property
+    def stem(self) -> str:
+        """Begin the names of jobs and machines: `<pipeline>-<env>`."""
+        return f"{self.pipeline}-{self.env}"
+
+    @property
+    def prefix(self) -> str:
+        """Begin the names of Glue databases: `<pipeline>_<env>`."""
+        return f"{self.pipeline}_{self.env}"
+
+    @property
+    def stack_name(self) -> str:
+        return f"landfall-{self.stem}".replace("_", "-")
+
+    @property
+    def state_machine_name(self) -> str:
+        return f"{self.stem}-table-pipeline"
+
+    @property
+    def stage_job_prefix(self) -> str:
+        return f"{self.stem}-stage-"
+
+    @property
+    def mart_job_prefix(self) -> str:
+        return f"{self.stem}-mart-"
+
+    def database(self, layer: str) -> str:
+        """Return the Glue database of a layer, e.g. `nycflights_dev_staging`."""
+        return f"{self.prefix}_{layer}"
+
+    @property
+    def removal_policy(self) -> RemovalPolicy:
+        """What `cdk destroy` does to buckets, ledger and logs: production keeps them."""
+        return RemovalPolicy.RETAIN if self.is_prod else RemovalPolicy.DESTROY
+
+    @property
+    def log_retention(self) -> logs.RetentionDays:
+        return logs.RetentionDays.THREE_MONTHS if self.is_prod else logs.RetentionDays.TWO_WEEKS
+
+    @property
+    def noncurrent_days(self) -> int:
+        """Days that overwritten or deleted lake files can still be brought back."""
+        return 30 if self.is_prod else 3
+
+    @property
+    def retry_seconds(self) -> int:
+        """Wait before a failed job is started again; the second wait is twice as long."""
+        return 30 if self.is_prod else 5
+
+    @property
+    def batch_window_seconds(self) -> int:
+        """How long the queue gathers events before receive_files is called."""
+        return 20 if self.is_prod else 5
+
+    @property
+    def lambda_architecture(self) -> lambda_.Architecture:
+        arm = self.architecture == "arm64"
+        return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+
+    @property
+    def powertools_parameter(self) -> str:
+        """Public SSM parameter that holds the ARN of the Powertools layer; read at deploy, not at synth."""
+        return _POWERTOOLS.format(architecture=self.architecture)

@@ -1,0 +1,134 @@
+"""The state machine table_pipeline, what it may do, and the rule that tells when it was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from orchestration.acknowledgments import acknowledge
+from orchestration.functions import Functions
+from orchestration.grants import allow
+from orchestration.settings import Settings
+
+DEFINITION = Path("state_machines", "table_pipeline.asl.json")
+
+
+def state_machine_arn(stack: Stack, settings: Settings) -> str:
+    """Return the machine's ARN by its name, for the Lambdas that the machine itself calls."""
+    return stack.format_arn(
+        service="states",
+        resource="stateMachine",
+        resource_name=settings.state_machine_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def execution_arns(stack: Stack, settings: Settings) -> str:
+    """Return the pattern of the ARNs of the machine's executions."""
+    return stack.format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{settings.state_machine_name}:*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+class Workflow(Construct):
+    """table_pipeline: one running execution per table."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        root: Path,
+        functions: Functions,
+        ledger: dynamodb.Table,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.log_group = self._build_log_group()
+        self.state_machine = self._build_state_machine(
+            (root / DEFINITION).read_text(encoding="utf-8"), self._substitutions(functions, ledger)
+        )
+        self._allow_jobs()
+        self._allow_functions(functions)
+        allow(self.state_machine.role, ("dynamodb:GetItem", "dynamodb:UpdateItem"), [ledger.table_arn])
+        self._tell_cut_off_executions(functions)
+
+    def _build_log_group(self) -> logs.LogGroup:
+        """Vended logs have a prefix of their own, so that the account's log policy does not run full."""
+        return logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{self._settings.state_machine_name}",
+            retention=self._settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+    def _substitutions(self, functions: Functions, ledger: dynamodb.Table) -> Mapping[str, str]:
+        """Fill the definition's placeholders."""
+        return {
+            "OpenBatchFunction": functions.open_batch.function_arn,
+            "CloseBatchFunction": functions.close_batch.function_arn,
+            "NotifyFailureFunction": functions.notify_failure.function_arn,
+            "LedgerTable": ledger.table_name,
+            "RetrySeconds": str(self._settings.retry_seconds),
+        }
+
+    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
+        machine = sfn.StateMachine(
+            self,
+            "TablePipeline",
+            state_machine_name=self._settings.state_machine_name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions=substitutions,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True
+            ),
+        )
+        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
+        return machine
+
+    def _allow_jobs(self) -> None:
+        """Run, watch and stop the pipeline's own jobs; CDK grants nothing for a definition from a file."""
+        stack = Stack.of(self)
+        patterns = (f"{self._settings.stage_job_prefix}*", f"{self._settings.mart_job_prefix}*")
+        allow(
+            self.state_machine.role,
+            ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+            [stack.format_arn(service="glue", resource="job", resource_name=p) for p in patterns],
+            "Jobs come with contracts; the pipeline's prefix is the border.",
+        )
+
+    def _allow_functions(self, functions: Functions) -> None:
+        called = (functions.open_batch, functions.close_batch, functions.notify_failure)
+        allow(self.state_machine.role, ("lambda:InvokeFunction",), [f.function_arn for f in called])
+
+    def _tell_cut_off_executions(self, functions: Functions) -> None:
+        """An execution that was aborted or timed out cannot tell so itself."""
+        events.Rule(
+            self,
+            "CutOff",
+            description="An execution was aborted or timed out",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.state_machine.state_machine_arn],
+                    "status": ["ABORTED", "TIMED_OUT"],
+                },
+            ),
+            targets=[targets.LambdaFunction(functions.notify_failure)],
+        )
