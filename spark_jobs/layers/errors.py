@@ -29,3 +29,10 @@ class StaleLeaseError(LandfallJobError):
 
 class ConcurrentPublishError(LandfallJobError):
     """Somebody else published the table since this run read it."""
+
+
+def all_violations(errors: list[ContractViolationError]) -> ContractViolationError:
+    """Return one error that blames every landing that one of `errors` blames, worded by the first."""
+    landings = {key: value for error in errors for key, value in error.landings.items()}
+    others = f" (and {len(errors) - 1} more files)" if len(errors) > 1 else ""
+    return ContractViolationError(f"{errors[0]}{others}", landings)

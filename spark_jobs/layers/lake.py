@@ -8,13 +8,14 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_jobs.layers.errors import ConcurrentPublishError
 
 PROPERTY = "landfall."
+BRANCH_PREFIX = "b_"
 _TABLE_PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -93,6 +94,28 @@ class Lake:
             return None
         return next((s.summary[PROPERTY + name] for s in self.history(table) if PROPERTY + name in s.summary), None)
 
+    def published_by(self, table: str, batch_id: str) -> Snapshot | None:
+        """Return the snapshot by which a batch was published, or None."""
+        if not self.exists(table):
+            return None
+        return next((s for s in self.history(table) if s.summary.get(PROPERTY + "batch-id") == batch_id), None)
+
+    def drop_other_branches(self, table: str, keep: str) -> None:
+        """Drop the branches that dead runs left, all but main and `keep`; for the lease holder only."""
+        handle = self._handle(table)
+        refs = handle.manageSnapshots()
+        others = [name for name in handle.refs() if name not in ("main", keep) and name.startswith(BRANCH_PREFIX)]
+        for name in others:
+            refs = refs.removeBranch(name)
+        if others:
+            refs.commit()
+
+    def settle(self, table: str, branch: str, snapshot_id: int) -> None:
+        """Make main the published snapshot `snapshot_id` and drop the branch, unless a later run did so."""
+        handle = self._handle(table)
+        if handle.refs().containsKey(branch):
+            handle.manageSnapshots().replaceBranch("main", snapshot_id).removeBranch(branch).commit()
+
     def branch(self, table: str, name: str, at: int | None = None) -> Branch:
         """Open a fresh branch at main's head (or at snapshot `at`); one left by a dead run is dropped first."""
         handle = self._handle(table)
@@ -132,6 +155,22 @@ class Lake:
             return rows.select(*columns).distinct()
         return self._changelog(table, since).select(*columns).distinct()
 
+    def changed_since(self, table: str, since: int) -> bool:
+        """Tell from metadata whether rows may have come or gone after snapshot `since`."""
+        for snapshot in self.history(table):
+            if snapshot.id == since:
+                return False
+            if snapshot.changes_rows:
+                return True
+        return True
+
+    def first_head(self, table: str) -> Snapshot:
+        """Return the head of a table; one that has none gets an empty snapshot."""
+        handle = self._handle(table)
+        if handle.currentSnapshot() is None:
+            handle.newFastAppend().commit()
+        return next(self.history(table))
+
     def _changelog(self, table: str, since: int) -> DataFrame:
         catalog, name = table.split(".", 1)
         view = "changes_" + table.replace(".", "_")
@@ -164,6 +203,10 @@ class Branch:
     def append(self, rows: DataFrame) -> None:
         """Append rows, columns matched by name."""
         rows.writeTo(self.identifier).append()
+
+    def overwrite(self, rows: DataFrame, where: Column) -> None:
+        """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns)."""
+        rows.writeTo(self.identifier).overwrite(where)
 
     def remove(self, keys: DataFrame) -> None:
         """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""
@@ -207,8 +250,8 @@ class Branch:
 
 
 def branch_name(batch_id: str) -> str:
-    """Return the branch of a batch: `b_` and the batch id with all but letters and digits as `_`."""
-    return "b_" + "".join(c if c.isalnum() else "_" for c in batch_id)
+    """Return the branch of a batch: the prefix and the batch id with all but letters and digits as `_`."""
+    return BRANCH_PREFIX + "".join(c if c.isalnum() else "_" for c in batch_id)
 
 
 def is_empty(rows: DataFrame) -> bool:

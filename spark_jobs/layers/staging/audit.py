@@ -1,0 +1,48 @@
+"""The books of all batches, in `audit.batches`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from contracts.model import Table
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType, TimestampType
+
+from spark_jobs.layers.lake import Lake, Snapshot
+from spark_jobs.layers.staging.books import Books
+from spark_jobs.layers.staging.landings import Manifest
+
+TABLE = "batches"
+_COUNTS = ("landings", *Books().as_dict())
+SCHEMA = StructType(
+    [
+        StructField("table", StringType()),
+        StructField("batch_id", StringType()),
+        StructField("token", LongType()),
+        StructField("mode", StringType()),
+        *(StructField(name, LongType()) for name in _COUNTS),
+        StructField("balanced", BooleanType()),
+        StructField("snapshot_id", LongType()),
+        StructField("published_at", TimestampType()),
+    ]
+)
+
+
+def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books) -> None:
+    """Write the batch's books once, however often it is called."""
+    name = lake.table("audit", TABLE)
+    lake.create(name, SCHEMA)
+    if lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
+        return
+    row = (
+        table.name,
+        manifest.batch_id,
+        manifest.token,
+        manifest.mode,
+        len(manifest.landings),
+        *books.as_dict().values(),
+        books.balanced,
+        done.id,
+        datetime.now(UTC),
+    )
+    lake.spark.createDataFrame([row], SCHEMA).coalesce(1).writeTo(name).append()

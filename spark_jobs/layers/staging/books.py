@@ -1,0 +1,80 @@
+"""The books of a batch: how many records were read, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from contracts.model import Table
+
+from spark_jobs.layers.errors import LimitExceededError
+
+
+@dataclass(frozen=True)
+class Books:
+    """Counts of records; `deleted` counts keys that went and stands beside the others."""
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    deleting: int = 0
+    deleted: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Tell whether every record read is accounted for."""
+        parts = (self.inserted, self.updated, self.unchanged, self.duplicate, self.rejected, self.deleting)
+        return self.read == sum(parts)
+
+    def __add__(self, other: Books) -> Books:
+        mine, theirs = asdict(self), asdict(other)
+        return Books(**{name: mine[name] + theirs[name] for name in mine})
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def total(books: Iterable[Books]) -> Books:
+    return sum(books, Books())
+
+
+def from_dict(raw: Mapping[str, int]) -> Books:
+    return Books(**raw)
+
+
+def enforce_limits(table: Table, books: Books, living: int, allow: frozenset[str]) -> None:
+    """Raise LimitExceededError where a circuit breaker of the contract trips and is not allowed through.
+
+    `living` is the number of living keys before the batch, which `max_deleted` is a share of.
+    """
+    limits = table.limits
+    good = books.read - books.rejected
+    tripped = [
+        ("max_rejected", limits.max_rejected, books.rejected, books.read, "rejected", "records read"),
+        ("max_deleted", limits.max_deleted, books.deleted, living, "deleted", "living keys"),
+    ]
+    for name, limit, count, base, verb, noun in tripped:
+        if limit is None or name in allow:
+            continue
+        bound = limit * base if isinstance(limit, float) else limit
+        if count > bound:
+            raise LimitExceededError(
+                f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is "
+                f"{_words(limit)}; nothing was published. {_way_out(table, name)}"
+            )
+    if limits.min_rows is not None and "min_rows" not in allow and good < limits.min_rows:
+        raise LimitExceededError(
+            f"{table.name}: min_rows: {good} good rows, the limit is {limits.min_rows}; nothing was published. "
+            + _way_out(table, "min_rows")
+        )
+
+
+def _words(limit: float | int) -> str:
+    return f"{limit:.4g}".rstrip() if isinstance(limit, int) else f"{limit * 100:.4g}%"
+
+
+def _way_out(table: Table, name: str) -> str:
+    return f'To let it through once, start {{"table": "{table.name}", "allow": ["{name}"]}}'

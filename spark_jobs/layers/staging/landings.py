@@ -1,0 +1,158 @@
+"""The landings of a batch: the manifest, the time a file speaks of, and the order of landings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.model import Table
+
+from spark_jobs.layers.errors import ContractViolationError
+
+_SEQUENCER_DIGITS = 32
+_SEPARATOR = "\t"
+_PARTS = ("year", "month", "day", "hour", "minute", "second")
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One object version that the batch has claimed; times are aware datetimes in UTC."""
+
+    id: str
+    bucket: str
+    key: str
+    version_id: str
+    sequencer: str
+    event_time: datetime
+    file_time: datetime
+    size: int = 0
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def order(self) -> str:
+        """Return the landing order as text that sorts by code point (SEMANTICS 3) and names the object."""
+        sequencer = self.sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
+        return _SEPARATOR.join((_iso(self.file_time), _iso(self.event_time), self.key, sequencer, self.bucket))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What OpenBatch claimed for one run; `retired` are orders of append landings whose rows must leave."""
+
+    table: str
+    batch_id: str
+    token: int
+    mode: str
+    allow: frozenset[str]
+    landings: tuple[Landing, ...]
+    retired: frozenset[tuple[str, str]]
+    unmatched: tuple[tuple[str, str], ...]
+
+
+def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
+    """Build the manifest; landings whose key does not match `from_key` stand in `unmatched` with the reason."""
+    landings, unmatched = [], []
+    for item in raw["landings"]:
+        event_time = _parse(item["event_time"])
+        try:
+            file_time = find_file_time(table, item["key"]) or event_time
+        except ContractViolationError as error:
+            unmatched.append((str(item["id"]), str(error)))
+            continue
+        landings.append(
+            Landing(
+                id=item["id"],
+                bucket=item["bucket"],
+                key=item["key"],
+                version_id=item["version_id"],
+                sequencer=item["sequencer"],
+                event_time=event_time,
+                file_time=file_time,
+                size=int(item.get("size", 0)),
+            )
+        )
+    return Manifest(
+        table=raw["table"],
+        batch_id=raw["batch_id"],
+        token=int(raw["token"]),
+        mode=raw.get("mode", "incremental"),
+        allow=frozenset(raw.get("allow", ())),
+        landings=tuple(sorted(landings, key=lambda landing: landing.order)),
+        retired=frozenset((item["key"], item["sequencer"]) for item in raw.get("retired", ())),
+        unmatched=tuple(unmatched),
+    )
+
+
+def find_file_time(table: Table, key: str) -> datetime | None:
+    """Return the time that `from_key` finds in an object key, None where the contract has no `from_key`.
+
+    ContractViolationError when the key does not match or holds no real date (SEMANTICS 2).
+    """
+    pattern = table.effective_at.from_key
+    if pattern is None:
+        return None
+    match = re.search(pattern, key)
+    if match is None:
+        raise ContractViolationError(f"{table.name}: key {key}: does not match from_key {pattern}")
+    try:
+        return _time_of(match.groupdict())
+    except ValueError as error:
+        raise ContractViolationError(f"{table.name}: key {key}: from_key finds no time: {error}") from error
+
+
+def order_fields(order: str) -> dict[str, str]:
+    """Split a landing order into file_time, event_time, key, sequencer and bucket."""
+    names = ("file_time", "event_time", "key", "sequencer", "bucket")
+    return dict(zip(names, order.split(_SEPARATOR), strict=True))
+
+
+def landing_of(order: str, version_id: str) -> Landing:
+    """Rebuild a landing from its order and version id (for parts of a snapshot staged before)."""
+    fields = order_fields(order)
+    return Landing(
+        id="",
+        bucket=fields["bucket"],
+        key=fields["key"],
+        version_id=version_id,
+        sequencer=fields["sequencer"],
+        event_time=_parse(fields["event_time"]),
+        file_time=_parse(fields["file_time"]),
+    )
+
+
+def by_file_time(landings: Sequence[Landing]) -> list[tuple[datetime, list[Landing]]]:
+    """Group landings by file time, oldest first; each group in landing order."""
+    groups: dict[datetime, list[Landing]] = {}
+    for landing in sorted(landings, key=lambda one: one.order):
+        groups.setdefault(landing.file_time, []).append(landing)
+    return sorted(groups.items())
+
+
+def _time_of(groups: Mapping[str, str | None]) -> datetime:
+    if date := groups.get("date"):
+        text = date if not (time := groups.get("time")) else f"{date}T{time}"
+        return _parse(text)
+    numbers = [int(groups[name] or 0) for name in _PARTS if groups.get(name) is not None]
+    year, month, day, *rest = (*numbers, *([1] * max(0, 3 - len(numbers))))
+    return datetime(year, month, day, *rest, tzinfo=UTC)
+
+
+def _parse(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def dump(value: Any) -> str:
+    """Return canonical JSON, for snapshot summaries."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

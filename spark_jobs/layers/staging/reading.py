@@ -1,0 +1,100 @@
+"""Read landings: claim them, check their headers, and return typed, dated rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from contracts.model import Table
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_jobs.layers.errors import ContractViolationError, all_violations
+from spark_jobs.layers.staging.capture import dated
+from spark_jobs.layers.staging.claims import Claim, claim_all
+from spark_jobs.layers.staging.csv_reader import check_header, read_csv
+from spark_jobs.layers.staging.landings import Landing
+from spark_jobs.layers.staging.records import REJECT, failing, to_rows
+
+_LANDING_SCHEMA = "_landing int, _order string, _source_file string, _landed_at timestamp, _file_time timestamp"
+
+
+class Reader:
+    """Claims and reads the landings of one batch; copies lie under `claims/<batch>/` of the staging bucket."""
+
+    def __init__(self, spark: SparkSession, s3: Any, bucket: str, batch_id: str) -> None:
+        self.spark = spark
+        self.bucket = bucket
+        self.batch_id = batch_id
+        self._s3 = s3
+        self._numbers = count()
+        self._claims: dict[int, Claim] = {}
+
+    def claim(self, table: Table, landings: Sequence[Landing]) -> list[Claim]:
+        """Copy the landings and check their headers; one ContractViolationError names every bad landing."""
+        numbered = [(next(self._numbers), landing) for landing in landings]
+        claims, errors = claim_all(self._s3, numbered, self.bucket, self.batch_id, table.source)
+        for claim in claims:
+            try:
+                check_header(table, claim)
+            except ContractViolationError as error:
+                errors.append(error)
+        if errors:
+            raise all_violations(errors)
+        self._claims.update((claim.number, claim) for claim in claims)
+        return claims
+
+    def rows(self, table: Table, claims: Sequence[Claim]) -> DataFrame:
+        """Return the typed, dated rows of claims: business columns, `_order`, `_reject` and the like."""
+        landings = self.spark.createDataFrame(
+            [
+                (c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time)
+                for c in claims
+            ],
+            _LANDING_SCHEMA,
+        )
+        return dated(to_rows(read_csv(self.spark, table, claims), table), landings, table)
+
+    def work(self, name: str) -> str:
+        """Return the URI of a scratch folder of the batch."""
+        return f"s3://{self.bucket}/claims/{self.batch_id}/work/{name}"
+
+    def refuse_fatal(self, table: Table, refused: DataFrame) -> None:
+        """Raise ContractViolationError when refused rows break a rule that fails the whole landing."""
+        rules = [name for name, _ in failing(table, "fail")]
+        if table.on_bad_key == "fail":
+            rules.append("key")
+        if not rules:
+            return
+        found = (
+            refused.filter(refused[REJECT]["rule"].isin(rules))
+            .groupBy("_landing")
+            .agg({REJECT: "min", "_row_number": "min"})
+            .toDF("landing", "reject", "row")
+            .take(100)
+        )
+        if found:
+            raise all_violations([self._fatal(table, row.landing, row.row, row.reject) for row in found])
+
+    def blame(self, table: Table, error: Exception) -> ContractViolationError | None:
+        """Return the violation behind an error that Spark met while it read a claim (a truncated archive)."""
+        match = re.search(rf"claims/{re.escape(self.batch_id)}/(\d+)\.", str(error))
+        claim = self._claims.get(int(match.group(1))) if match else None
+        if claim is None:
+            return None
+        causes = re.findall(r"Caused by: [\w.$]*?(\w+(?:Exception|Error)): ?([^\n]*)", str(error))
+        cause = ": ".join(part for part in causes[-1] if part) if causes else "unreadable"
+        reason = f"cannot be read to its end ({cause})"
+        landing = claim.landing
+        return ContractViolationError(
+            f"{table.name}: file {landing.key}: {reason}; send it again", {landing.id: (reason, None)}
+        )
+
+    def _fatal(self, table: Table, number: int, row: int, reject: Any) -> ContractViolationError:
+        landing = self._claims[number].landing
+        column = f"column {reject.column}: " if reject.column else ""
+        reason = f"record {row}: {column}{reject.reason}"
+        return ContractViolationError(
+            f"{table.name}: file {landing.key}: {reason}", {landing.id: (reason, reject.column or None)}
+        )

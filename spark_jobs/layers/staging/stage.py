@@ -1,0 +1,144 @@
+"""Stage one batch: fence, claim, read, capture, check, publish, book."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from contracts.model import Table
+
+from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, StaleLeaseError
+from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
+from spark_jobs.layers.staging import audit
+from spark_jobs.layers.staging.books import Books, from_dict
+from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.groups import Outcome, Work, stage_append, stage_events, stage_snapshots
+from spark_jobs.layers.staging.landings import Manifest, dump
+from spark_jobs.layers.staging.reading import Reader
+from spark_jobs.layers.staging.state import PART, log_schema, state_schema
+from spark_jobs.layers.staging.writers import QUARANTINE_SCHEMA
+
+PUBLISH_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What staging a batch came to."""
+
+    snapshot_id: int
+    books: Books
+    superseded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Names:
+    """The Iceberg tables that staging one table writes."""
+
+    log: str
+    state: str
+    quarantine: str
+
+
+def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Staged:
+    """Stage the manifest's landings into `staging.<table>` and publish them in one step.
+
+    Raises ContractViolationError or LimitExceededError with nothing published, StaleLeaseError when a later
+    run has taken the table over. A batch that is published already answers with its books and does nothing.
+    """
+    names = _prepared(lake, table)
+    claims: list[Claim] | None = None
+    for _ in range(PUBLISH_ATTEMPTS):
+        if done := lake.published_by(names.log, manifest.batch_id):
+            break
+        _fence(lake, names.log, manifest)
+        claims = claims if claims is not None else reader.claim(table, manifest.landings)
+        try:
+            done = _attempt(lake, table, manifest, reader, names, claims)
+            break
+        except ConcurrentPublishError as error:
+            lost = error
+    else:
+        raise lost
+    return _settled(lake, names, table, manifest, done)
+
+
+def _prepared(lake: Lake, table: Table) -> Names:
+    names = Names(*(lake.table(layer, table.name) for layer in ("staging", "state", "quarantine")))
+    lake.create(names.log, log_schema(table), table.partition_by)
+    lake.create(names.quarantine, QUARANTINE_SCHEMA)
+    if table.load != "append":
+        lake.create(names.state, state_schema(table), (PART,))
+    return names
+
+
+def _fence(lake: Lake, log: str, manifest: Manifest) -> None:
+    newest = lake.property(log, "token")
+    if newest is not None and int(newest) > manifest.token:
+        raise StaleLeaseError(
+            f"{manifest.table}: run {manifest.batch_id} has token {manifest.token}, but token {newest} has "
+            "published since: another run took the table over, and this one must not publish"
+        )
+
+
+def _attempt(
+    lake: Lake, table: Table, manifest: Manifest, reader: Reader, names: Names, claims: Sequence[Claim]
+) -> Snapshot:
+    work = _opened(lake, table, manifest, reader, names)
+    stage_load = {"snapshot": stage_snapshots, "append": stage_append}.get(table.load, stage_events)
+    try:
+        outcome = stage_load(work, claims)
+    except ContractViolationError:
+        raise
+    except Exception as error:
+        if blamed := reader.blame(table, error):
+            raise blamed from error
+        raise
+    return _published(lake, names, manifest, work, outcome)
+
+
+def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names: Names) -> Work:
+    """Open the batch's branches; the state's begins at the snapshot that the published log names."""
+    name = branch_name(manifest.batch_id)
+    state: Branch | None = None
+    if table.load != "append":
+        pointer = lake.property(names.log, "state-snapshot")
+        state = lake.branch(names.state, name, int(pointer) if pointer else None)
+        lake.drop_other_branches(names.state, name)
+    log = lake.branch(names.log, name)
+    lake.drop_other_branches(names.log, name)
+    quarantine = lake.branch(names.quarantine, name)
+    return Work(table, manifest, reader, log, quarantine, state, datetime.now(UTC))
+
+
+def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome: Outcome) -> Snapshot:
+    """Publish quarantine, then the log with the pointer to its state: the one step that readers see."""
+    if outcome.quarantined:
+        work.quarantine.seal({"batch-id": manifest.batch_id})
+        work.quarantine.publish()
+    else:
+        work.quarantine.drop()
+    properties = {
+        "batch-id": manifest.batch_id,
+        "token": str(manifest.token),
+        "books": dump(outcome.books.as_dict()),
+        "superseded": dump(outcome.superseded),
+    }
+    if work.state:
+        properties["state-snapshot"] = str(work.state.head_id())
+    work.log.seal(properties)
+    _fence(lake, names.log, manifest)
+    work.log.publish()
+    done = lake.published_by(names.log, manifest.batch_id)
+    assert done is not None
+    return done
+
+
+def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot) -> Staged:
+    """Finish what comes after publishing, whoever published: the state's main and the books."""
+    if table.load != "append":
+        lake.settle(names.state, branch_name(manifest.batch_id), int(done.summary["landfall.state-snapshot"]))
+    books = from_dict(json.loads(done.summary["landfall.books"]))
+    audit.write_batch(lake, table, manifest, done, books)
+    return Staged(done.id, books, tuple(json.loads(done.summary["landfall.superseded"])))

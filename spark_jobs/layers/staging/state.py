@@ -1,0 +1,129 @@
+"""The key state: every observation of every key, narrow, so that a late landing can be put right.
+
+One Iceberg table `state.<table>` for each keyed staging table, in three parts (identity partitions):
+
+- `entry`: one row per key and instant at which the key was observed. For snapshots consecutive equal
+  observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes each
+  instant is stored. `_effective_from` and `_op` say which row of the change log it stands behind, if any.
+- `current`: the last observation of each living key; only snapshot loads keep it.
+- `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
+
+`_payload` holds the business columns only where no row of the change log has them.
+"""
+
+from __future__ import annotations
+
+from contracts.model import Table
+from pyspark.sql.types import (
+    DataType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from spark_jobs.layers.staging.records import business_schema
+
+PART = "_part"
+ENTRY, CURRENT, SNAPSHOT = "entry", "current", "snapshot"
+ROW, GONE, HELD = "row", "gone", "held"
+TEXT = StringType()
+
+
+def effective_type(table: Table) -> DataType:
+    """Return the Spark type of `_effective_from`."""
+    if table.effective_at.column is None:
+        return TimestampType()
+    return business_schema(table)[table.effective_at.column].dataType
+
+
+def at_type(table: Table) -> DataType:
+    """Return the type of an observation's instant: the file time of snapshots, else effective_at."""
+    return TimestampType() if table.load == "snapshot" else effective_type(table)
+
+
+def tie_type(table: Table) -> DataType:
+    """Return the type of `_tie`: a struct of the tie_break columns, or a string that is always NULL."""
+    if not table.tie_break:
+        return TEXT
+    schema = business_schema(table)
+    return StructType([StructField(name, schema[name].dataType) for name in table.tie_break])
+
+
+def observation_type(table: Table) -> StructType:
+    """Return an observation; the field order is the sort order of rule 5 of SEMANTICS.
+
+    `fresh` is 1 for observations of the running batch; `stated` is the row's own effective_at; `cut` the instant
+    in the type of effective_at; `logged` and `op` the change-log row, `kept` whether the payload is kept here.
+    """
+    effective = effective_type(table)
+    return StructType(
+        [
+            StructField("at", at_type(table)),
+            StructField("tie", tie_type(table)),
+            StructField("deleted", IntegerType()),
+            StructField("order", TEXT),
+            StructField("number", LongType()),
+            StructField("fresh", IntegerType()),
+            StructField("kind", TEXT),
+            StructField("hash", TEXT),
+            StructField("stated", effective),
+            StructField("cut", effective),
+            StructField("logged", effective),
+            StructField("op", TEXT),
+            StructField("kept", IntegerType()),
+        ]
+    )
+
+
+def key_schema(table: Table) -> StructType:
+    schema = business_schema(table)
+    return StructType([StructField(name, schema[name].dataType) for name in table.key])
+
+
+def state_schema(table: Table) -> StructType:
+    """Return the columns of the state table."""
+    effective = effective_type(table)
+    return StructType(
+        [
+            *key_schema(table).fields,
+            StructField(PART, TEXT),
+            StructField("_at", at_type(table)),
+            StructField("_tie", tie_type(table)),
+            StructField("_order", TEXT),
+            StructField("_row_number", LongType()),
+            StructField("_kind", TEXT),
+            StructField("_row_hash", TEXT),
+            StructField("_stated", effective),
+            StructField("_effective_from", effective),
+            StructField("_op", TEXT),
+            StructField("_landings", TEXT),
+            StructField("_payload", payload_type(table)),
+        ]
+    )
+
+
+def payload_type(table: Table) -> StructType:
+    """Return the business columns other than the key, as a struct."""
+    fields = [field for field in business_schema(table).fields if field.name not in table.key]
+    return StructType(fields or [StructField("_none", TEXT)])
+
+
+def log_schema(table: Table) -> StructType:
+    """Return the columns of the staging table (the change log): business columns, then audit columns."""
+    return StructType(
+        [
+            *business_schema(table).fields,
+            StructField("_op", TEXT),
+            StructField("_effective_from", effective_type(table)),
+            StructField("_batch_id", TEXT),
+            StructField("_source_file", TEXT),
+            StructField("_landed_at", TimestampType()),
+            StructField("_staged_at", TimestampType()),
+            StructField("_row_hash", TEXT),
+            StructField("_order", TEXT),
+            StructField("_row_number", LongType()),
+        ]
+    )

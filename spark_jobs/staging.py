@@ -1,0 +1,76 @@
+"""The staging Glue job of one table: one batch of landings becomes rows of its change log."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import boto3
+from contracts.model import Plan
+from pyspark.sql import SparkSession
+
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.s3_json import read_json, read_text, write_json
+from spark_jobs.layers.staging.landings import Manifest, read_manifest
+from spark_jobs.layers.staging.reading import Reader
+from spark_jobs.layers.staging.session import configure
+from spark_jobs.layers.staging.stage import stage
+
+OPTIONS = ["table", "plan", "database_prefix", "staging_bucket", "batch_id", "manifest", "result"]
+
+
+def main(argv: list[str]) -> None:
+    """Stage one batch; the outcome is written to `--result`, failures are raised as well."""
+    from awsglue.utils import getResolvedOptions
+
+    options = getResolvedOptions(argv, OPTIONS)
+    s3 = boto3.client("s3")
+    table = Plan.from_json(read_text(options["plan"], s3)).tables[options["table"]]
+    manifest = read_manifest(read_json(options["manifest"], s3), table)
+    try:
+        outcome = run(options, table, manifest, s3)
+    except Exception as error:
+        write_json(options["result"], failure(manifest, error), s3)
+        raise
+    write_json(options["result"], outcome, s3)
+
+
+def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dict[str, Any]:
+    """Stage the batch and return the result's JSON object."""
+    spark = configure(SparkSession.builder.getOrCreate())
+    reader = Reader(spark, s3, options["staging_bucket"], manifest.batch_id)
+    staged = stage(Lake(spark, options["database_prefix"]), table, manifest, reader)
+    return {
+        "batch_id": manifest.batch_id,
+        "status": "published",
+        "snapshot_id": staged.snapshot_id,
+        "books": staged.books.as_dict(),
+        "superseded_landings": list(staged.superseded),
+        "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
+        "failed_landings": [],
+        "error": None,
+    }
+
+
+def failure(manifest: Manifest, error: Exception) -> dict[str, Any]:
+    """Return the result's JSON object of a batch that failed: the error and the landings it blames."""
+    blamed = error.landings if isinstance(error, ContractViolationError) else {}
+    keys = {landing.id: landing.key for landing in manifest.landings}
+    return {
+        "batch_id": manifest.batch_id,
+        "status": "failed",
+        "snapshot_id": None,
+        "books": None,
+        "superseded_landings": [],
+        "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
+        "failed_landings": [
+            {"id": id_, "key": keys.get(id_, ""), "reason": reason, "column": column}
+            for id_, (reason, column) in blamed.items()
+        ],
+        "error": {"type": type(error).__name__, "message": str(error).splitlines()[0] if str(error) else ""},
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv)

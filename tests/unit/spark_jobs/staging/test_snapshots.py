@@ -1,0 +1,167 @@
+"""Snapshots: what changed is stored once, absent keys are closed, late snapshots are put right."""
+
+from __future__ import annotations
+
+from contracts.model import Column, EffectiveAt
+
+from tests.unit.spark_jobs.staging.conftest import snapshot_table
+
+
+def at(day: int) -> str:
+    return f"2020-01-{day:02d} 00:00:00"
+
+
+def snapshot(bench, day: int, *rows: str):
+    return bench.land("k,v\n" + "".join(f"{row}\n" for row in rows), f"planes/2020-01-{day:02d}/planes.csv")
+
+
+def test_only_inserted_changed_and_deleted_rows_are_stored(bench):
+    table = snapshot_table()
+    bench.stage(table, snapshot(bench, 1, "1,a", "2,b", "3,c"))
+    staged = bench.stage(table, snapshot(bench, 2, "1,a", "2,B", "4,d"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (2, "b", "I", at(1)),
+        (2, "B", "U", at(2)),
+        (3, "c", "I", at(1)),
+        (3, None, "D", at(2)),
+        (4, "d", "I", at(2)),
+    ]
+    assert staged.books.as_dict() == {
+        "read": 3,
+        "inserted": 1,
+        "updated": 1,
+        "unchanged": 1,
+        "duplicate": 0,
+        "rejected": 0,
+        "deleting": 0,
+        "deleted": 1,
+    }
+
+
+def test_a_late_snapshot_is_put_between_its_neighbours(bench):
+    table = snapshot_table()
+    bench.stage(table, snapshot(bench, 1, "1,a", "2,b", "3,c"))
+    bench.stage(table, snapshot(bench, 3, "1,a", "2,B", "3,c"))
+    bench.stage(table, snapshot(bench, 2, "1,x", "2,B"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (1, "x", "U", at(2)),
+        (1, "a", "U", at(3)),
+        (2, "b", "I", at(1)),
+        (2, "B", "U", at(2)),
+        (3, "c", "I", at(1)),
+        (3, None, "D", at(2)),
+        (3, "c", "I", at(3)),
+    ]
+
+
+def test_several_snapshots_in_one_batch_equal_one_by_one(bench):
+    table = snapshot_table()
+    bench.stage(table, snapshot(bench, 2, "1,b", "2,b"), snapshot(bench, 1, "1,a"), snapshot(bench, 3, "2,b"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (1, "b", "U", at(2)),
+        (1, None, "D", at(3)),
+        (2, "b", "I", at(2)),
+    ]
+
+
+def test_null_and_empty_differ_and_a_name_that_goes_null_and_back_is_two_changes(bench):
+    table = snapshot_table()
+    bench.stage(table, snapshot(bench, 1, "1,a", '2,""'))
+    bench.stage(table, snapshot(bench, 2, "1,", "2,"))
+    bench.stage(table, snapshot(bench, 3, "1,a", "2,"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (1, None, "U", at(2)),
+        (1, "a", "U", at(3)),
+        (2, "", "I", at(1)),
+        (2, None, "U", at(2)),
+    ]
+
+
+def test_a_refused_row_still_counts_as_present(bench):
+    table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
+    bench.stage(table, snapshot(bench, 1, "1,10", "2,20"))
+    staged = bench.stage(table, snapshot(bench, 2, "1,ten", "2,20", "3,x,y", ",5"))
+    assert bench.log(table) == [(1, 10, "I", at(1)), (2, 20, "I", at(1))]
+    assert (staged.books.read, staged.books.rejected, staged.books.unchanged) == (4, 3, 1)
+    refused = bench.lake.read(bench.lake.table("quarantine", "planes"))
+    assert [tuple(r) for r in refused.select("_row_number", "_column", "_reason").orderBy("_row_number").collect()] == [
+        (1, "v", "'ten' is no int"),
+        (3, None, "has more or fewer fields than the header"),
+        (4, "k", "is NULL"),
+    ]
+
+
+def test_the_last_row_of_a_key_wins_and_the_others_are_duplicates(bench):
+    table = snapshot_table()
+    staged = bench.stage(table, snapshot(bench, 1, "1,a", "1,b", "2,x"))
+    assert bench.log(table) == [(1, "b", "I", at(1)), (2, "x", "I", at(1))]
+    assert (staged.books.inserted, staged.books.duplicate, staged.books.balanced) == (2, 1, True)
+
+
+def test_of_two_snapshots_of_one_time_the_last_landing_is_the_snapshot(bench):
+    table = snapshot_table()
+    first, second = snapshot(bench, 1, "1,a", "2,b"), snapshot(bench, 1, "1,A", "3,c")
+    bench.stage(table, second)
+    staged = bench.stage(table, first)
+    assert staged.superseded == (first["id"],)
+    assert bench.log(table) == [(1, "A", "I", at(1)), (3, "c", "I", at(1))]
+
+
+def test_a_later_landing_of_a_staged_time_replaces_that_snapshot(bench):
+    table = snapshot_table()
+    bench.stage(table, snapshot(bench, 1, "1,a", "2,b"))
+    bench.stage(table, snapshot(bench, 2, "1,x", "2,x", "4,x"))
+    bench.stage(table, snapshot(bench, 2, "1,a", "3,c"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (2, "b", "I", at(1)),
+        (2, None, "D", at(2)),
+        (3, "c", "I", at(2)),
+    ]
+
+
+def test_keep_leaves_absent_keys_and_unites_snapshots_of_one_time(bench):
+    table = snapshot_table(on_missing="keep")
+    bench.stage(table, snapshot(bench, 1, "1,a", "2,b"))
+    bench.stage(table, snapshot(bench, 2, "1,A"))
+    staged = bench.stage(table, snapshot(bench, 2, "3,c", "1,AA"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (1, "AA", "U", at(2)),
+        (2, "b", "I", at(1)),
+        (3, "c", "I", at(2)),
+    ]
+    assert staged.books.deleted == 0
+
+
+def test_a_row_dates_its_own_change_and_a_correction_keeps_the_earlier_state_safe(bench):
+    table = snapshot_table(
+        columns=(Column("k", "bigint"), Column("v", "string"), Column("u", "date")),
+        effective_at=EffectiveAt(column="u"),
+    )
+
+    def land(day, *rows):
+        text = "k,v,u\n" + "".join(f"{row}\n" for row in rows)
+        return bench.land(text, "planes/p.csv", f"2020-01-{day:02d}T00:00:00Z")
+
+    bench.stage(table, land(10, "1,A,2020-01-05"))
+    bench.stage(table, land(20, "1,B,2020-01-05"))
+    assert bench.log(table, "v") == [("B", "I", "2020-01-05")]
+    bench.stage(table, land(15, "1,C,2020-01-12"))
+    assert bench.log(table, "v") == [
+        ("A", "I", "2020-01-05"),
+        ("C", "U", "2020-01-12"),
+        ("B", "U", "2020-01-20"),
+    ]
+
+
+def test_the_same_batch_again_changes_nothing(bench):
+    table = snapshot_table()
+    manifest = bench.manifest(table, snapshot(bench, 1, "1,a"))
+    first, again = bench.run(table, manifest), bench.run(table, manifest)
+    assert first == again
+    assert bench.lake.read(bench.lake.table("audit", "batches")).count() == 1
