@@ -32,7 +32,7 @@ FIVE_MINUTES = Duration.minutes(5)
 
 
 class Metrics:
-    """Sums of what the Lambdas of one pipeline count; minutes by default five."""
+    """Sums of what the Lambdas of one pipeline count, over five minutes where nothing else is said."""
 
     def __init__(self, settings: Settings, plan: Plan) -> None:
         self._dimensions = {"pipeline": settings.pipeline, "environment": settings.env}
@@ -44,10 +44,10 @@ class Metrics:
 
     def closed(self, name: str, table: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
         """Return what close_batch counts for one table."""
-        return self._metric(name, {"service": "close_batch", "table": table}, table, period)
+        return self._metric(name, {"service": "close_batch", "table": table}, period)
 
     def _metric(
-        self, name: str, dimensions: dict[str, str], label: str | None = None, period: Duration = FIVE_MINUTES
+        self, name: str, dimensions: dict[str, str], period: Duration = FIVE_MINUTES
     ) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
@@ -55,7 +55,6 @@ class Metrics:
             dimensions_map={**self._dimensions, **dimensions},
             statistic="Sum",
             period=period,
-            label=label or name,
         )
 
 

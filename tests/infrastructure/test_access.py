@@ -1,0 +1,197 @@
+"""What a security reviewer asks: what is encrypted, what is public, and who may do what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.stack import Resources
+
+BUCKETS = ("Raw", "Staging", "Mart", "Artifacts", "AccessLogs")
+ROLES = {
+    "receive_files": "FunctionsReceiveFilesRole",
+    "open_batch": "FunctionsOpenBatchRole",
+    "close_batch": "FunctionsCloseBatchRole",
+    "notify_failure": "FunctionsNotifyFailureRole",
+    "staging job": "JobsRolesStaging",
+    "mart job": "JobsRolesMart",
+    "machine": "WorkflowTablePipelineRole",
+}
+WRITES = ("Put", "Delete", "Create", "Update", "Start", "Abort", "Publish", "Send", "Invoke", "BatchStop")
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def grants(resources: Resources, role: str) -> Iterator[tuple[str, str]]:
+    """Yield (action, resource as JSON text) of all that a role may do."""
+    for statement in resources.statements(ROLES[role]):
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield action, json.dumps(resource)
+
+
+def may(resources: Resources, role: str, service: str) -> dict[str, set[str]]:
+    """Return what a role may change in a service: resource -> actions."""
+    found: dict[str, set[str]] = {}
+    for action, resource in grants(resources, role):
+        prefix, verb = action.split(":")
+        if prefix == service and verb.startswith(WRITES):
+            found.setdefault(resource, set()).add(verb)
+    return found
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_is_encrypted_private_and_owned(resources: Resources, name: str) -> None:
+    bucket = resources.one("AWS::S3::Bucket", f"Storage{name}")
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert "BucketName" not in bucket
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_refuses_plain_http(resources: Resources, name: str) -> None:
+    bucket = {"Ref": resources.logical_id("AWS::S3::Bucket", f"Storage{name}")}
+    [policy] = [p for p in resources.of_type("AWS::S3::BucketPolicy").values() if p["Bucket"] == bucket]
+    assert denies_plain_http(policy["PolicyDocument"], "s3:*")
+
+
+def denies_plain_http(document: dict[str, Any], action: str) -> bool:
+    return any(
+        statement["Effect"] == "Deny"
+        and statement["Action"] == action
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        and statement["Principal"] == {"AWS": "*"}
+        for statement in document["Statement"]
+    )
+
+
+def test_queues_refuse_plain_http_and_are_encrypted(resources: Resources) -> None:
+    for name, queue in resources.of_type("AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True
+        policies = resources.of_type("AWS::SQS::QueuePolicy").values()
+        [policy] = [p for p in policies if p["Queues"] == [{"Ref": name}]]
+        assert denies_plain_http(policy["PolicyDocument"], "sqs:*")
+
+
+def test_the_topic_is_encrypted_with_a_key_that_rotates_and_alarms_may_use(resources: Resources) -> None:
+    topic = resources.one("AWS::SNS::Topic", "Notifications")
+    key_id = resources.logical_id("AWS::KMS::Key", "Notifications")
+    key = resources.one("AWS::KMS::Key", "Notifications")
+    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
+    assert key["EnableKeyRotation"] is True
+    services = [s["Principal"].get("Service") for s in key["KeyPolicy"]["Statement"]]
+    assert "cloudwatch.amazonaws.com" in services
+
+
+def test_the_ledger_is_encrypted_and_can_be_turned_back(resources: Resources) -> None:
+    ledger = resources.one("AWS::DynamoDB::Table", "Ledger")
+    assert ledger["SSESpecification"] == {"SSEEnabled": True}
+    assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_nothing_of_the_pipeline_may_change_or_delete_a_raw_object(resources: Resources) -> None:
+    for role in ROLES:
+        assert not [resource for resource in may(resources, role, "s3") if "StorageRaw" in resource], role
+
+
+def test_each_job_writes_its_own_layer_only(resources: Resources) -> None:
+    staging, mart = (may(resources, role, "s3") for role in ("staging job", "mart job"))
+    assert {bucket_of(resource) for resource in staging} == {"StorageStaging", "StorageArtifacts"}
+    assert {bucket_of(resource) for resource in mart} == {"StorageMart", "StorageArtifacts"}
+    assert all("/nycflights_dev_mart/*" in r for r in mart if bucket_of(r) == "StorageMart")
+    for written in (staging, mart):
+        assert [verbs for r, verbs in written.items() if bucket_of(r) == "StorageArtifacts"] == [
+            {"PutObject"}
+        ]
+
+
+def bucket_of(resource: str) -> str:
+    [name] = [f"Storage{name}" for name in BUCKETS if f"Storage{name}" in resource]
+    return name
+
+
+def test_the_mart_job_reads_no_raw_object(resources: Resources) -> None:
+    assert not [resource for _, resource in grants(resources, "mart job") if "StorageRaw" in resource]
+
+
+def test_each_job_writes_the_catalog_of_its_own_layer_only(resources: Resources) -> None:
+    def databases(role: str) -> set[str]:
+        written = may(resources, role, "glue")
+        return {r.split(":database/")[1].rstrip('"]}') for r in written if ":database/" in r}
+
+    assert databases("staging job") == {
+        "nycflights_dev_staging",
+        "nycflights_dev_quarantine",
+        "nycflights_dev_audit",
+        "nycflights_dev_state",
+    }
+    assert databases("mart job") == {"nycflights_dev_mart"}
+
+
+def test_no_job_drops_a_table_or_touches_a_database(resources: Resources) -> None:
+    for role in ("staging job", "mart job"):
+        verbs = set().union(*may(resources, role, "glue").values())
+        assert verbs == {"CreateTable", "UpdateTable"}
+
+
+def test_only_receive_files_starts_executions_and_only_the_machine_starts_jobs(resources: Resources) -> None:
+    starters = {
+        role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"
+    }
+    runners = {
+        role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"
+    }
+    assert (starters, runners) == ({"receive_files"}, {"machine"})
+
+
+def test_the_machine_runs_watches_and_stops_the_jobs_of_its_pipeline_only(resources: Resources) -> None:
+    allowed = {
+        (action, resource) for action, resource in grants(resources, "machine") if action.startswith("glue:")
+    }
+    assert {action for action, _ in allowed} == {
+        "glue:StartJobRun",
+        "glue:GetJobRun",
+        "glue:GetJobRuns",
+        "glue:BatchStopJobRun",
+    }
+    assert all(":job/nycflights-dev-" in resource for _, resource in allowed)
+
+
+def test_the_machine_reads_and_notes_in_the_ledger_and_calls_three_functions(resources: Resources) -> None:
+    actions = {action for action, _ in grants(resources, "machine") if action.startswith("dynamodb:")}
+    called = {resource for action, resource in grants(resources, "machine") if action.startswith("lambda:")}
+    assert actions == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert len(called) == 3 and not [resource for resource in called if "ReceiveFiles" in resource]
+
+
+def test_only_notify_failure_publishes(resources: Resources) -> None:
+    publishers = {role for role in ROLES for action, _ in grants(resources, role) if action == "sns:Publish"}
+    assert publishers == {"notify_failure"}
+
+
+def test_a_star_as_resource_is_left_to_what_has_no_resources(resources: Resources) -> None:
+    for role in ROLES:
+        starred = {action.split(":")[0] for action, resource in grants(resources, role) if resource == '"*"'}
+        assert starred <= {"xray", "cloudwatch", "logs"}, role
+        assert not [action for action, _ in grants(resources, role) if action.endswith(":*")], role
+
+
+def test_no_role_takes_a_managed_policy(resources: Resources) -> None:
+    assert not [
+        name for name, role in resources.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role
+    ]
+
+
+def test_only_s3_of_this_account_may_send_to_the_queue(resources: Resources) -> None:
+    policy = resources.one("AWS::SQS::QueuePolicy", "IngestionLandings")["PolicyDocument"]
+    [allowed] = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}

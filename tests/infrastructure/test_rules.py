@@ -1,0 +1,33 @@
+"""The template before two judges: cdk-nag's AwsSolutions rules and cfn-lint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import lint_file
+from cfnlint.config import ManualArgs
+
+from tests.infrastructure.stack import synthesize
+
+
+def test_every_finding_of_cdk_nag_is_mended_or_acknowledged(tmp_path: Path) -> None:
+    def judge(app: App) -> None:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+    try:
+        synthesize(tmp_path / "out", tmp_path / "build", prepare=judge)
+    except RuntimeError:
+        report = json.loads((tmp_path / "out" / "validation-report.json").read_text())
+        violations = [v for plugin in report["pluginReports"] for v in plugin["violations"]]
+        assert [(v["ruleName"], v["violatingConstructs"][0]["constructPath"]) for v in violations] == []
+        raise
+
+
+def test_cfn_lint_finds_nothing(cdk_out: Path) -> None:
+    """W3005 is left out: CDK names dependencies that a reference already implies."""
+    template = cdk_out / "landfall-nycflights-dev.template.json"
+    config = ManualArgs(ignore_checks=["W3005"], regions=["eu-west-1"])
+    assert [f"{match.rule.id} {match.message}" for match in lint_file(template, config)] == []

@@ -1,0 +1,62 @@
+"""Settings and freshness: what a user may write, and the sentence that answers what he may not."""
+
+from __future__ import annotations
+
+import pytest
+from aws_cdk import App
+
+from orchestration.freshness import Watch, watch
+from orchestration.settings import Settings, SettingsError
+
+
+def test_settings_come_from_the_context() -> None:
+    app = App(
+        context={"env": "prod", "pipeline": "crm", "alarm_email": "ops@example.com", "glue_version": "6.0"}
+    )
+    assert Settings.from_context(app.node) == Settings("crm", "prod", "ops@example.com", "6.0")
+
+
+def test_without_context_the_demo_is_built_for_development() -> None:
+    assert Settings.from_context(App().node) == Settings("nycflights", "dev")
+
+
+def test_names_are_those_that_jobs_and_lambdas_compose() -> None:
+    settings = Settings("ny_flights", "dev")
+    assert settings.database("state") == "ny_flights_dev_state"
+    assert settings.stage_job_prefix == "ny_flights-dev-stage-"
+    assert settings.mart_job_prefix == "ny_flights-dev-mart-"
+    assert settings.state_machine_name == "ny_flights-dev-table-pipeline"
+    assert settings.stack_name == "landfall-ny-flights-dev"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"env": "test"}, "env is 'test': it must be one of dev, prod"),
+        ({"pipeline": "My Pipe"}, "pipeline is 'My Pipe': it must begin with a letter"),
+        ({"architecture": "riscv"}, "architecture is 'riscv': it must be arm64 or x86_64"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_allowed(settings: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        Settings(**({"pipeline": "nycflights", "env": "dev"} | settings))
+
+
+@pytest.mark.parametrize(
+    ("freshness", "window"),
+    [
+        ("26h", Watch(3600, 26)),
+        ("2d", Watch(3600, 48)),
+        ("90m", Watch(300, 18)),
+        ("7m", Watch(300, 2)),
+        ("1500m", Watch(3600, 25)),
+    ],
+)
+def test_a_freshness_becomes_a_window_that_covers_it(freshness: str, window: Watch) -> None:
+    assert watch("planes", freshness) == window
+
+
+@pytest.mark.parametrize("freshness", ["8d", "1m", "soon", "5 weeks", ""])
+def test_a_freshness_that_cloudwatch_cannot_watch_is_refused(freshness: str) -> None:
+    with pytest.raises(SettingsError, match="table planes: freshness is .* must lie between 5m and 7d"):
+        watch("planes", freshness)
