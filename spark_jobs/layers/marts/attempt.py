@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from contracts.model import Mart, Plan
 from spark_jobs.layers.errors import DataError
@@ -85,8 +86,11 @@ class Attempt:
         return name not in self.seen or self.run.lake.changed_since(self.identifier(name), self.seen[name])
 
     def current(self) -> DataFrame | None:
-        """Return the mart's rows without audit columns; None before the first run."""
-        return self.run.lake.read(self.table, self.base.id).drop(*AUDIT) if self.base else None
+        """Return the mart's own rows without audit columns, no inferred members; None before the first run."""
+        if self.base is None:
+            return None
+        rows = self.run.lake.read(self.table, self.base.id).drop(*AUDIT)
+        return rows.where(~F.col("is_inferred")) if self.run.mart.kind in ("scd2", "dimension") else rows
 
     def log(self, name: str) -> DataFrame:
         """Return a table's change log in the contract's columns."""

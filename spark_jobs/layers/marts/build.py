@@ -89,7 +89,8 @@ def _compare(current: Attempt, work: Work) -> Difference:
     """Compare the recomputed rows with the mart's, once; refuse duplicate keys and missing members."""
     mart = current.run.mart
     wanted = members.needs(current.run)
-    old = work.new.limit(0) if work.old is None else conform(work.old, columns_of(work.new))
+    old = current.current() if work.old is None else work.old
+    old = work.new.limit(0) if old is None else conform(old, columns_of(work.new))
     changed = current.cache(diff.difference(old, work.new, work.ids, members.points_to_members(wanted)))
     counts, told, most = diff.count(changed, members.flags(wanted))
     if work.ids and most > 1:

@@ -21,7 +21,7 @@ def recompute(attempt: Attempt) -> Work:
     mart = attempt.run.mart
     current = attempt.current()
     if current is None or _must_be_whole(attempt):
-        return Work(_resolved(attempt, _selected(attempt, None)), current, mart.key)
+        return Work(_resolved(attempt, _selected(attempt, None)), None, mart.key)
     groups = attempt.changed(mart.source, mart.incremental_by) if attempt.is_changed(mart.source) else None
     marked = _touched(attempt, current, groups)
     facts = marked.where(F.col("_touched") & ~F.col("_grouped")).select(*_own_columns(mart, current))

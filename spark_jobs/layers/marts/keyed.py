@@ -16,7 +16,10 @@ from spark_jobs.layers.marts.names import KEYED
 
 @dataclass(frozen=True)
 class Work:
-    """What an attempt recomputed: the rows in scope as they must be and as they are, and what names a row."""
+    """What an attempt recomputed: the rows in scope as they must be and as they are, and what names a row.
+
+    `old` is None where all rows of the mart are in scope.
+    """
 
     new: DataFrame
     old: DataFrame | None
@@ -29,12 +32,14 @@ def recompute(attempt: Attempt) -> Work:
     table = attempt.run.plan.tables[mart.source]
     affected = attempt.changed(mart.source, table.key or (AT,))
     new = KEYED[mart.kind](semi(attempt.log(mart.source), affected), mart, table)
-    current = attempt.current()
-    if mart.kind in ("scd2", "dimension") and current is not None:
-        current = current.where(~F.col("is_inferred"))
     if mart.kind == "history":
-        return _retained(attempt, table, new, current, affected)
-    return Work(new, None if current is None else semi(current, affected), _ids(mart, table))
+        return _retained(attempt, table, new, affected)
+    return Work(new, _affected(attempt, affected), _ids(mart, table))
+
+
+def _affected(attempt: Attempt, affected: DataFrame | None) -> DataFrame | None:
+    current = attempt.current()
+    return None if current is None or affected is None else semi(current, affected)
 
 
 def _ids(mart: Mart, table: Table) -> tuple[str, ...]:
@@ -44,17 +49,14 @@ def _ids(mart: Mart, table: Table) -> tuple[str, ...]:
     return table.key
 
 
-def _retained(
-    attempt: Attempt, table: Table, new: DataFrame, current: DataFrame | None, affected: DataFrame | None
-) -> Work:
+def _retained(attempt: Attempt, table: Table, new: DataFrame, affected: DataFrame | None) -> Work:
     """Leave out what `keep_for` no longer keeps, in every key."""
     ids = (*table.key, AT) if table.key else ()
     kept = history.kept(attempt.run.mart, table, attempt.run.now)
     if kept is not None:
         new = new.where(kept)
-    if current is None or affected is None:
-        return Work(new, current, ids)
-    if kept is None:
-        return Work(new, semi(current, affected), ids)
+    current = attempt.current()
+    if kept is None or current is None or affected is None:
+        return Work(new, _affected(attempt, affected), ids)
     marked = flag(current, affected, affected.columns, "_affected")
     return Work(new, marked.where(F.col("_affected") | ~kept).drop("_affected"), ids)
