@@ -1,4 +1,7 @@
-"""The CDK app: settings and contracts become one stack. Synth needs no network and no credentials."""
+"""The CDK app: settings and contracts become one stack. Synth needs no network and no credentials.
+
+Context: `env` (dev, prod) and `pipeline`, the name of a folder in contracts/ or the path of one elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +10,36 @@ import tempfile
 from pathlib import Path
 
 from aws_cdk import App, Environment
-from contracts.compile import compile_plan
 
+from contracts.compile import compile_plan
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
 
 
-def build_app(app: App, root: Path, build: Path) -> PipelineStack:
+def build_stack(app: App, root: Path, build: Path) -> PipelineStack:
     """Add the stack of the pipeline that the context names; `build` is where assets are assembled."""
     settings = Settings.from_context(app.node)
+    account, region = os.environ.get("CDK_DEFAULT_ACCOUNT"), os.environ.get("CDK_DEFAULT_REGION")
     return PipelineStack(
         app,
         settings.stack_name,
         settings=settings,
-        plan=compile_plan(root / "contracts" / settings.pipeline),
+        plan=compile_plan(root / "contracts" / settings.folder),
         root=root,
         build=build,
-        env=Environment(
-            account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
-        ),
+        env=Environment(account=account, region=region) if account else None,
     )
 
 
 def main() -> None:
-    """Synthesize into cdk.out, or where the CDK command line says."""
-    app = App(context=FEATURE_FLAGS)
+    """Synthesize into cdk.out, or where the CDK command line says (CDK_OUTDIR)."""
+    app = App(
+        context=FEATURE_FLAGS, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), analytics_reporting=False
+    )
     with tempfile.TemporaryDirectory() as build:
-        build_app(app, ROOT, Path(build))
+        build_stack(app, ROOT, Path(build))
         app.synth()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -25,13 +26,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """One pipeline in one environment; delays in seconds, retention in days."""
+    """One pipeline in one environment; `folder` is where its contracts lie, seen from contracts/."""
 
     pipeline: str
     env: str
     alarm_email: str | None = None
     glue_version: str = "5.1"
     architecture: str = "arm64"
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if self.env not in ENVIRONMENTS:
@@ -51,8 +53,10 @@ class Settings:
         def word(name: str, default: str) -> str:
             return str(node.try_get_context(name) or default)
 
+        folder = word("pipeline", "nycflights")
         return cls(
-            pipeline=word("pipeline", "nycflights"),
+            pipeline=Path(folder).name,
+            folder=str(Path(folder).absolute()) if "/" in folder else folder,
             env=word("env", "dev"),
             alarm_email=node.try_get_context("alarm_email"),
             glue_version=word("glue_version", cls.glue_version),

@@ -13,11 +13,16 @@ def test_settings_come_from_the_context() -> None:
     app = App(
         context={"env": "prod", "pipeline": "crm", "alarm_email": "ops@example.com", "glue_version": "6.0"}
     )
-    assert Settings.from_context(app.node) == Settings("crm", "prod", "ops@example.com", "6.0")
+    assert Settings.from_context(app.node) == Settings("crm", "prod", "ops@example.com", "6.0", folder="crm")
 
 
 def test_without_context_the_demo_is_built_for_development() -> None:
-    assert Settings.from_context(App().node) == Settings("nycflights", "dev")
+    assert Settings.from_context(App().node) == Settings("nycflights", "dev", folder="nycflights")
+
+
+def test_a_pipeline_may_lie_anywhere_and_is_called_like_its_folder() -> None:
+    settings = Settings.from_context(App(context={"pipeline": "/srv/contracts/crm/"}).node)
+    assert (settings.pipeline, settings.folder) == ("crm", "/srv/contracts/crm")
 
 
 def test_names_are_those_that_jobs_and_lambdas_compose() -> None:
