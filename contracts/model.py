@@ -225,24 +225,26 @@ class Plan:
 
 def table_from_dict(raw: Mapping[str, Any]) -> Table:
     """Build a Table from the plan's JSON object."""
-    return Table(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k not in _NESTED},
-        source=Source(**raw["source"]),
-        columns=tuple(Column(**c) for c in raw["columns"]),
-        effective_at=EffectiveAt(**raw["effective_at"]),
-        checks=tuple(Check(**c) for c in raw["checks"]),
-        limits=Limits(**raw["limits"]),
-        capacity=Capacity(**raw["capacity"]),
-    )
+    nested: dict[str, Any] = {
+        "source": Source(**raw["source"]),
+        "columns": tuple(Column(**c) for c in raw["columns"]),
+        "effective_at": EffectiveAt(**raw["effective_at"]),
+        "checks": tuple(Check(**c) for c in raw["checks"]),
+        "limits": Limits(**raw["limits"]),
+        "capacity": Capacity(**raw["capacity"]),
+    }
+    return Table(**{**_flat(raw), **nested})
 
 
 def mart_from_dict(raw: Mapping[str, Any]) -> Mart:
     """Build a Mart from the plan's JSON object."""
-    return Mart(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k not in _NESTED or k == "source"},
-        dimensions=tuple(DimensionLookup(**d) for d in raw["dimensions"]),
-        capacity=Capacity(**raw["capacity"]),
-    )
+    nested: dict[str, Any] = {
+        "dimensions": tuple(DimensionLookup(**d) for d in raw["dimensions"]),
+        "capacity": Capacity(**raw["capacity"]),
+    }
+    return Mart(**{**_flat(raw), **nested})
 
 
-_NESTED = frozenset({"source", "columns", "effective_at", "checks", "limits", "capacity", "dimensions"})
+def _flat(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with JSON's lists as tuples, as the frozen classes hold them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 import boto3
-from contracts.model import Plan
 from pyspark.sql import SparkSession
 
+from contracts.model import Plan
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.s3_json import read_json, read_text, write_json

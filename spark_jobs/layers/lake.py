@@ -148,9 +148,7 @@ class Lake:
             return self.read(table).select(*columns).limit(0)
         if all(snapshot.operation == "append" for snapshot in changes):
             rows = (
-                self.spark.read.option("start-snapshot-id", since)
-                .option("end-snapshot-id", between[0].id)
-                .table(table)
+                self.spark.read.option("start-snapshot-id", since).option("end-snapshot-id", between[0].id).table(table)
             )
             return rows.select(*columns).distinct()
         return self._changelog(table, since).select(*columns).distinct()
@@ -213,9 +211,7 @@ class Branch:
         condition = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys.columns)
         view = f"remove_{self.name}_{self.table.rsplit('.', 1)[-1]}"
         keys.createOrReplaceTempView(view)
-        self.lake.spark.sql(
-            f"MERGE INTO {self.identifier} t USING {view} s ON {condition} WHEN MATCHED THEN DELETE"
-        )
+        self.lake.spark.sql(f"MERGE INTO {self.identifier} t USING {view} s ON {condition} WHEN MATCHED THEN DELETE")
 
     def seal(self, properties: Mapping[str, str]) -> int:
         """Commit the `landfall.` summary properties on the branch; return the snapshot id."""

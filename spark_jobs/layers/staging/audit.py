@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from contracts.model import Table
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType, TimestampType
 
+from contracts.model import Table
 from spark_jobs.layers.lake import Lake, Snapshot
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.landings import Manifest

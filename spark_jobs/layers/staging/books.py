@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from contracts.model import Table
-
 from spark_jobs.layers.errors import LimitExceededError
 
 

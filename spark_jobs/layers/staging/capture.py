@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.model import Table
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, TimestampType
 
+from contracts.model import Table
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.hashing import row_hash
 from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
@@ -51,23 +51,18 @@ def dated(rows: DataFrame, landings: DataFrame, table: Table) -> DataFrame:
 def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFrame:
     """Return every row of a snapshot and every known key it lacks, each with what is known of the key.
 
-    `known`: key columns, `_was_kind`, `_was_hash` as of the snapshot before, `_touched`. Adds `_rank` (1: the row of its key
-    by rules 7 and 10) and `_kind` (what the snapshot says of the key; NULL for rows that do not speak for it).
+    `known`: key columns, `_was_kind`, `_was_hash` as of the snapshot before, `_touched`. Adds `_rank` (1: the row of
+    its key by rules 7 and 10) and `_kind` (what the snapshot says of the key; NULL: the row does not speak for it).
     """
-    newest_first = [F.col(REJECT).isNull().desc()]
-    for name in ("_effective_from", *table.tie_break, "_order", "_row_number"):
-        newest_first.append(F.col(f"`{name}`").desc_nulls_last())
+    sequence = ("_effective_from", *table.tie_break, "_order", "_row_number")
+    newest_first = [F.col(REJECT).isNull().desc(), *(F.col(f"`{n}`").desc_nulls_last() for n in sequence)]
     ranked = rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*table.key).orderBy(*newest_first)))
     joined = ranked.join(known, on=list(table.key), how="full_outer")
     whole_key = F.lit(True)
     for name in table.key:
         whole_key = whole_key & F.col(f"`{name}`").isNotNull()
     speaks = (F.col(RANK) == 1) & whole_key
-    kind = (
-        F.when(F.col(RANK).isNull(), GONE)
-        .when(speaks & F.col(REJECT).isNull(), ROW)
-        .when(speaks, HELD)
-    )
+    kind = F.when(F.col(RANK).isNull(), GONE).when(speaks & F.col(REJECT).isNull(), ROW).when(speaks, HELD)
     return joined.withColumn(KIND, kind)
 
 
@@ -163,9 +158,9 @@ def recompute(news: DataFrame, stored: DataFrame, table: Table, instant: Instant
 
 def exploded(keys: DataFrame, table: Table, minuend: str, subtrahend: str) -> DataFrame:
     """Return (key, the fields of each element of `minuend` that is not in `subtrahend`)."""
-    return keys.select(
-        *table.key, F.explode(F.array_except(minuend, subtrahend)).alias("_one")
-    ).select(*table.key, "_one.*")
+    return keys.select(*table.key, F.explode(F.array_except(minuend, subtrahend)).alias("_one")).select(
+        *table.key, "_one.*"
+    )
 
 
 def new_entries(keys: DataFrame, table: Table) -> DataFrame:
@@ -280,5 +275,3 @@ def _observation(table: Table, **fields: Column | None) -> Column:
         kind = tie_type(table) if field.name == "tie" else field.dataType
         values.append(value.cast(at_type(table) if field.name == "at" else kind).alias(field.name))
     return F.struct(*values)
-
-

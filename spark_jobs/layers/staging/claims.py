@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.model import Source
-
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.landings import Landing
 
@@ -72,6 +71,27 @@ def _read_head(s3: Any, landing: Landing, compression: str) -> tuple[str, bytes]
     finally:
         body.close()
     return suffix, head[:HEAD_BYTES]
+
+
+def unpack_error(s3: Any, claim: Claim, bucket: str) -> str | None:
+    """Return why a claim's archive does not unpack to its end; None when it does, or is no archive."""
+    suffix = next((suffix for _, suffix in _MAGIC if claim.uri.endswith(suffix)), "")
+    if not suffix:
+        return None
+    body = s3.get_object(Bucket=bucket, Key=claim.uri.removeprefix(f"s3://{bucket}/"))["Body"]
+    unpack = _UNPACK[suffix]()
+    try:
+        while chunk := body.read(1024 * 1024):
+            while chunk:
+                unpack.decompress(chunk)
+                chunk = unpack.unused_data
+                if unpack.eof and chunk:
+                    unpack = _UNPACK[suffix]()
+    except (zlib.error, OSError) as error:
+        return str(error)
+    finally:
+        body.close()
+    return None if unpack.eof else "the archive is cut off"
 
 
 def _suffix(head: bytes) -> str:

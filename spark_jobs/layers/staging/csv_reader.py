@@ -7,11 +7,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contracts.model import Table
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.claims import Claim
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.model import Table
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
+from contracts.model import Table
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.staging import capture, writers
 from spark_jobs.layers.staging.books import Books, enforce_limits, total
@@ -62,9 +62,7 @@ def stage_append(work: Work, claims: Sequence[Claim]) -> Outcome:
     seen = rows.observe(counts, F.count(F.lit(1)).alias("read"), F.count_if(refused).alias("rejected"))
     writers.write_append(work.log, seen, work.table, work.manifest.batch_id, work.now)
     found = counts.get
-    books = Books(
-        read=found["read"], rejected=found["rejected"], inserted=found["read"] - found["rejected"]
-    )
+    books = Books(read=found["read"], rejected=found["rejected"], inserted=found["read"] - found["rejected"])
     if books.rejected:
         _quarantine(work, rows.filter(refused))
     enforce_limits(work.table, books, 0, work.manifest.allow)
@@ -117,7 +115,9 @@ def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
         parts = [by_order[one.order] for one in chosen if one.order in by_order]
         parts += work.reader.claim(work.table, [one for one in chosen if one.order not in by_order])
         following = min((one for one in listed.values() if one.at > at), key=lambda one: one.at, default=None)
-        instant = capture.Instant(at, following and following.at, following and following.order)
+        instant = capture.Instant(at)
+        if following:
+            instant = capture.Instant(at, following.at, following.order)
         last = all(one.at < at for one in listed.values())
         books.append(_stage_snapshot(work, parts, instant, last, chosen[-1].order))
         listed[at] = Listed(at, chosen[-1].order, tuple((one.order, one.version_id) for one in chosen))
@@ -126,9 +126,7 @@ def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
     return Outcome(together, tuple(superseded), quarantined=together.rejected > 0)
 
 
-def _stage_snapshot(
-    work: Work, claims: Sequence[Claim], instant: capture.Instant, last: bool, order: str
-) -> Books:
+def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instant, last: bool, order: str) -> Books:
     table, state = work.table, _state(work)
     stored = state.read()
     known = capture.known_now(stored, table) if last else capture.known_as_of(stored, table, instant.at)
@@ -212,6 +210,7 @@ def _counts() -> list[Any]:
     restored = F.exists(log_adds, lambda e: (e["op"] != "D") & is_old(e["hash"])) | F.exists(
         state_adds, lambda o: (o["kept"] == 1) & is_old(o["hash"])
     )
+
     def times(word: str) -> Any:
         return F.sum(F.size(F.filter(capture.VERDICTS, lambda v: v == word))).alias(word)
 
@@ -225,9 +224,7 @@ def _counts() -> list[Any]:
     ]
 
 
-def _chosen(
-    table: Table, landings: Sequence[Landing], before: Listed | None
-) -> tuple[list[Landing], list[Landing]]:
+def _chosen(table: Table, landings: Sequence[Landing], before: Listed | None) -> tuple[list[Landing], list[Landing]]:
     """Return the landings that make the snapshot of one file time, and those without effect (rule 11)."""
     staged = [landing_of(order, version) for order, version in before.landings] if before else []
     orders = {landing.order for landing in landings}
@@ -250,9 +247,7 @@ def _listing(work: Work) -> dict[datetime, Listed]:
 
 
 def _list(work: Work, listed: Listed, replaces: bool) -> None:
-    writers.write_listing(
-        _state(work), work.table, listed.at, listed.order, json.dumps(listed.landings), replaces
-    )
+    writers.write_listing(_state(work), work.table, listed.at, listed.order, json.dumps(listed.landings), replaces)
 
 
 def _retire(work: Work, orders: Sequence[str]) -> None:

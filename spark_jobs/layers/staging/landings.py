@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.model import Table
-
 from spark_jobs.layers.errors import ContractViolationError
 
 _SEQUENCER_DIGITS = 32
@@ -140,8 +139,8 @@ def _time_of(groups: Mapping[str, str | None]) -> datetime:
         text = date if not (time := groups.get("time")) else f"{date}T{time}"
         return _parse(text)
     numbers = [int(groups[name] or 0) for name in _PARTS if groups.get(name) is not None]
-    year, month, day, *rest = (*numbers, *([1] * max(0, 3 - len(numbers))))
-    return datetime(year, month, day, *rest, tzinfo=UTC)
+    year, month, day, hour, minute, second = (*numbers, *(1, 1, 1, 0, 0, 0)[len(numbers) :])
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 def _parse(text: str) -> datetime:

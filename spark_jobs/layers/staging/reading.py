@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from contracts.model import Table
 from pyspark.sql import DataFrame, SparkSession
 
+from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError, all_violations
 from spark_jobs.layers.staging.capture import dated
-from spark_jobs.layers.staging.claims import Claim, claim_all
+from spark_jobs.layers.staging.claims import Claim, claim_all, unpack_error
 from spark_jobs.layers.staging.csv_reader import check_header, read_csv
 from spark_jobs.layers.staging.landings import Landing
 from spark_jobs.layers.staging.records import REJECT, failing, to_rows
@@ -48,10 +47,7 @@ class Reader:
     def rows(self, table: Table, claims: Sequence[Claim]) -> DataFrame:
         """Return the typed, dated rows of claims: business columns, `_order`, `_reject` and the like."""
         landings = self.spark.createDataFrame(
-            [
-                (c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time)
-                for c in claims
-            ],
+            [(c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time) for c in claims],
             _LANDING_SCHEMA,
         )
         return dated(to_rows(read_csv(self.spark, table, claims), table), landings, table)
@@ -77,18 +73,26 @@ class Reader:
         if found:
             raise all_violations([self._fatal(table, row.landing, row.row, row.reject) for row in found])
 
-    def blame(self, table: Table, error: Exception) -> ContractViolationError | None:
-        """Return the violation behind an error that Spark met while it read a claim (a truncated archive)."""
-        match = re.search(rf"claims/{re.escape(self.batch_id)}/(\d+)\.", str(error))
-        claim = self._claims.get(int(match.group(1))) if match else None
-        if claim is None:
-            return None
-        causes = re.findall(r"Caused by: [\w.$]*?(\w+(?:Exception|Error)): ?([^\n]*)", str(error))
-        cause = ": ".join(part for part in causes[-1] if part) if causes else "unreadable"
-        reason = f"cannot be read to its end ({cause})"
-        landing = claim.landing
+    def blame(self, table: Table) -> ContractViolationError | None:
+        """Return the violation behind a read that broke off: the archives that do not unpack, if any."""
+        violations = []
+        for claim in self._claims.values():
+            if broken := unpack_error(self._s3, claim, self.bucket):
+                reason = f"cannot be unpacked to its end ({broken})"
+                violations.append(
+                    ContractViolationError(
+                        f"{table.name}: file {claim.landing.key}: {reason}; send it again",
+                        {claim.landing.id: (reason, None)},
+                    )
+                )
+        return all_violations(violations) if violations else None
+
+    def duplicate_keys(self, table: Table, claims: Sequence[Claim], count: int) -> ContractViolationError:
+        """Return the violation of a snapshot that holds a key more than once under on_duplicate_key: fail."""
+        reason = f"{count} records repeat a key ({', '.join(table.key)}) of the snapshot"
+        names = ", ".join(claim.landing.key for claim in claims)
         return ContractViolationError(
-            f"{table.name}: file {landing.key}: {reason}; send it again", {landing.id: (reason, None)}
+            f"{table.name}: file {names}: {reason}", {claim.landing.id: (reason, table.key[0]) for claim in claims}
         )
 
     def _fatal(self, table: Table, number: int, row: int, reject: Any) -> ContractViolationError:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from contracts.model import Column as ContractColumn
-from contracts.model import Table
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DecimalType, StructType, _parse_datatype_string
 
+from contracts.model import Column as ContractColumn
+from contracts.model import Table
 from spark_jobs.layers.staging.csv_reader import BROKEN, source_names
 
 REJECT = "_reject"
@@ -119,9 +119,7 @@ def _first_cast_failure(table: Table, schema: StructType) -> Column:
 def _first_reason(table: Table) -> Column:
     """Pick the first thing wrong: broken record, casts, NULL key or effective_at, checks that do not only warn."""
     needed = [*table.key, *([table.effective_at.column] if table.effective_at.column else [])]
-    broken = F.when(
-        F.col(BROKEN).isNotNull(), _reason("", "record", F.lit("has more or fewer fields than the header"))
-    )
+    broken = F.when(F.col(BROKEN).isNotNull(), _reason("", "record", F.lit("has more or fewer fields than the header")))
     nulls = [F.when(F.col(f"`{n}`").isNull(), _reason(n, "key", F.lit("is NULL"))) for n in needed]
     checks = [
         F.when(~F.col(DELETING) & fails, _reason("", name, F.lit(f"fails the check {name}")))
@@ -137,7 +135,5 @@ def _reason(column: str, rule: str, reason: Column) -> Column:
 def failing(table: Table, on_fail: str) -> Sequence[tuple[str, Column]]:
     """Return (check name, row fails it) for the contract's checks with this `on_fail`."""
     return [
-        (check.name, ~F.coalesce(F.expr(check.rule), F.lit(True)))
-        for check in table.checks
-        if check.on_fail == on_fail
+        (check.name, ~F.coalesce(F.expr(check.rule), F.lit(True))) for check in table.checks if check.on_fail == on_fail
     ]

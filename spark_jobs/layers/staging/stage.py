@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from contracts.model import Table
-
 from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, StaleLeaseError
 from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
 from spark_jobs.layers.staging import audit
@@ -92,7 +91,7 @@ def _attempt(
     except ContractViolationError:
         raise
     except Exception as error:
-        if blamed := reader.blame(table, error):
+        if blamed := reader.blame(table):
             raise blamed from error
         raise
     return _published(lake, names, manifest, work, outcome)

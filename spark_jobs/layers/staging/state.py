@@ -13,7 +13,6 @@ One Iceberg table `state.<table>` for each keyed staging table, in three parts (
 
 from __future__ import annotations
 
-from contracts.model import Table
 from pyspark.sql.types import (
     DataType,
     IntegerType,
@@ -24,6 +23,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from contracts.model import Table
 from spark_jobs.layers.staging.records import business_schema
 
 PART = "_part"

@@ -6,11 +6,11 @@ build Columns and touch no data.
 
 from __future__ import annotations
 
-from contracts.model import Table
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from contracts.model import Table
 from spark_jobs.layers.staging.state import GONE, HELD, ROW, effective_type, observation_type
 
 
@@ -103,9 +103,7 @@ def _with_end(events: Column, o: Column) -> Column:
 
 
 def _event(effective: Column, o: Column) -> Column:
-    return F.struct(
-        effective.alias("effective"), o["kind"].alias("kind"), o["hash"].alias("hash"), o["at"].alias("at")
-    )
+    return F.struct(effective.alias("effective"), o["kind"].alias("kind"), o["hash"].alias("hash"), o["at"].alias("at"))
 
 
 def log_rows(events: Column) -> Column:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contracts.model import Table
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
+from contracts.model import Table
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.staging import capture
 from spark_jobs.layers.staging.records import RAW, REJECT
-from spark_jobs.layers.staging.state import ENTRY, PART, SNAPSHOT, log_schema, payload_type, state_schema
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, PART, SNAPSHOT, log_schema, payload_type, state_schema
 
 QUARANTINE_SCHEMA = StructType(
     [
@@ -91,7 +91,7 @@ def write_state(branch: Branch, keys: DataFrame, values: DataFrame, table: Table
 
 def write_current(branch: Branch, current: DataFrame, table: Table) -> None:
     """Replace the state's `current` part."""
-    branch.overwrite(shaped(current, state_schema(table)), F.col(PART) == capture.CURRENT)
+    branch.overwrite(shaped(current, state_schema(table)), F.col(PART).eqNullSafe(CURRENT))
 
 
 def write_listing(branch: Branch, table: Table, at: datetime, order: str, landings: str, replace: bool) -> None:

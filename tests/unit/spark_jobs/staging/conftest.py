@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from contracts.model import Column, Table
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging.landings import Manifest, read_manifest
@@ -33,8 +34,9 @@ class FolderS3:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
 
-    def get_object(self, Bucket: str, Key: str, VersionId: str) -> dict[str, Any]:  # noqa: N803 (boto3's names)
-        return {"Body": io.BytesIO(self.path(Bucket, Key, VersionId).read_bytes())}
+    def get_object(self, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803 (boto3's names)
+        path = self.path(Bucket, Key, VersionId) if VersionId else self.root / Bucket / Key
+        return {"Body": io.BytesIO(path.read_bytes())}
 
     def copy(self, source: dict[str, str], bucket: str, key: str) -> None:
         target = self.root / bucket / key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contracts.model import Column, EffectiveAt
-
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
