@@ -6,14 +6,15 @@ Context: `env` (dev, prod) and `pipeline`, the name of a folder in contracts/ or
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from aws_cdk import App, Environment
 
-from contracts.compile import compile_plan
+from contracts.compile import ContractError, compile_plan
 from orchestration.pipeline_stack import PipelineStack
-from orchestration.settings import FEATURE_FLAGS, Settings
+from orchestration.settings import FEATURE_FLAGS, Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parent
 
@@ -35,11 +36,12 @@ def build_stack(app: App, root: Path, build: Path) -> PipelineStack:
 
 def main() -> None:
     """Synthesize into cdk.out, or where the CDK command line says (CDK_OUTDIR)."""
-    app = App(
-        context=FEATURE_FLAGS, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), analytics_reporting=False
-    )
+    app = App(context=FEATURE_FLAGS, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), analytics_reporting=False)
     with tempfile.TemporaryDirectory() as build:
-        build_stack(app, ROOT, Path(build))
+        try:
+            build_stack(app, ROOT, Path(build))
+        except (ContractError, SettingsError) as mistake:
+            sys.exit(str(mistake))
         app.synth()
 
 

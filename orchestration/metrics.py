@@ -18,6 +18,7 @@ BOOKS = (
     "RowsUnchanged",
     "RowsDuplicate",
     "RowsRejected",
+    "RowsDeleting",
     "RowsDeleted",
 )
 CLOSE_METRICS = (
@@ -46,9 +47,7 @@ class Metrics:
         """Return what close_batch counts for one table."""
         return self._metric(name, {"service": "close_batch", "table": table}, period)
 
-    def _metric(
-        self, name: str, dimensions: dict[str, str], period: Duration = FIVE_MINUTES
-    ) -> cloudwatch.Metric:
+    def _metric(self, name: str, dimensions: dict[str, str], period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
             metric_name=name,

@@ -22,13 +22,13 @@ class Views(Construct):
         self._settings = settings
         self.workgroup = self._build_workgroup(storage)
         for mart in sorted(plan.marts.values(), key=lambda m: m.name):
-            self._build_query(
-                mart.name, mart.description or f"The mart {mart.name}", "mart", self._mart_sql(mart)
-            )
+            self._build_query(mart.name, mart.description or f"The mart {mart.name}", "mart", self._mart_sql(mart))
         self._build_query(
-            "books", "What the newest batches read, wrote and refused", "audit",
-            f'SELECT * FROM "{settings.database("audit")}"."batches" ORDER BY 1 DESC LIMIT 100',
-        )  # fmt: skip
+            "books",
+            "What the newest batches read, wrote and refused",
+            "audit",
+            f'SELECT * FROM "{settings.database("audit")}"."batches" ORDER BY published_at DESC LIMIT 100',
+        )
 
     def _build_workgroup(self, storage: Storage) -> athena.CfnWorkGroup:
         return athena.CfnWorkGroup(

@@ -130,9 +130,7 @@ def run_machine(
         table.put_item(Item=dict(batch_item()))
         client = boto3.client("stepfunctions")
         arn = client.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
-        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))[
-            "executionArn"
-        ]
+        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
         outcome = _wait(client, execution)
         keys = {name: batch_item()[name] for name in ("pk", "sk")}
         return outcome, table.get_item(Key=keys)["Item"]

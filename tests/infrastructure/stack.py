@@ -20,21 +20,15 @@ Template = dict[str, Any]
 def small_plan() -> Plan:
     """Return two tables and two marts: a freshness, a FLEX job, a second wave."""
     columns = (Column("tailnum", "string", required=True), Column("seats", "int"))
-    planes = Table(
-        "planes", "snapshot", Source(prefix="crm/planes/"), columns, key=("tailnum",), freshness="26h"
-    )
+    planes = Table("planes", "snapshot", Source(prefix="crm/planes/"), columns, key=("tailnum",), freshness="26h")
     capacity = Capacity(worker_type="G.2X", workers=4, timeout_minutes=90, flex=True)
     flights = Table("flights", "append", Source(prefix="ops/flights/"), columns, capacity=capacity)
     dim = Mart("dim_planes", "scd2", "planes", reads=("planes",), key=("tailnum",), track=("seats",))
     fact = Mart("fct_flights", "fact", "flights", reads=("flights", "dim_planes"), key=("tailnum",))
-    return Plan(
-        "nycflights", {"planes": planes, "flights": flights}, {"dim_planes": dim, "fct_flights": fact}
-    )
+    return Plan("nycflights", {"planes": planes, "flights": flights}, {"dim_planes": dim, "fct_flights": fact})
 
 
-def synthesize(
-    out: Path, build: Path, env: str = "dev", prepare: Callable[[App], None] = lambda app: None
-) -> Template:
+def synthesize(out: Path, build: Path, env: str = "dev", prepare: Callable[[App], None] = lambda app: None) -> Template:
     """Synthesize the small plan into a folder; return the template."""
     build.mkdir(parents=True, exist_ok=True)
     settings = Settings(pipeline="nycflights", env=env, alarm_email="ops@example.com")

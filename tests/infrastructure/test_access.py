@@ -108,9 +108,7 @@ def test_each_job_writes_its_own_layer_only(resources: Resources) -> None:
     assert {bucket_of(resource) for resource in mart} == {"StorageMart", "StorageArtifacts"}
     assert all("/nycflights_dev_mart/*" in r for r in mart if bucket_of(r) == "StorageMart")
     for written in (staging, mart):
-        assert [verbs for r, verbs in written.items() if bucket_of(r) == "StorageArtifacts"] == [
-            {"PutObject"}
-        ]
+        assert [verbs for r, verbs in written.items() if bucket_of(r) == "StorageArtifacts"] == [{"PutObject"}]
 
 
 def bucket_of(resource: str) -> str:
@@ -143,19 +141,13 @@ def test_no_job_drops_a_table_or_touches_a_database(resources: Resources) -> Non
 
 
 def test_only_receive_files_starts_executions_and_only_the_machine_starts_jobs(resources: Resources) -> None:
-    starters = {
-        role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"
-    }
-    runners = {
-        role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"
-    }
+    starters = {role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"}
+    runners = {role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"}
     assert (starters, runners) == ({"receive_files"}, {"machine"})
 
 
 def test_the_machine_runs_watches_and_stops_the_jobs_of_its_pipeline_only(resources: Resources) -> None:
-    allowed = {
-        (action, resource) for action, resource in grants(resources, "machine") if action.startswith("glue:")
-    }
+    allowed = {(action, resource) for action, resource in grants(resources, "machine") if action.startswith("glue:")}
     assert {action for action, _ in allowed} == {
         "glue:StartJobRun",
         "glue:GetJobRun",
@@ -185,9 +177,7 @@ def test_a_star_as_resource_is_left_to_what_has_no_resources(resources: Resource
 
 
 def test_no_role_takes_a_managed_policy(resources: Resources) -> None:
-    assert not [
-        name for name, role in resources.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role
-    ]
+    assert not [name for name, role in resources.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role]
 
 
 def test_only_s3_of_this_account_may_send_to_the_queue(resources: Resources) -> None:

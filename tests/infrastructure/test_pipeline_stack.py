@@ -215,13 +215,9 @@ def test_analysts_have_a_workgroup_and_a_first_query_for_each_mart(resources: Re
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
     assert "<StorageMart" in text(configuration["ResultConfiguration"]["OutputLocation"])
-    queries = {
-        query["Name"]: query["QueryString"] for query in resources.of_type("AWS::Athena::NamedQuery").values()
-    }
+    queries = {query["Name"]: query["QueryString"] for query in resources.of_type("AWS::Athena::NamedQuery").values()}
     assert set(queries) == {"dim_planes", "fct_flights", "books"}
-    assert (
-        queries["dim_planes"] == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current LIMIT 100'
-    )
+    assert queries["dim_planes"] == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current LIMIT 100'
 
 
 def test_outputs_name_what_the_command_line_needs(template: Template) -> None:
@@ -252,7 +248,6 @@ def test_synth_twice_gives_the_same_template_and_the_same_assets(
 ) -> None:
     assert synthesize(tmp_path / "out", tmp_path / "build") == template
     first, second = (
-        json.loads((out / "landfall-nycflights-dev.assets.json").read_text())
-        for out in (cdk_out, tmp_path / "out")
+        json.loads((out / "landfall-nycflights-dev.assets.json").read_text()) for out in (cdk_out, tmp_path / "out")
     )
     assert first == second

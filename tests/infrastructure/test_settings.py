@@ -10,9 +10,7 @@ from orchestration.settings import Settings, SettingsError
 
 
 def test_settings_come_from_the_context() -> None:
-    app = App(
-        context={"env": "prod", "pipeline": "crm", "alarm_email": "ops@example.com", "glue_version": "6.0"}
-    )
+    app = App(context={"env": "prod", "pipeline": "crm", "alarm_email": "ops@example.com", "glue_version": "6.0"})
     assert Settings.from_context(app.node) == Settings("crm", "prod", "ops@example.com", "6.0", folder="crm")
 
 

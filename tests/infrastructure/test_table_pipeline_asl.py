@@ -115,9 +115,7 @@ def _next(state: State) -> set[str]:
 
 def test_every_state_is_reached() -> None:
     targets = set().union(*(_next(state) for state in STATES.values()))
-    starts = {MACHINE["StartAt"]} | {
-        s["ItemProcessor"]["StartAt"] for s in STATES.values() if "ItemProcessor" in s
-    }
+    starts = {MACHINE["StartAt"]} | {s["ItemProcessor"]["StartAt"] for s in STATES.values() if "ItemProcessor" in s}
     assert targets | starts == set(STATES)
 
 

@@ -64,9 +64,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def start(cloud: Cloud, request: Mapping[str, Any] | None = None) -> tuple[Outcome, dict[str, Any]]:
         cloud.functions = {"open": [opened()], "close": [closed()], "notify": [{}]} | cloud.functions
-        return run_machine(
-            monkeypatch, definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH
-        )
+        return run_machine(monkeypatch, definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH)
 
     return start
 
@@ -157,9 +155,7 @@ def test_a_contract_violation_goes_to_the_close_at_once_and_no_mart_is_built(run
 
 def test_after_a_bad_file_the_next_batch_of_the_table_is_still_taken(run: Run) -> None:
     failures = [failure("stage", "planes", "ContractViolationError", VIOLATION)]
-    cloud = Cloud(
-        jobs={"stage-planes": [VIOLATION, None]}, functions={"close": [closed(True, *failures), closed()]}
-    )
+    cloud = Cloud(jobs={"stage-planes": [VIOLATION, None]}, functions={"close": [closed(True, *failures), closed()]})
     outcome, _ = run(cloud)
     assert cloud.job_runs[:2] == ["stage-planes", "stage-planes"]
     assert [close["stage_error"] is None for close in cloud.invocations["close"]] == [False, True]
@@ -168,9 +164,7 @@ def test_after_a_bad_file_the_next_batch_of_the_table_is_still_taken(run: Run) -
     assert (told["failures"], len(told["summaries"])) == (failures, 2)
 
 
-@pytest.mark.parametrize(
-    ("messages", "runs"), [(["OutOfMemoryError", None], 2), (["Boom"], 3), (["TIMEOUT"], 1)]
-)
+@pytest.mark.parametrize(("messages", "runs"), [(["OutOfMemoryError", None], 2), (["Boom"], 3), (["TIMEOUT"], 1)])
 def test_a_staging_job_is_tried_three_times_unless_it_ran_out_of_time(
     run: Run, messages: list[str | None], runs: int
 ) -> None:
@@ -211,9 +205,7 @@ def test_a_table_that_no_mart_reads_is_closed_after_staging(run: Run) -> None:
 
 
 def test_nothing_to_do_succeeds_and_touches_nothing(run: Run) -> None:
-    cloud = Cloud(
-        functions={"open": [{"action": "nothing", "table": "planes", "reason": "nothing is pending"}]}
-    )
+    cloud = Cloud(functions={"open": [{"action": "nothing", "table": "planes", "reason": "nothing is pending"}]})
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.output) == ("SUCCEEDED", {"table": "planes", "batches": []})
     assert (cloud.job_runs, cloud.invocations["close"]) == ([], [])
@@ -249,9 +241,7 @@ def test_a_notification_that_cannot_be_sent_does_not_hide_the_first_error(run: R
         failure("mart", "dim_planes", "MartFailedError", "a"),
         failure("mart", "daily", "MartFailedError", "b"),
     ]
-    cloud = Cloud(
-        functions={"close": [closed(False, *failures)], "notify": [LambdaError("ClientError", "no topic")]}
-    )
+    cloud = Cloud(functions={"close": [closed(False, *failures)], "notify": [LambdaError("ClientError", "no topic")]})
     outcome, _ = run(cloud)
     assert (outcome.error, outcome.cause) == ("MartFailedError", "dim_planes: a (and 1 more failures)")
 
