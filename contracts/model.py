@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PLAN_VERSION = 1
+READABLE_FORMATS = ("csv",)
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,20 @@ class Table:
 
 @dataclass(frozen=True)
 class DimensionLookup:
-    """How a fact finds its dimension; `on` maps fact column to dimension key column."""
+    """How a fact finds its dimension; `on` maps fact column to dimension key column.
+
+    `name` names the fact's column `<name>_key`, for facts that look one dimension up twice.
+    """
 
     dimension: str
     on: Mapping[str, str]
     as_of: str | None = None
     missing: str = "infer"
+    name: str = ""
+
+    @property
+    def column(self) -> str:
+        return f"{self.name or self.dimension}_key"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,118 @@
+"""Compile a pipeline's folder into its plan, or tell every mistake in it at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from contracts.documents import Document, Mistake, read
+from contracts.marts import Draft, build_mart, check_mart, draft_mart
+from contracts.model import Plan, Table
+from contracts.tables import build_table, check_table
+
+
+class ContractError(ValueError):
+    """The contracts of a pipeline hold mistakes; `mistakes` holds all of them."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+def compile_plan(folder: Path) -> Plan:
+    """Return the plan of the contracts in `tables/` and `marts/` of a folder; ContractError names all mistakes."""
+    plan, mistakes = _compile(folder)
+    if plan is None:
+        raise ContractError(mistakes)
+    return plan
+
+
+def check(folder: Path) -> list[Mistake]:
+    """Return every mistake of a pipeline, by file and line."""
+    return _compile(folder)[1]
+
+
+def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
+    folder = folder.resolve()
+    mistakes: list[Mistake] = []
+    sound, table_names = _read_tables(folder, mistakes)
+    tables = {table.name: table for _, table in sound}
+    drafts, mart_names = _read_marts(folder, mistakes)
+    mistakes += _check_names(sound, drafts)
+    if not table_names:
+        mistakes.append(Mistake(folder.name, 1, "tables", "holds no contract: write tables/<table>.yaml"))
+    whole = len(sound) == table_names and len(drafts) == mart_names
+    by_name = {draft.name: draft for draft in drafts}
+    for draft in drafts:  # where a file is unsound, what reads it would only seem wrong
+        if whole or {*tables, *by_name}.issuperset(draft.reads):
+            mistakes += check_mart(draft, tables, by_name)
+    mistakes += _check_cycles(drafts, by_name)
+    if mistakes:
+        return None, sorted(set(mistakes))
+    marts = {name: build_mart(by_name[name], tables, by_name) for name in sorted(by_name)}
+    return Plan(folder.name, dict(sorted(tables.items())), marts), []
+
+
+def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Document, Table]], int]:
+    sound = []
+    paths = sorted([*folder.glob("tables/*.yaml"), *folder.glob("tables/*.yml")])
+    for path in paths:
+        document, found = read(path, folder, "table.schema.json")
+        mistakes += found
+        if document is not None and not found:
+            table = build_table(document)
+            mistakes += check_table(document, table)
+            sound.append((document, table))
+    return sound, len(paths)
+
+
+def _read_marts(folder: Path, mistakes: list[Mistake]) -> tuple[list[Draft], int]:
+    drafts = []
+    paths = sorted([*folder.glob("marts/*.yaml"), *folder.glob("marts/*.yml")])
+    for path in paths:
+        document, found = read(path, folder, "mart.schema.json")
+        mistakes += found
+        if document is not None and not found:
+            draft, wrong = draft_mart(document)
+            mistakes += wrong
+            drafts.append(draft)
+    return drafts, len(paths)
+
+
+def _check_names(sound: list[tuple[Document, Table]], drafts: list[Draft]) -> Iterator[Mistake]:
+    owners: dict[str, list[tuple[Document, str]]] = defaultdict(list)
+    prefixes: dict[str, list[Document]] = defaultdict(list)
+    for document, table in sound:
+        owners[table.name].append((document, "table"))
+        prefixes[table.source.prefix].append(document)
+    for draft in drafts:
+        owners[draft.name].append((draft.document, "mart"))
+    for name, holders in owners.items():
+        for document, field in holders[1:]:
+            yield document.mistake(f"{name} is already the name of {holders[0][0].file}", field)
+    for prefix, documents in prefixes.items():
+        for document in documents[1:]:
+            message = f"{prefix!r} is already the prefix of {documents[0].file}; the longest prefix wins"
+            yield document.mistake(message, "source", "prefix")
+
+
+def _check_cycles(drafts: list[Draft], by_name: dict[str, Draft]) -> Iterator[Mistake]:
+    for draft in drafts:
+        path = _way_back(draft.name, by_name)
+        if path:
+            yield draft.document.mistake(f"reads itself: {' <- '.join(path)}", "mart")
+
+
+def _way_back(start: str, by_name: dict[str, Draft]) -> list[str]:
+    paths = [[start]]
+    seen = set()
+    while paths:
+        path = paths.pop()
+        for name in by_name[path[-1]].reads:
+            if name == start:
+                return [*path, start]
+            if name in by_name and name not in seen:
+                seen.add(name)
+                paths.append([*path, name])
+    return []
