@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -55,7 +55,7 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """YAML with the booleans of version 1.2: `on`, `off`, `yes` and `no` are words."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 (its type is the base class's)
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -8,6 +8,4 @@ from constructs import IConstruct
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Acknowledge a rule of the AwsSolutions pack, e.g. `S1`, or one finding, e.g. `IAM5[Resource::*]`."""
-    Validations.of(construct).acknowledge(
-        Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
-    )
+    Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason))

@@ -34,9 +34,7 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         self._metrics = metrics
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"landfall-{settings.stem}")
-        self.dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(alarms=list(alarms), title="Alarms", width=_FULL)
-        )
+        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(alarms), title="Alarms", width=_FULL))
         self.dashboard.add_widgets(self._landings(), self._queue(queue, dead_letters))
         self.dashboard.add_widgets(self._executions(workflow), self._durations(job_names))
         self.dashboard.add_widgets(*(self._books(table) for table in metrics.tables))
@@ -59,8 +57,7 @@ class Dashboard(Construct):
     def _books(self, table: str) -> cloudwatch.IWidget:
         rows = [self._metrics.closed(name, table) for name in BOOKS]
         labelled = [
-            metric.with_(label=name.removeprefix("Rows").lower())
-            for metric, name in zip(rows, BOOKS, strict=True)
+            metric.with_(label=name.removeprefix("Rows").lower()) for metric, name in zip(rows, BOOKS, strict=True)
         ]
         return cloudwatch.GraphWidget(title=f"Books of {table}", width=_THIRD, left=labelled, stacked=False)
 

@@ -28,9 +28,7 @@ def watch(table: str, freshness: str) -> Watch:
     match = re.fullmatch(r"(\d+)\s*([mhd])", freshness.strip())
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not 300 <= seconds <= 7 * _DAY:
-        raise SettingsError(
-            f"table {table}: freshness is {freshness!r}: it must lie between 5m and 7d, such as 26h"
-        )
+        raise SettingsError(f"table {table}: freshness is {freshness!r}: it must lie between 5m and 7d, such as 26h")
     if seconds % _HOUR == 0 or seconds > _DAY:
         return Watch(_HOUR, math.ceil(seconds / _HOUR))
     return Watch(300, math.ceil(seconds / 300))

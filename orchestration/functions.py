@@ -65,9 +65,7 @@ class Functions(Construct):
         self.receive_files = self._build_function("receive_files", timeout=120, memory=256)
         self.open_batch = self._build_function("open_batch", timeout=300, memory=512)
         self.close_batch = self._build_function("close_batch", timeout=300, memory=512)
-        self.notify_failure = self._build_function(
-            "notify_failure", timeout=60, memory=256, TOPIC_ARN=topic.topic_arn
-        )
+        self.notify_failure = self._build_function("notify_failure", timeout=60, memory=256, TOPIC_ARN=topic.topic_arn)
         self._grant_ledger(ledger)
         self._grant_batches(artifacts)
         self._grant_executions(state_machine_arn, execution_arns)
@@ -99,9 +97,7 @@ class Functions(Construct):
             "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
         }
 
-    def _build_function(
-        self, name: str, *, timeout: int, memory: int, **environment: str
-    ) -> lambda_.Function:
+    def _build_function(self, name: str, *, timeout: int, memory: int, **environment: str) -> lambda_.Function:
         """Build one Lambda; timeout in seconds, memory in MiB."""
         words = name.title().replace("_", "")
         log_group = logs.LogGroup(
@@ -131,9 +127,7 @@ class Functions(Construct):
             log_group=log_group,
             environment={**self._environment, "POWERTOOLS_SERVICE_NAME": name, **environment},
         )
-        acknowledge(
-            function, "L1", "Python 3.11 is what the Glue jobs run: contracts and tests are of one version."
-        )
+        acknowledge(function, "L1", "Python 3.11 is what the Glue jobs run: contracts and tests are of one version.")
         return function
 
     def _build_role(self, words: str, log_group: logs.LogGroup) -> iam.Role:

@@ -74,9 +74,7 @@ class Ingestion(Construct):
         assert isinstance(bucket, s3.CfnBucket) and isinstance(policy, sqs.CfnQueuePolicy)
         bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
-                s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*", queue=self.queue.queue_arn
-                )
+                s3.CfnBucket.QueueConfigurationProperty(event="s3:ObjectCreated:*", queue=self.queue.queue_arn)
             ]
         )
         bucket.add_resource_dependency(policy)

@@ -91,14 +91,8 @@ class JobRoles(Construct):
         databases = [self._settings.database(layer) for layer in layers]
         resources = [
             stack.format_arn(service="glue", resource="catalog"),
-            *(
-                stack.format_arn(service="glue", resource="database", resource_name=name)
-                for name in databases
-            ),
-            *(
-                stack.format_arn(service="glue", resource="table", resource_name=f"{name}/*")
-                for name in databases
-            ),
+            *(stack.format_arn(service="glue", resource="database", resource_name=name) for name in databases),
+            *(stack.format_arn(service="glue", resource="table", resource_name=f"{name}/*") for name in databases),
         ]
         allow(role, actions, resources, "Tables come with contracts; the database is the border.")
 

@@ -53,9 +53,7 @@ class Alarms(Construct):
             "DeadLetters",
             "A message could not be handled and waits in the dead-letter queue. See receive_files' log, "
             "then redrive the queue.",
-            dead_letters.metric_approximate_number_of_messages_visible(
-                statistic="Maximum", period=FIVE_MINUTES
-            ),
+            dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=FIVE_MINUTES),
         )
         self._alarm(
             "QueueAge",
@@ -113,9 +111,7 @@ class Alarms(Construct):
         for table in plan.tables.values():
             if table.freshness:
                 window = watch(table.name, table.freshness)
-                metric = self._metrics.closed(
-                    "BatchesPublished", table.name, Duration.seconds(window.period_seconds)
-                )
+                metric = self._metrics.closed("BatchesPublished", table.name, Duration.seconds(window.period_seconds))
                 self._alarm(
                     f"Freshness{table.name.title().replace('_', '')}",
                     f"{table.name} has had no good batch for {table.freshness}.",

@@ -49,9 +49,7 @@ class PipelineStack(Stack):
             raw=self.storage.raw,
             receive_files=self.functions.receive_files,
         )
-        self.jobs = Jobs(
-            self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build
-        )
+        self.jobs = Jobs(self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build)
         self.workflow = self._build_workflow(settings, root)
         self.views = Views(self, "Views", settings=settings, plan=plan, storage=self.storage)
         self._build_monitoring(settings, plan)

@@ -29,12 +29,8 @@ class Storage(Construct):
         self.access_logs = self._build_access_logs()
         self.raw = self._build_raw()
         self.staging = self._build_lake("Staging", [self._expire("old-claims", CLAIMS_PREFIX, _CLAIM_DAYS)])
-        self.mart = self._build_lake(
-            "Mart", [self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS)]
-        )
-        self.artifacts = self._build_lake(
-            "Artifacts", [self._expire("old-batches", BATCHES_PREFIX, _BATCH_DAYS)]
-        )
+        self.mart = self._build_lake("Mart", [self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS)])
+        self.artifacts = self._build_lake("Artifacts", [self._expire("old-batches", BATCHES_PREFIX, _BATCH_DAYS)])
 
     def _build_raw(self) -> s3.Bucket:
         """What came is kept: old versions too, because a batch reads the version it claimed."""
@@ -72,9 +68,7 @@ class Storage(Construct):
             removal_policy=self._settings.removal_policy,
             lifecycle_rules=[s3.LifecycleRule(id="old-logs", expiration=Duration.days(_ACCESS_LOG_DAYS))],
         )
-        acknowledge(
-            bucket, "S1", "The bucket holds the access logs of the others; its own would log the logging."
-        )
+        acknowledge(bucket, "S1", "The bucket holds the access logs of the others; its own would log the logging.")
         return bucket
 
     def _bucket(self, construct_id: str, rules: Sequence[s3.LifecycleRule]) -> s3.Bucket:
@@ -90,9 +84,7 @@ class Storage(Construct):
             server_access_logs_prefix=f"{construct_id.lower()}/",
             removal_policy=self._settings.removal_policy,
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="broken-uploads", abort_incomplete_multipart_upload_after=Duration.days(3)
-                ),
+                s3.LifecycleRule(id="broken-uploads", abort_incomplete_multipart_upload_after=Duration.days(3)),
                 *rules,
             ],
         )

@@ -94,9 +94,7 @@ class Workflow(Construct):
             definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions=substitutions,
             tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True
-            ),
+            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
         )
         acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
         return machine

@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from contracts.model import Plan
 from spark_jobs.layers.lake import Lake
-from spark_jobs.layers.marts.build import Result, build
 from spark_jobs.layers.marts.attempt import Run
+from spark_jobs.layers.marts.build import Result, build
 from spark_jobs.layers.s3_json import read_text, write_json
 
 OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "mode", "result"]

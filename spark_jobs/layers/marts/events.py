@@ -29,10 +29,7 @@ def conform(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
     """Select columns in their Spark types; one that `rows` does not have yet is NULL."""
     present = set(rows.columns)
     return rows.select(
-        *[
-            (F.col(name) if name in present else F.lit(None)).cast(type_).alias(name)
-            for name, type_ in columns.items()
-        ]
+        *[(F.col(name) if name in present else F.lit(None)).cast(type_).alias(name) for name, type_ in columns.items()]
     )
 
 

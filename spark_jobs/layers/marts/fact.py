@@ -34,9 +34,7 @@ def recompute(attempt: Attempt) -> Work:
 def sql_reads(mart: Mart) -> tuple[str, ...]:
     """Return the tables and marts that the SELECT names: all reads but those that are only looked up."""
     looked_up = {lookup.dimension for lookup in mart.dimensions}
-    return tuple(
-        name for name in mart.reads if name not in looked_up or re.search(rf"\b{name}\b", mart.sql or "")
-    )
+    return tuple(name for name in mart.reads if name not in looked_up or re.search(rf"\b{name}\b", mart.sql or ""))
 
 
 def _must_be_whole(attempt: Attempt) -> bool:

@@ -16,7 +16,7 @@ from spark_jobs.layers.marts.events import AT, DELETED, events, living, same
 _DURATION = re.compile(r"(\d+)\s*(h|d|w|mo|y)")
 
 
-def rows(log: DataFrame, mart: Mart, table: Table) -> DataFrame:
+def rows(log: DataFrame, _mart: Mart, table: Table) -> DataFrame:
     """Return business columns, `_op` (I new or again, U, D) and `_effective_from`.
 
     Events that only confirm a row are left out; D carries the row as last confirmed. Without a key every row

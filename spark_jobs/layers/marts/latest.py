@@ -9,7 +9,7 @@ from contracts.model import Mart, Table
 from spark_jobs.layers.marts.events import AT, events, living
 
 
-def rows(log: DataFrame, mart: Mart | None, table: Table) -> DataFrame:
+def rows(log: DataFrame, _mart: Mart | None, table: Table) -> DataFrame:
     """Return the business columns of all living keys."""
     newest_first = Window.partitionBy(*table.key).orderBy(F.desc(AT))
     return (

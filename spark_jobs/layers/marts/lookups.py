@@ -12,8 +12,7 @@ from spark_jobs.layers.marts.surrogate import UNKNOWN, inferred_surrogate
 
 def key_column(lookup: DimensionLookup) -> str:
     """Return the fact's column that holds the dimension's surrogate key."""
-    name = getattr(lookup, "name", None) or lookup.dimension
-    return f"{name}_key"
+    return f"{lookup.name or lookup.dimension}_key"
 
 
 def resolve(facts: DataFrame, members: DataFrame, lookup: DimensionLookup, dimension: Mart) -> DataFrame:
@@ -28,9 +27,7 @@ def resolve(facts: DataFrame, members: DataFrame, lookup: DimensionLookup, dimen
         "unknown": F.lit(UNKNOWN).cast("bigint"),
         "fail": F.lit(None).cast("bigint"),
     }[lookup.missing]
-    value = F.when(_no_key(lookup), F.lit(UNKNOWN).cast("bigint")).otherwise(
-        F.coalesce(F.col("_member"), absent)
-    )
+    value = F.when(_no_key(lookup), F.lit(UNKNOWN).cast("bigint")).otherwise(F.coalesce(F.col("_member"), absent))
     return found.select(*facts.columns, value.alias(key_column(lookup)))
 
 

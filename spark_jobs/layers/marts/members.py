@@ -103,9 +103,7 @@ def members(changed: DataFrame, need: Need) -> DataFrame:
 
 
 def _shaped(rows: DataFrame, schema: StructType, known: dict[str, Column]) -> DataFrame:
-    return rows.select(
-        *[known.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in schema.fields]
-    )
+    return rows.select(*[known.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in schema.fields])
 
 
 def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:

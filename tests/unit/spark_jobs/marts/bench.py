@@ -7,7 +7,6 @@ import itertools
 from datetime import UTC, datetime
 
 from contracts.model import Column, EffectiveAt, Mart, Plan, Source, Table
-
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import build
 from spark_jobs.layers.marts.events import log_columns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from contracts.model import DimensionLookup, EffectiveAt
 
+from contracts.model import DimensionLookup, EffectiveAt
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.members import MissingMemberError

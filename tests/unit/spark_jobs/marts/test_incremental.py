@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from contracts.model import EffectiveAt
 
+from contracts.model import EffectiveAt
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.marts.attempt import SourceMissingError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from contracts.model import EffectiveAt
 
+from contracts.model import EffectiveAt
 from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.marts import dimension, history, latest, scd2
 from spark_jobs.layers.marts.events import log_columns
