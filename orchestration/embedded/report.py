@@ -1,0 +1,98 @@
+"""What the laptop cloud tells: executions, the state of every table, notifications, and events while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of the table pipeline, with the status words of Step Functions."""
+
+    name: str
+    arn: str
+    table: str
+    input: Mapping[str, Any]
+    status: str
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it ran; None while it runs."""
+        return self.stopped - self.started if self.started and self.stopped else None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the ledger holds it; `books` counts records, empty where nothing was published."""
+
+    id: str
+    state: str
+    opened: datetime | None = None
+    closed: datetime | None = None
+    landings: int = 0
+    books: Mapping[str, int] | None = None
+    failed_marts: tuple[str, ...] = ()
+    skipped_marts: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """The landings of one table by state, its last batch, and what is still to be done.
+
+    `lag` is the time since the oldest landing that is pending or claimed was written to the ledger.
+    """
+
+    table: str
+    landings: Mapping[str, int]
+    last_batch: Batch | None = None
+    lag: timedelta | None = None
+    failing: bool = False
+    due_marts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole pipeline: every table of the plan in its order, executions newest first, unrouted objects."""
+
+    tables: tuple[TableStatus, ...]
+    executions: tuple[Execution, ...] = ()
+    unrouted: int = 0
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One message that was sent to the topic."""
+
+    subject: str
+    message: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One event while executions run.
+
+    `kind` is landing (name: the key), execution (name: its name, text: its status), state (name: the state entered),
+    job (name: the table or mart, text: running, succeeded or failed) or notification (text: the subject).
+    """
+
+    kind: str
+    table: str
+    name: str
+    text: str
+
+
+Progress = Callable[[Happened], None]
