@@ -96,3 +96,11 @@ class Happened:
 
 
 Progress = Callable[[Happened], None]
+
+
+class CloudError(Exception):
+    """What was asked of the cloud cannot be done; the message is one sentence for the user."""
+
+
+class QueryError(CloudError):
+    """A query that cannot be answered as it is written."""
