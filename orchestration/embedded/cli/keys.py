@@ -1,0 +1,60 @@
+"""The object key that a local file is landed under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from contracts.model import Plan
+
+
+@dataclass(frozen=True)
+class KeyChoice:
+    """At most one of the three says where files go; with none of them their own paths do."""
+
+    key: str | None = None
+    prefix: str | None = None
+    table: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [f"--{name}" for name, value in vars(self).items() if value is not None]
+        if len(given) > 1:
+            raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them.")
+
+    def keys(self, files: list[Path], plan: Plan) -> list[str]:
+        """Return the key of every file; UsageError when the choice does not fit the files or the plan."""
+        if self.key is not None:
+            if len(files) > 1:
+                raise click.UsageError(f"--key names one object, and {len(files)} files are given; use --prefix.")
+            return [self.key]
+        if self.prefix is not None:
+            return [_below(self.prefix, file) for file in files]
+        if self.table is not None:
+            return [_below(_prefix_of(self.table, plan), file) for file in files]
+        return [_key_from_path(file, plan) for file in files]
+
+
+def _below(prefix: str, file: Path) -> str:
+    return f"{prefix.rstrip('/')}/{file.name}" if prefix else file.name
+
+
+def _prefix_of(table: str, plan: Plan) -> str:
+    if table not in plan.tables:
+        raise click.UsageError(f"{plan.pipeline} has no table {table!r}; it has {', '.join(plan.tables)}.")
+    return plan.tables[table].source.prefix
+
+
+def _key_from_path(file: Path, plan: Plan) -> str:
+    """Return the part of the file's path that begins with a table's prefix, the longest such prefix first."""
+    path = file.resolve().as_posix()
+    prefixes = sorted((t.source.prefix for t in plan.tables.values()), key=len, reverse=True)
+    for prefix in prefixes:
+        before, found, after = path.rpartition(f"/{prefix}")
+        if found and before:
+            return prefix + after
+    known = ", ".join(f"{table.source.prefix} ({table.name})" for table in plan.tables.values())
+    raise click.UsageError(
+        f"the path of {file} holds no table's prefix: give --table, --prefix or --key. The prefixes are {known}."
+    )

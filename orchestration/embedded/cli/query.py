@@ -1,0 +1,30 @@
+"""`landfall query`."""
+
+from __future__ import annotations
+
+import click
+
+from orchestration.embedded.cli.options import Places
+
+
+@click.command(short_help="Answer a SELECT as table, CSV or JSON.")
+@click.argument("sql")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.pass_obj
+def query(places: Places, sql: str, form: str) -> None:
+    """Answer a SELECT; tables are called staging.NAME, mart.NAME, quarantine.NAME and audit.NAME.
+
+    CSV writes NULL as an empty field and '' as two quotes; timestamps are ISO 8601 in UTC.
+    """
+    from orchestration.embedded.cli import values
+    from orchestration.embedded.cli.access import opened
+    from orchestration.embedded.cli.tables import print_result
+
+    with opened(places) as cloud:
+        columns, rows = cloud.query(sql)
+    if form == "table":
+        print_result(columns, rows)
+        return
+    lines = values.csv_lines if form == "csv" else values.json_lines
+    for line in lines(columns, rows):
+        click.echo(line)

@@ -1,0 +1,119 @@
+"""`landfall status`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestration.embedded.cli.options import Places
+
+if TYPE_CHECKING:
+    from orchestration.embedded.report import Batch, Execution, Status, TableStatus
+
+_EXECUTIONS_SHOWN = 20
+_COLUMNS = ("table", "pending", "claimed", "staged", "failed", "quarantined", "duplicate", "superseded")
+
+
+@click.command(short_help="Show landings, batches and executions.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+@click.pass_obj
+def status(places: Places, as_json: bool) -> None:
+    """Show each table's landings by state, its last batch and lag, and the executions with their durations.
+
+    Lag is the time since the oldest landing arrived that no batch has settled yet.
+    """
+    from orchestration.embedded.cli.access import opened
+
+    with opened(places) as cloud:
+        seen = cloud.status()
+    if as_json:
+        click.echo(json.dumps(as_object(places, seen), indent=2, ensure_ascii=False))
+    else:
+        print_status(seen)
+
+
+def as_object(places: Places, seen: Status) -> dict[str, Any]:
+    """Return the status as plain JSON values: ISO 8601 times, durations and lags in seconds."""
+    return {
+        "pipeline": str(places.pipeline),
+        "lake": str(places.lake),
+        "tables": [_plain(asdict(table)) for table in seen.tables],
+        "executions": [
+            {**_plain(asdict(one)), "seconds": one.duration.total_seconds() if one.duration else None}
+            for one in seen.executions
+        ],
+        "unrouted": seen.unrouted,
+    }
+
+
+def _plain(value: Any) -> Any:
+    from orchestration.embedded.cli.values import timestamp
+
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return timestamp(value)
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def print_status(seen: Status) -> None:
+    """Print the tables, then the newest executions, then what needs a hand."""
+    from orchestration.embedded.cli.tables import console, result_table
+
+    columns = (*_COLUMNS, "last batch", "lag")
+    out = console()
+    out.print(result_table(columns, [_table_row(table) for table in seen.tables], title="Landings"))
+    if seen.executions:
+        shown = seen.executions[:_EXECUTIONS_SHOWN]
+        out.print(result_table(("table", "state", "started", "duration", "execution", "error"),
+                               [_execution_row(one) for one in shown], title="Executions, newest first"))  # fmt: skip
+        if hidden := len(seen.executions) - len(shown):
+            out.print(f"and {hidden:,} earlier ones: landfall status --json shows them all")
+    else:
+        out.print("No execution has run in this lake: land a file, then landfall run.")
+    for line in advice(seen):
+        out.print(line)
+
+
+def _table_row(table: TableStatus) -> tuple[Any, ...]:
+    from orchestration.embedded.cli.words import duration
+
+    counts = tuple(table.landings.get(state, 0) for state in _COLUMNS[1:])
+    return (table.table, *counts, _batch(table.last_batch), duration(table.lag) or "none")
+
+
+def _batch(batch: Batch | None) -> str:
+    from orchestration.embedded.cli.words import instant
+
+    if batch is None:
+        return "none"
+    return f"{batch.state} {instant(batch.closed or batch.opened)}".strip()
+
+
+def _execution_row(one: Execution) -> tuple[str, ...]:
+    from orchestration.embedded.cli.words import duration, instant
+
+    return (one.table, one.status, instant(one.started), duration(one.duration), one.name, one.error or "")
+
+
+def advice(seen: Status) -> list[str]:
+    """Return one sentence for each thing that waits for a human or for `landfall run`."""
+    from orchestration.embedded.cli.words import counted, listed
+
+    lines = []
+    for table in seen.tables:
+        if table.due_marts:
+            marts = listed(table.due_marts)
+            lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")
+    if waiting := sum(table.landings.get("pending", 0) for table in seen.tables):
+        lines.append(f"{counted(waiting, 'landing')} pending: landfall run works on them.")
+    if seen.unrouted:
+        lines.append(f"{counted(seen.unrouted, 'object')} unrouted: no contract's prefix claims the key.")
+    return lines
