@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.embedded.cli.options import Places
-from orchestration.embedded.cli.pipeline import require_folder
+from orchestration.embedded.cli.pipeline import mistaken, require_folder
 
 if TYPE_CHECKING:
     from orchestration.embedded.cloud import Cloud
@@ -29,7 +29,7 @@ def opened(places: Places, progress: Progress | None = None) -> Iterator[Cloud]:
         with open_cloud(places.pipeline, places.lake, progress=progress) as cloud:
             yield cloud
     except ContractError as error:
-        raise click.UsageError(f"the contracts in {places.pipeline} hold mistakes:\n{error}") from error
+        raise mistaken(places.pipeline, error) from error
     except QueryError as error:
         raise click.UsageError(str(error)) from error
     except CloudError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from orchestration.embedded.cli.options import Places
-from orchestration.embedded.cli.pipeline import require_folder
+from orchestration.embedded.cli.pipeline import located, require_folder
+from orchestration.embedded.cli.words import counted
 
 
 @click.command(short_help="Print every mistake of the contracts.")
@@ -17,8 +18,8 @@ def check(places: Places) -> None:
     try:
         plan = compile_plan(require_folder(places.pipeline))
     except ContractError as error:
-        click.echo(str(error))
-        count = "1 mistake" if len(error.mistakes) == 1 else f"{len(error.mistakes)} mistakes"
-        click.echo(f"{count} in {places.pipeline}", err=True)
+        click.echo(located(places.pipeline, error))
+        click.echo(f"{counted(len(error.mistakes), 'mistake')} in {places.pipeline}", err=True)
         raise SystemExit(1) from error
-    click.echo(f"{plan.pipeline}: {len(plan.tables)} tables and {len(plan.marts)} marts, no mistakes")
+    tables, marts = counted(len(plan.tables), "table"), counted(len(plan.marts), "mart")
+    click.echo(f"{plan.pipeline}: {tables} and {marts}, no mistakes")

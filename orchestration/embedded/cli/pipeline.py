@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from contracts.compile import ContractError
     from contracts.model import Plan
 
 
@@ -25,4 +28,15 @@ def load_plan(pipeline: Path) -> Plan:
     try:
         return compile_plan(require_folder(pipeline))
     except ContractError as error:
-        raise click.UsageError(f"the contracts in {pipeline} hold mistakes:\n{error}") from error
+        raise mistaken(pipeline, error) from error
+
+
+def mistaken(pipeline: Path, error: ContractError) -> click.UsageError:
+    """Return the usage error that tells all mistakes of the contracts."""
+    return click.UsageError(f"the contracts in {pipeline} hold mistakes:\n{located(pipeline, error)}")
+
+
+def located(pipeline: Path, error: ContractError) -> str:
+    """Return the mistakes, a line each, with paths that can be opened from here."""
+    above = pipeline.resolve().parent
+    return "\n".join(str(replace(one, file=os.path.relpath(above / one.file))) for one in error.mistakes)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestration.embedded.cli.values import Row, plain
+from orchestration.embedded.cli.words import counted
 
 _WIDTH_OF_A_PIPE = 10_000
 
@@ -26,7 +27,7 @@ def print_result(columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Print a query's result and its number of rows."""
     kept = [tuple(row) for row in rows]
     console().print(result_table(columns, kept))
-    console().print("1 row" if len(kept) == 1 else f"{len(kept):,} rows")
+    console().print(counted(len(kept), "row"))
 
 
 def result_table(columns: Sequence[str], rows: Sequence[Row], title: str | None = None) -> Table:

@@ -1,0 +1,194 @@
+"""What operators read: status, failures with the next step, progress, and a night of the demo in one line."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from orchestration.embedded.cli import words
+from orchestration.embedded.cli.demo import changes, describe, next_commands
+from orchestration.embedded.cli.options import DEFAULT_LAKE, Places
+from orchestration.embedded.cli.outcome import next_step, print_result, print_run
+from orchestration.embedded.cli.progress import Follower
+from orchestration.embedded.cli.status import advice, as_object, print_status
+from orchestration.embedded.demo import Night
+from orchestration.embedded.report import Batch, Execution, Happened, Status, TableStatus
+
+BEGUN = datetime(2024, 3, 1, 4, 5, tzinfo=UTC)
+BOOKS = {
+    "read": 3321,
+    "inserted": 0,
+    "updated": 1,
+    "unchanged": 3320,
+    "duplicate": 0,
+    "rejected": 0,
+    "deleting": 0,
+    "deleted": 1,
+}
+
+
+def execution(status: str = "SUCCEEDED", **more: Any) -> Execution:
+    ended = {"started": BEGUN, "stopped": BEGUN + timedelta(seconds=12.34)} | more
+    return Execution(name="planes-1", arn="arn", table="planes", input={"table": "planes"}, status=status, **ended)
+
+
+GOOD = execution(output={"table": "planes", "batches": [{"batch_id": "planes-1-0", "landings": 1, "books": BOOKS}]})
+BAD = execution("FAILED", error="ContractViolationError", cause="planes: file a.csv: column seats: 'many' is no int")
+TRIPPED = execution("FAILED", error="LimitExceededError", cause="planes: max_deleted: 9 of 10 living keys would be …")
+
+
+def test_a_run_prints_books_failures_and_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run([GOOD, BAD], unrouted=2)
+    printed = capsys.readouterr().out
+    [row] = [line for line in printed.splitlines() if line.startswith("│ planes")]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "planes", "1", "3321", "0", "1", "3320", "0", "0", "0", "1",
+    ]  # fmt: skip
+    assert printed.splitlines()[-5:] == [
+        "FAILED  planes  ContractViolationError",
+        "  why:   planes: file a.csv: column seats: 'many' is no int",
+        "  next:  land a corrected file; or correct the contract, then "
+        """landfall start '{"table": "planes", "mode": "replay"}'""",
+        "2 objects unrouted: no contract's prefix claims the key.",
+        "1 execution succeeded, 1 failed.",
+    ]
+
+
+def test_a_run_without_work_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run([])
+    assert capsys.readouterr().out == "Nothing was pending.\n"
+
+
+@pytest.mark.parametrize(
+    ("failed", "step"),
+    [
+        (
+            TRIPPED,
+            "if the figures are right, let the batch through once: landfall start "
+            """'{"table": "planes", "allow": ["max_deleted"]}'; if not, land a corrected file""",
+        ),
+        (
+            execution("FAILED", error="MartFailedError"),
+            """remove the cause, then landfall start '{"table": "planes"}'""",
+        ),
+        (execution("TIMED_OUT"), """remove the cause, then landfall start '{"table": "planes"}'"""),
+        (execution("FAILED", error="InvalidRequestError"), "correct the input and start again"),
+    ],
+)
+def test_the_next_step_is_a_command(failed: Execution, step: str) -> None:
+    assert next_step(failed) == step
+
+
+def test_a_result_is_its_state_and_its_output_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result(GOOD)
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    assert (first, json.loads(rest)) == ("SUCCEEDED  planes  planes-1  12.3 s", GOOD.output)
+
+
+STATUS = Status(
+    tables=(
+        TableStatus("flights", {"staged": 14, "duplicate": 3}, Batch("f-1", "published", BEGUN, BEGUN), None),
+        TableStatus("planes", {"pending": 2, "failed": 1}, None, timedelta(minutes=3), True, ("dim_planes", "fct")),
+    ),
+    executions=(BAD, GOOD),
+    unrouted=1,
+)
+
+
+def test_status_shows_landings_last_batch_lag_and_executions(capsys: pytest.CaptureFixture[str]) -> None:
+    print_status(STATUS)
+    lines = capsys.readouterr().out.splitlines()
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert cells == [
+        ["flights", "0", "0", "14", "0", "0", "3", "0", "published 2024-03-01 04:05 UTC", "none"],
+        ["planes", "2", "0", "0", "1", "0", "0", "0", "none", "3 min 00 s"],
+        ["planes", "FAILED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", "ContractViolationError"],
+        ["planes", "SUCCEEDED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", ""],
+    ]
+    assert lines[-3:] == advice(STATUS)
+
+
+def test_status_says_what_waits_for_whom() -> None:
+    assert advice(STATUS) == [
+        """planes: dim_planes and fct not up to date; landfall start '{"table": "planes"}'""",
+        "2 landings pending: landfall run works on them.",
+        "1 object unrouted: no contract's prefix claims the key.",
+    ]
+
+
+def test_status_of_a_new_lake_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    print_status(Status((TableStatus("planes", {}),)))
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "No execution has run in this lake: land a file, then landfall run."
+    )
+
+
+def test_status_as_json_has_iso_times_and_seconds() -> None:
+    seen = json.loads(json.dumps(as_object(Places(Path("p"), Path("l")), STATUS)))
+    assert (seen["pipeline"], seen["lake"], seen["unrouted"]) == ("p", "l", 1)
+    assert seen["tables"][1]["lag"] == 180
+    assert seen["tables"][0]["last_batch"]["closed"] == "2024-03-01T04:05:00Z"
+    assert seen["tables"][0]["landings"] == {"staged": 14, "duplicate": 3}
+    assert (seen["executions"][0]["status"], seen["executions"][0]["seconds"]) == ("FAILED", 12.34)
+
+
+def test_progress_writes_a_line_for_each_job_that_ends_and_each_failure() -> None:
+    text = io.StringIO()
+    follow = Follower(Console(file=text, width=200), None)
+    follow(Happened("execution", "planes", "planes-1", "RUNNING"))
+    follow(Happened("state", "planes", "Stage the table", ""))
+    assert follow.now() == "planes: Stage the table"
+    follow(Happened("job", "planes", "planes", "running"))
+    assert follow.now() == "planes: planes"
+    follow(Happened("job", "planes", "planes", "succeeded"))
+    follow(Happened("job", "planes", "dim_planes", "running"))
+    follow(Happened("job", "planes", "dim_planes", "failed"))
+    follow(Happened("execution", "planes", "planes-1", "FAILED"))
+    follow(Happened("notification", "planes", "", "[nycflights] planes failed"))
+    assert text.getvalue().splitlines() == [
+        "planes: staged in 0.0 s",
+        "planes: failed: dim_planes in 0.0 s",
+        "planes: execution planes-1 FAILED",
+        "notified: [nycflights] planes failed",
+    ]
+    assert follow.now() == "waiting for events"
+
+
+def test_a_night_of_the_demo_is_one_line() -> None:
+    night = Night(date(2013, 1, 4), (), (GOOD,))
+    assert describe(night, timedelta(seconds=6)) == "2013-01-04  planes 3,321 read: 1 updated, 1 deleted  (6.0 s)"
+
+
+def test_a_night_that_landed_before_says_so() -> None:
+    night = Night(date(2013, 1, 4), (), ())
+    assert describe(night, timedelta(seconds=1)) == ("2013-01-04  landed before: duplicates change nothing  (1.0 s)")
+
+
+def test_a_batch_that_changes_nothing_says_so() -> None:
+    assert changes({"read": 3321, "unchanged": 3321}) == "3,321 read: no change"
+
+
+@pytest.mark.parametrize(("lake", "option"), [(DEFAULT_LAKE, ""), (Path("my lake"), " --lake 'my lake'")])
+def test_the_next_commands_name_the_lake_when_it_is_another(lake: Path, option: str) -> None:
+    commands = [command for _, command in next_commands(Places(Path("p"), lake), Path("late.csv"), "a/b.csv")]
+    assert len(commands) == 3
+    assert all(part.startswith(f".venv/bin/landfall{option} ") for c in commands for part in c.split(" && "))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (185, "3 min 05 s"), (7_800, "2 h 10 min"), (442_800, "5 d 3 h")],
+)
+def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
+    assert words.duration(timedelta(seconds=seconds)) == text
+
+
+def test_words_are_counted_and_listed() -> None:
+    assert [words.counted(n, "batch", "batches") for n in (0, 1, 2_000)] == ["0 batches", "1 batch", "2,000 batches"]
+    assert [words.listed(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
