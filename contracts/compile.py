@@ -9,7 +9,8 @@ from pathlib import Path
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
 from contracts.model import Plan, Table
-from contracts.tables import build_table, check_table
+from contracts.table_rules import check_table
+from contracts.tables import build_table
 
 
 class ContractError(ValueError):
@@ -45,9 +46,9 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     whole = len(sound) == table_names and len(drafts) == mart_names
     by_name = {draft.name: draft for draft in drafts}
     for draft in drafts:  # where a file is unsound, what reads it would only seem wrong
-        if whole or {*tables, *by_name}.issuperset(draft.reads):
+        if whole or {"", *tables, *by_name}.issuperset(draft.reads):
             mistakes += check_mart(draft, tables, by_name)
-    mistakes += _check_cycles(drafts, by_name)
+    mistakes += _check_cycles({name: draft for name, draft in by_name.items() if name not in tables})
     if mistakes:
         return None, sorted(set(mistakes))
     marts = {name: build_mart(by_name[name], tables, by_name) for name in sorted(by_name)}
@@ -97,8 +98,8 @@ def _check_names(sound: list[tuple[Document, Table]], drafts: list[Draft]) -> It
             yield document.mistake(message, "source", "prefix")
 
 
-def _check_cycles(drafts: list[Draft], by_name: dict[str, Draft]) -> Iterator[Mistake]:
-    for draft in drafts:
+def _check_cycles(by_name: dict[str, Draft]) -> Iterator[Mistake]:
+    for draft in by_name.values():
         path = _way_back(draft.name, by_name)
         if path:
             yield draft.document.mistake(f"reads itself: {' <- '.join(path)}", "mart")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from contracts.documents import Document, Mistake, one_of
+from contracts.documents import Document, Mistake
 from contracts.model import Capacity, DimensionLookup, Mart, Table
+from contracts.patterns import check_partitions
 from contracts.sql import Query, SqlMistakeError, columns_of, query_of
-from contracts.tables import check_partitions, known
+from contracts.table_rules import column_types, known
+from contracts.wording import one_of
 
 KEYED = ("latest", "scd2", "history", "dimension")
 _ONLY_FOR = {
@@ -115,9 +117,10 @@ def build_mart(draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str, D
 
 def default_track(table: Table) -> tuple[str, ...]:
     """Return SEMANTICS 17's default: all columns but key, sequence, and those that delete_when names."""
-    deleting = set(columns_of(table.delete_when)) if table.delete_when else set()
+    deleting = {name.lower() for name in columns_of(table.delete_when)} if table.delete_when else set()
     left_out = {*table.key, *table.sequence_columns}
-    return tuple(c.name for c in table.columns if c.name not in left_out and c.source_name not in deleting)
+    read = {column.name: {name.lower() for name in column.reads} for column in table.columns}
+    return tuple(name for name in table.column_names if name not in left_out and not deleting & read[name])
 
 
 def check_mart(draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str, Draft]) -> Iterator[Mistake]:
@@ -132,7 +135,9 @@ def check_mart(draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str, D
         yield from _check_select(draft, tables, drafts)
     columns = columns_of_mart(draft.name, tables, drafts)
     if columns is not None:
-        yield from check_partitions(document, data.get("partition_by", ()), columns)
+        source = tables.get(draft.source) if draft.kind in KEYED else None
+        types = {**dict.fromkeys(columns), **(column_types(source) if source else {})}
+        yield from check_partitions(document, data.get("partition_by", ()), types)
 
 
 def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]:
@@ -197,7 +202,7 @@ def _check_lookups(
             used = [*lookup.on, *([lookup.as_of] if lookup.as_of else [])]
             for name in used:
                 if name not in columns:
-                    yield document.mistake(f"the SQL returns no column {one_of(name, columns)}", *place)
+                    yield document.mistake(f"the SQL returns no such column: {one_of(name, columns)}", *place)
 
 
 def _lookups(draft: Draft) -> tuple[DimensionLookup, ...]:

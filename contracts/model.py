@@ -11,76 +11,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.parts import Capacity, Check, Column, EffectiveAt, Limits, Source
+
+__all__ = [
+    "READABLE_FORMATS",
+    "Capacity",
+    "Check",
+    "Column",
+    "DimensionLookup",
+    "EffectiveAt",
+    "Limits",
+    "Mart",
+    "Plan",
+    "Source",
+    "Table",
+    "mart_from_dict",
+    "table_from_dict",
+]
+
 PLAN_VERSION = 1
 READABLE_FORMATS = ("csv",)
 
 
 @dataclass(frozen=True)
-class Column:
-    """One declared column; `type` is a Spark SQL type, `source` the name or path in the file."""
-
-    name: str
-    type: str
-    source: str = ""
-    expr: str | None = None
-    format: str | None = None
-    required: bool = False
-
-    @property
-    def source_name(self) -> str:
-        return self.source or self.name
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a table's files land and how they are read."""
-
-    prefix: str = ""
-    format: str = "csv"
-    compression: str = "auto"
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class EffectiveAt:
-    """When what a file says became true: exactly one of the three."""
-
-    column: str | None = None
-    from_key: str | None = None
-    event_time: bool = False
-
-
-@dataclass(frozen=True)
-class Check:
-    """A row rule in Spark SQL; a row for which it is false fails it (NULL passes)."""
-
-    name: str
-    rule: str
-    on_fail: str = "quarantine"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Circuit breakers; shares are fractions (0.01), whole numbers are rows."""
-
-    max_rejected: float | int | None = None
-    max_deleted: float | int | None = None
-    min_rows: int | None = None
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """Size of the Glue job."""
-
-    worker_type: str = "G.1X"
-    workers: int = 2
-    timeout_minutes: int = 60
-    flex: bool = False
-
-
-@dataclass(frozen=True)
 class Table:
-    """The contract of one staging table."""
+    """The contract of one staging table.
+
+    `unstored` are columns of the file that SQL reads and the table does not hold.
+    """
 
     name: str
     load: str
@@ -88,7 +46,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     description: str = ""
-    effective_at: EffectiveAt = EffectiveAt(event_time=True)
+    effective_at: EffectiveAt = field(default_factory=lambda: EffectiveAt(event_time=True))
     tie_break: tuple[str, ...] = ()
     delete_when: str | None = None
     on_missing: str = "close"
@@ -96,13 +54,14 @@ class Table:
     on_bad_key: str = "quarantine"
     on_duplicate_key: str = "last"
     on_failed_file: str = "continue"
+    unstored: tuple[str, ...] = ()
     extra_columns: str = "fail"
     missing_columns: str = "fail"
     checks: tuple[Check, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     partition_by: tuple[str, ...] = ()
     freshness: str | None = None
-    capacity: Capacity = Capacity()
+    capacity: Capacity = field(default_factory=Capacity)
 
     def column(self, name: str) -> Column:
         """Return a declared column; KeyError names the table."""
@@ -114,6 +73,12 @@ class Table:
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Return the columns of the file that the contract reads, once each, without regard to case."""
+        read = [name for column in self.columns for name in column.sources]
+        return tuple({name.lower(): name for name in [*read, *self.unstored]}.values())
 
     @property
     def sequence_columns(self) -> tuple[str, ...]:
@@ -168,7 +133,7 @@ class Mart:
     incremental_by: tuple[str, ...] = ()
     dimensions: tuple[DimensionLookup, ...] = ()
     partition_by: tuple[str, ...] = ()
-    capacity: Capacity = Capacity()
+    capacity: Capacity = field(default_factory=Capacity)
 
     @property
     def surrogate_key(self) -> str:
@@ -236,7 +201,7 @@ def table_from_dict(raw: Mapping[str, Any]) -> Table:
     """Build a Table from the plan's JSON object."""
     nested: dict[str, Any] = {
         "source": Source(**raw["source"]),
-        "columns": tuple(Column(**c) for c in raw["columns"]),
+        "columns": tuple(Column(**_flat(c)) for c in raw["columns"]),
         "effective_at": EffectiveAt(**raw["effective_at"]),
         "checks": tuple(Check(**c) for c in raw["checks"]),
         "limits": Limits(**raw["limits"]),

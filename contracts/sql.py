@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokenizer_core import TokenType
 
 DIALECT = "spark"
+ROW, FICKLE = "row", "fickle"
+_FUNCTIONS = Path(__file__).parent / "functions.txt"
+_NO_ARGUMENTS = [TokenType.L_PAREN, TokenType.R_PAREN]
+_NOT_OF_ONE_ROW = (exp.AggFunc, exp.Window, exp.Subquery, exp.Select, exp.Exists, exp.Star, exp.Explode)
 
 
 class SqlMistakeError(ValueError):
@@ -25,13 +34,22 @@ class Query:
 
 
 def columns_of(expression: str) -> tuple[str, ...]:
-    """Return the columns that a SQL expression reads; SqlMistakeError when it does not parse."""
-    try:
-        tree = sqlglot.parse_one(f"SELECT {expression}", dialect=DIALECT)
-    except SqlglotError as error:
-        raise SqlMistakeError(_first_line(error)) from error
+    """Return the columns that a SQL expression over one row reads, as it writes them.
+
+    SqlMistakeError when it does not parse, is no single expression, or needs more than its row.
+    """
+    tree = _expression(expression)
+    for node in tree.walk():
+        if isinstance(node, _NOT_OF_ONE_ROW) and not _is_exists_of_array(node):
+            raise SqlMistakeError(f"{node.sql(DIALECT)} needs more than one row: write an expression over one row")
+    for name in _called(expression):
+        if name in functions()[FICKLE]:
+            raise SqlMistakeError(f"{name} gives another value each time: a rerun would change the table")
+        if name not in functions()[ROW]:
+            close = difflib.get_close_matches(name, functions()[ROW], n=1)
+            raise SqlMistakeError(f"no such function: {name}{f' (did you mean {close[0]}?)' if close else ''}")
     bound = {name for function in tree.find_all(exp.Lambda) for name in (e.name for e in function.expressions)}
-    names = (column.name for column in tree.find_all(exp.Column))
+    names = (column.parts[0].name for column in tree.find_all(exp.Column))
     return tuple(dict.fromkeys(name for name in names if name not in bound))
 
 
@@ -40,7 +58,7 @@ def query_of(text: str) -> Query:
     try:
         statements = [s for s in sqlglot.parse(text, dialect=DIALECT) if s is not None]
     except SqlglotError as error:
-        raise SqlMistakeError(_first_line(error)) from error
+        raise SqlMistakeError(_where(error)) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlMistakeError("must be one SELECT")
     tree = statements[0]
@@ -54,5 +72,64 @@ def query_of(text: str) -> Query:
     return Query(tuple(dict.fromkeys(tables)), first if first in tables else tables[0], None if "*" in names else names)
 
 
-def _first_line(error: Exception) -> str:
-    return f"does not parse: {str(error).splitlines()[0]}"
+@cache
+def functions() -> dict[str, frozenset[str]]:
+    """Return the names of Spark's functions by the heading they stand under."""
+    found: dict[str, frozenset[str]] = {}
+    for line in _FUNCTIONS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            heading = line.strip("[]")
+        elif not line.startswith("#"):
+            found[heading] = found.get(heading, frozenset()) | frozenset(line.split())
+    return found
+
+
+def _expression(text: str) -> exp.Expr:
+    try:
+        statements = sqlglot.parse(f"SELECT {text}", dialect=DIALECT)
+    except SqlglotError as error:
+        raise SqlMistakeError(_where(error, len("SELECT "))) from error
+    select = statements[0]
+    if len(statements) != 1 or not isinstance(select, exp.Select) or len(select.expressions) != 1:
+        raise SqlMistakeError("must be one expression")
+    if any(value for name, value in select.args.items() if name not in ("kind", "expressions")):
+        raise SqlMistakeError("must be one expression, not a SELECT")
+    found: exp.Expr = select.expressions[0]
+    if isinstance(found, exp.Alias):
+        raise SqlMistakeError("must be one expression, without a name of its own")
+    if any(node.comments for node in select.walk()):
+        raise SqlMistakeError("must hold no comment")
+    return found
+
+
+def _is_exists_of_array(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Exists) and node.find(exp.Lambda) is not None
+
+
+def _called(text: str) -> Iterator[str]:
+    """Yield the names of the functions that a text calls, in small letters."""
+    found = sqlglot.tokenize(text, dialect=DIALECT)
+    for place, token in enumerate(found):
+        word = token.text.lower()
+        opens = found[place + 1].token_type == TokenType.L_PAREN if place + 1 < len(found) else False
+        if word == "unix_timestamp" and [t.token_type for t in found[place + 1 : place + 3]] == _NO_ARGUMENTS:
+            yield "current_timestamp"
+        elif (token.token_type == TokenType.VAR and opens) or (
+            word in functions()[FICKLE] and _is_call(token.token_type, opens)
+        ):
+            yield word
+
+
+def _is_call(kind: TokenType, opens: bool) -> bool:
+    """Tell calls from columns of the same name: `current_date` needs no brackets, `version` does."""
+    return opens or kind not in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING)
+
+
+def _where(error: SqlglotError, offset: int = 0) -> str:
+    """Say where a text stops being SQL; `offset` is what stands before it on its first line."""
+    found = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    line, column, word = found.get("line"), found.get("col"), found.get("highlight")
+    if line is None or column is None:
+        return "does not parse: a quote is not closed" if isinstance(error, TokenError) else "does not parse"
+    column -= offset if line == 1 else 0
+    return f"does not parse: line {line}, character {column}, near {word!r}"

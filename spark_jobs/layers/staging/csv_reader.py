@@ -52,8 +52,7 @@ def read_csv(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Data
 
 def source_names(table: Table) -> tuple[str, ...]:
     """Return the names of the source columns that the contract reads, once each, without regard to case."""
-    names = {column.source_name.lower(): column.source_name for column in table.columns}
-    return tuple(names.values())
+    return table.source_names
 
 
 def _read_alike(spark: SparkSession, table: Table, header: tuple[str, ...], uris: list[str]) -> DataFrame:
@@ -133,7 +132,7 @@ def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
 
 def _needed(table: Table, missing: Sequence[str]) -> bool:
     needed = {*table.key, table.effective_at.column}
-    sources = {column.source_name.lower() for column in table.columns if column.name in needed}
+    sources = {name.lower() for column in table.columns if column.name in needed for name in column.sources}
     return any(name.lower() in sources for name in missing)
 
 

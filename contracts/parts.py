@@ -1,0 +1,78 @@
+"""The parts of a table's contract, as plain data. Standard library only; import them from `contracts.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column; `type` is a Spark SQL type as Spark writes it, `source` the name or path in the file.
+
+    `reads` are the columns of the file that it is made of, `source_name` where it is empty.
+    """
+
+    name: str
+    type: str
+    source: str = ""
+    expr: str | None = None
+    format: str | None = None
+    required: bool = False
+    reads: tuple[str, ...] = ()
+
+    @property
+    def source_name(self) -> str:
+        return self.source or self.name
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self.reads or (self.source_name,)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table's files land and how they are read."""
+
+    prefix: str = ""
+    format: str = "csv"
+    compression: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EffectiveAt:
+    """When what a file says became true: exactly one of the three."""
+
+    column: str | None = None
+    from_key: str | None = None
+    event_time: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row rule in Spark SQL; a row for which it is false fails it (NULL passes)."""
+
+    name: str
+    rule: str
+    on_fail: str = "quarantine"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Circuit breakers; shares are fractions (0.01), whole numbers are rows."""
+
+    max_rejected: float | int | None = None
+    max_deleted: float | int | None = None
+    min_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Size of the Glue job."""
+
+    worker_type: str = "G.1X"
+    workers: int = 2
+    timeout_minutes: int = 60
+    flex: bool = False

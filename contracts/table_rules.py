@@ -1,0 +1,153 @@
+"""Every mistake of a table contract that the schema cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from contracts.documents import Document, Mistake
+from contracts.model import READABLE_FORMATS, Table
+from contracts.patterns import check_date_format, check_from_key, check_partitions
+from contracts.sql import SqlMistakeError, columns_of
+from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
+from contracts.wording import one_of
+
+# Words that one kind of load alone has a use for, and why.
+_ONLY_FOR = {
+    "delete_when": (("changes",), "upsert and append never delete, and a snapshot deletes by absence"),
+    "on_missing": (("snapshot",), "other files do not say what is absent"),
+    "on_duplicate_key": (("snapshot",), "elsewhere a key may come often"),
+    "on_overwrite": (("append",), "elsewhere every version counts"),
+}
+
+
+def check_table(document: Document, table: Table) -> Iterator[Mistake]:
+    """Yield the mistakes of one table contract."""
+    types = column_types(table)
+    yield from _check_columns(document, table, types)
+    yield from _check_load(document, table, types)
+    yield from _check_effective_at(document, table, types)
+    yield from _check_sql(document, table)
+    yield from check_partitions(document, table.partition_by, types)
+    if table.source.format not in READABLE_FORMATS:
+        words = ", ".join(READABLE_FORMATS)
+        yield document.mistake(f"{table.source.format} cannot be staged yet; readable: {words}", "source", "format")
+
+
+def column_types(table: Table) -> dict[str, SparkType | None]:
+    """Return the type of each column, None for text that names no type."""
+    types: dict[str, SparkType | None] = {}
+    for column in table.columns:
+        try:
+            types[column.name] = parse_type(column.type)
+        except TypeMistakeError:
+            types[column.name] = None
+    return types
+
+
+def known(document: Document, names: Iterable[str], columns: Iterable[str], *path: str | int) -> Iterator[Mistake]:
+    """Yield a mistake for each of `names` that is no column."""
+    columns = tuple(columns)
+    for index, name in enumerate(names):
+        if name not in columns:
+            yield document.mistake(f"no such column: {one_of(name, columns)}", *path, index)
+
+
+def _check_columns(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for index, column in enumerate(table.columns):
+        place = ("schema", "columns", index)
+        if column.name.lower() in seen:
+            yield document.mistake(f"{column.name} is declared twice", *place, "name")
+        seen.add(column.name.lower())
+        kind = types[column.name]
+        if kind is None:
+            yield _no_type(document, column.type, *place, "type")
+        if column.format and column.expr:
+            yield document.mistake("does not go with expr: write to_date or to_timestamp there", *place, "format")
+        elif column.format and kind is not None:
+            yield from check_date_format(document, column.format, kind, *place, "format")
+
+
+def _no_type(document: Document, text: str, *path: str | int) -> Mistake:
+    try:
+        parse_type(text)
+    except TypeMistakeError as error:
+        reason = str(error)
+        named = reason if text in reason else f"{text!r}: {reason}"
+        return document.mistake(f"{named}; allowed: {ALLOWED}", *path)
+    raise AssertionError(text)
+
+
+def _check_load(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
+    if table.load != "append" and not table.key:
+        yield document.mistake(f"lacks key: load {table.load} tells rows apart by their key")
+    if table.load == "changes" and not table.delete_when:
+        yield document.mistake("lacks delete_when: load changes must say which rows delete, such as op = 'D'")
+    for word, (loads, reason) in _ONLY_FOR.items():
+        if word in document.data and table.load not in loads:
+            yield document.mistake(f"is for load {' and '.join(loads)} only: {reason}", word)
+    if table.limits.max_deleted is not None and table.load in ("upsert", "append"):
+        yield document.mistake(f"load {table.load} never deletes", "limits", "max_deleted")
+    for word in ("key", "tie_break"):
+        names = getattr(table, word)
+        yield from known(document, names, table.column_names, word)
+        for index, name in enumerate(names):
+            kind = types.get(name)
+            if kind is not None and kind.has_map:
+                yield document.mistake(f"{name} is {kind}, and maps cannot be compared", word, index)
+
+
+def _check_effective_at(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
+    column, place = table.effective_at.column, ("effective_at", "column")
+    if table.effective_at.from_key is not None:
+        yield from check_from_key(document, table.effective_at.from_key)
+    if column is None:
+        return
+    if column not in types:
+        yield document.mistake(f"no such column: {one_of(column, types)}", *place)
+        return
+    kind = types[column]
+    if kind is None:
+        return
+    if kind.name not in (*NUMBERS, "date", "timestamp"):
+        yield document.mistake(f"{column} is {kind}; allowed: timestamp, date or a number", *place)
+    elif kind.name in NUMBERS and table.load == "snapshot" and table.on_missing == "close":
+        yield document.mistake(
+            f"{column} is a number: a snapshot's file time cannot date a deletion among numbers; use "
+            "on_missing: keep, or a date or timestamp column",
+            *place,
+        )
+
+
+def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:
+    sources = _declared_sources(table)
+    for index, column in enumerate(table.columns):
+        if column.expr:
+            own = (column.name,) if not column.source else ()
+            yield from _check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
+    if table.delete_when:
+        yield from _check_expression(document, table.delete_when, sources, "delete_when")
+    seen: set[str] = set()
+    for index, check in enumerate(table.checks):
+        yield from _check_expression(document, check.rule, table.column_names, "checks", index, "rule")
+        if check.name in seen:
+            yield document.mistake(f"{check.name} is the name of an earlier check", "checks", index, "name")
+        seen.add(check.name)
+
+
+def _declared_sources(table: Table) -> tuple[str, ...]:
+    """Return the columns of the file that SQL may read: those that columns take, and those that are not stored."""
+    taken = [column.source or column.name for column in table.columns if column.source or not column.expr]
+    return tuple(dict.fromkeys([*taken, *table.unstored]))
+
+
+def _check_expression(document: Document, text: str, columns: Iterable[str], *path: str | int) -> Iterator[Mistake]:
+    allowed = {name.lower(): name for name in columns}
+    try:
+        used = columns_of(text)
+    except SqlMistakeError as error:
+        yield document.mistake(str(error), *path)
+        return
+    for name in used:
+        if name.lower() not in allowed:
+            yield document.mistake(f"no such column: {one_of(name, allowed.values())}", *path)

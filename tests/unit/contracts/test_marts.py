@@ -1,0 +1,182 @@
+"""Every mistake of a mart contract is told, on its own and against the tables and marts that it reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.compile import check, compile_plan
+from contracts.marts import default_track
+from tests.unit.contracts.conftest import ORDERS
+
+CUSTOMERS = """\
+table: customers
+load: snapshot
+key: [id]
+schema:
+  columns:
+    - {name: id, type: bigint}
+    - {name: name, type: string}
+"""
+EVENTS = "table: events\nload: append\nschema: {columns: [{name: id, type: bigint}]}\n"
+DIM = "mart: dim_customers\nkind: scd2\nsource: customers\n"
+SQL = "SELECT id, note, at FROM orders"
+FACT = "mart: fct\nkind: fact\nsql: fct.sql\nkey: [id]\n"
+SHOP = {"tables/orders.yaml": ORDERS, "tables/customers.yaml": CUSTOMERS, "tables/events.yaml": EVENTS}
+
+
+def found(write, mart: str, sql: str = SQL, **more: str) -> list[str]:
+    files = {**SHOP, "marts/dim_customers.yaml": DIM, "marts/fct.sql": sql, **more, "marts/fct.yaml": mart}
+    return [str(mistake).removeprefix("shop/marts/fct.yaml:") for mistake in check(write(files))]
+
+
+CASES = {
+    "a kind that is none": (
+        "mart: m\nkind: scd1\nsource: orders\n",
+        ["2: kind: 'scd1' is not one of dimension, fact, history, latest, scd2, sql (did you mean scd2?)"],
+    ),
+    "no source": ("mart: m\nkind: latest\n", ["1: (file): lacks source: a latest mart is built from one table"]),
+    "a source that is none": (
+        "mart: m\nkind: latest\nsource: order\n",
+        ["3: source: no such table: 'order' is not one of customers, events, orders (did you mean orders?)"],
+    ),
+    "a mart as the source of a keyed one": (
+        "mart: m\nkind: latest\nsource: dim_customers\n",
+        ["3: source: no such table: 'dim_customers' is not one of customers, events, orders (did you mean customers?)"],
+    ),
+    "a source without a key": (
+        "mart: m\nkind: latest\nsource: events\n",
+        ["3: source: events has no key: it feeds only history, fact and sql"],
+    ),
+    "history needs no key": ("mart: m\nkind: history\nsource: events\nkeep_for: 7y\n", []),
+    "words of other kinds": (
+        "mart: m\nkind: latest\nsource: orders\ntrack: [note]\nuntracked_change: ignore\nkeep_for: 1y\nkey: [id]\n",
+        [
+            "4: track: is for scd2 marts only, this one is latest",
+            "5: untracked_change: is for scd2 marts only, this one is latest",
+            "6: keep_for: is for history marts only, this one is latest",
+            "7: key: is for fact and sql marts only, this one is latest",
+        ],
+    ),
+    "tracked columns that are none": (
+        "mart: m\nkind: scd2\nsource: orders\ntrack: [notes]\n",
+        ["4: track[0]: no such column: 'notes' is not one of at, id, note (did you mean note?)"],
+    ),
+    "a time that is none": (
+        "mart: m\nkind: history\nsource: orders\nkeep_for: forever\n",
+        ["4: keep_for: 'forever' must be a time such as 12h, 90d, 8w, 6mo or 7y"],
+    ),
+    "partitions by type": (
+        "mart: m\nkind: latest\nsource: orders\npartition_by: [day(id), month(at), state]\n",
+        [
+            "4: partition_by[0]: id is bigint; day takes date, timestamp, timestamp_ntz",
+            "4: partition_by[2]: no such column: 'state' is not one of at, id, note",
+        ],
+    ),
+    "no SQL": ("mart: m\nkind: sql\nkey: [id]\n", ["1: (file): lacks sql: a sql mart is a SELECT in a file beside it"]),
+    "a file that is not there": (
+        "mart: m\nkind: sql\nsql: fact.sql\nkey: [id]\n",
+        ["3: sql: no such file: 'fact.sql' is not one of fct.sql (did you mean fct.sql?)"],
+    ),
+    "no key": (
+        "mart: m\nkind: sql\nsql: fct.sql\n",
+        ["1: (file): lacks key: the columns that tell the rows of a sql mart apart"],
+    ),
+    "keys that the SQL does not return": (
+        "mart: m\nkind: sql\nsql: fct.sql\nkey: [idd]\nincremental_by: [day]\n",
+        [
+            "4: key[0]: no such column: 'idd' is not one of at, id, note (did you mean id?)",
+            "5: incremental_by[0]: no such column: 'day' is not one of at, id, note",
+        ],
+    ),
+    "a source that the SQL does not read": (
+        "mart: m\nkind: sql\nsql: fct.sql\nkey: [id]\nsource: customers\n",
+        ["5: source: the SQL does not read customers, only orders"],
+    ),
+    "a dimension that is none": (
+        FACT + "dimensions:\n  - {dimension: customers, on: {id: id}}\n",
+        [
+            "6: dimensions[0].dimension: no such scd2 or dimension mart: 'customers' is not one of dim_customers "
+            "(did you mean dim_customers?)"
+        ],
+    ),
+    "lookups that do not fit": (
+        FACT + "dimensions:\n  - {dimension: dim_customers, on: {customer: name}}\n"
+        "  - {dimension: dim_customers, on: {id: id}, as_of: at}\n",
+        [
+            "6: dimensions[0]: the SQL returns no such column: 'customer' is not one of at, id, note",
+            "6: dimensions[0].as_of: dim_customers is scd2 and needs as_of: a column of the fact",
+            "6: dimensions[0].on: must name the dimension's key on its right side: id",
+            "7: dimensions[1]: dim_customers_key stands twice: give one lookup a name",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("mart", "messages"), CASES.values(), ids=CASES)
+def test_what_a_mart_cannot_be(write, mart, messages):
+    assert found(write, mart) == messages
+
+
+STATEMENTS = {
+    "SELECT id, FROM (orders": ["3: sql: fct.sql: does not parse: line 1, character 23, near 'orders'"],
+    "SELECT id FROM ordres": [
+        "3: sql: fct.sql: no such table or mart: 'ordres' is not one of customers, dim_customers, events, orders "
+        "(did you mean orders?)"
+    ],
+    "SELECT 1 AS id": ["3: sql: fct.sql: reads no table"],
+    "DELETE FROM orders": ["3: sql: fct.sql: must be one SELECT"],
+    "SELECT id FROM orders; SELECT id FROM orders": ["3: sql: fct.sql: must be one SELECT"],
+    "WITH big AS (SELECT id FROM orders) SELECT id FROM big -- of all\n;\n": [],
+    "SELECT * FROM orders": [],
+}
+
+
+@pytest.mark.parametrize("sql", STATEMENTS)
+def test_the_sql_of_a_mart_is_one_select_over_what_there_is(write, sql):
+    assert found(write, FACT, sql) == STATEMENTS[sql]
+
+
+def test_marts_that_read_each_other_are_told_with_the_way(write):
+    one = "mart: one\nkind: sql\nsql: one.sql\nkey: [id]\n"
+    two = one.replace("one", "two")
+    more = {
+        "marts/one.yaml": one,
+        "marts/one.sql": "SELECT id FROM orders JOIN two USING (id)",
+        "marts/two.yaml": two,
+        "marts/two.sql": "SELECT id FROM one",
+    }
+    assert found(write, FACT, **more) == [
+        "shop/marts/one.yaml:1: mart: reads itself: one <- two <- one",
+        "shop/marts/two.yaml:1: mart: reads itself: two <- one <- two",
+    ]
+
+
+def test_names_and_prefixes_belong_to_one_contract_each(write):
+    files = {
+        "tables/orders.yaml": ORDERS + "source: {prefix: crm/}\n",
+        "tables/z.yaml": ORDERS + "source: {prefix: crm/}\n",
+        "marts/m.yaml": "mart: orders\nkind: latest\nsource: orders\n",
+    }
+    assert [str(mistake) for mistake in check(write(files))] == [
+        "shop/marts/m.yaml:1: mart: orders is already the name of shop/tables/orders.yaml",
+        "shop/tables/z.yaml:1: table: orders is already the name of shop/tables/orders.yaml",
+        "shop/tables/z.yaml:9: source.prefix: 'crm/' is already the prefix of shop/tables/orders.yaml; "
+        "the longest prefix wins",
+    ]
+
+
+def test_a_folder_without_tables(write):
+    assert [str(m) for m in check(write({"marts/x.sql": ""}))] == [
+        "shop:1: tables: holds no contract: write tables/<table>.yaml"
+    ]
+
+
+def test_scd2_tracks_by_default_all_but_key_sequence_and_what_deletes(write):
+    text = (
+        "table: feed\nload: changes\nkey: [id]\ndelete_when: OP = 'D'\neffective_at: {column: at}\ntie_break: [lsn]\n"
+        "schema:\n  columns:\n"
+        "    - {name: id, type: bigint}\n    - {name: name, type: string}\n    - {name: op, type: string}\n"
+        "    - {name: at, type: timestamp}\n    - {name: lsn, type: bigint}\n"
+    )
+    plan = compile_plan(write({"tables/feed.yaml": text}))
+    assert default_track(plan.tables["feed"]) == ("name",)

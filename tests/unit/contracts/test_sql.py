@@ -1,0 +1,61 @@
+"""SQL in contracts: the columns that an expression reads, and what an expression must not do."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions
+
+READS = {
+    "trim(FULL_NAME)": ("FULL_NAME",),
+    "a BETWEEN 1 AND b": ("a", "b"),
+    "address.city = 'x'": ("address",),
+    "`address.city` = 'x'": ("address.city",),
+    "tags[0].name": ("tags",),
+    "filter(xs, x -> x.k > y)": ("xs", "y"),
+    "exists(xs, x -> x > 1)": ("xs",),
+    "user = 'x' AND version > 1": ("user", "version"),
+    "date '2020-01-01'": (),
+    "a <=> b": ("a", "b"),
+    "CASE WHEN (a) THEN 1 END": ("a",),
+    "try_cast(a AS decimal(4,1)) % 2": ("a",),
+}
+REFUSED = {
+    "op = 'D' AND": "does not parse: line 1, character 12, near 'AND'",
+    "(a": "does not parse: line 1, character 2, near 'a'",
+    "'abc": "does not parse: a quote is not closed",
+    "": "must be one expression",
+    "a, b": "must be one expression",
+    "a; DROP TABLE x": "must be one expression",
+    "a FROM t": "must be one expression, not a SELECT",
+    "a AS b": "must be one expression, without a name of its own",
+    "a -- why": "must hold no comment",
+    "sum(a)": "SUM(a) needs more than one row: write an expression over one row",
+    "count(*) > 1": "COUNT(*) needs more than one row: write an expression over one row",
+    "explode(a)": "EXPLODE(a) needs more than one row: write an expression over one row",
+    "a IN (SELECT b FROM t)": "(SELECT b FROM t) needs more than one row: write an expression over one row",
+    "trimm(a)": "no such function: trimm (did you mean trim?)",
+    "reflect('java.lang.System', 'exit')": "no such function: reflect (did you mean repeat?)",
+    "a < current_date": "current_date gives another value each time: a rerun would change the table",
+    "now() > a": "now gives another value each time: a rerun would change the table",
+    "unix_timestamp() - a": "current_timestamp gives another value each time: a rerun would change the table",
+    "uuid()": "uuid gives another value each time: a rerun would change the table",
+}
+
+
+@pytest.mark.parametrize("text", READS)
+def test_the_columns_that_an_expression_reads(text):
+    assert columns_of(text) == READS[text]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_an_expression_needs_its_row_and_nothing_else(text):
+    with pytest.raises(SqlMistakeError) as raised:
+        columns_of(text)
+    assert str(raised.value) == REFUSED[text]
+
+
+def test_every_function_that_may_be_called_is_one_of_sparks(spark):
+    spark_has = {row[0] for row in spark.sql("SHOW FUNCTIONS").collect()}
+    assert functions()[ROW] - spark_has == {"try_cast"}
+    assert functions()[FICKLE] - spark_has == set()

@@ -1,0 +1,326 @@
+"""Every mistake of a table contract is told with its file, line, field and what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.compile import check
+from tests.unit.contracts.conftest import ORDERS
+
+TYPES = (
+    "boolean, tinyint, smallint, int, bigint, float, double, decimal(p,s), string, binary, date, timestamp, "
+    "timestamp_ntz, array<…>, map<…,…>, struct<name:…>"
+)
+
+
+def changed(*edits: tuple[str, str]) -> str:
+    text = ORDERS
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def found(write, text: str) -> list[str]:
+    return [
+        str(mistake).removeprefix("shop/tables/orders.yaml:") for mistake in check(write({"tables/orders.yaml": text}))
+    ]
+
+
+def test_a_good_contract_has_no_mistake(write):
+    assert found(write, ORDERS) == []
+
+
+SCHEMA = {
+    "a field that is none": (
+        ORDERS + "keys: [id]\n",
+        [
+            "9: keys: is no field here; allowed: capacity, checks, delete_when, description, effective_at, freshness, "
+            "key, limits, load, on_bad_key, on_duplicate_key, on_failed_file, on_missing, on_overwrite, partition_by, "
+            "schema, source, table, tie_break (did you mean key?)"
+        ],
+    ),
+    "a word that is not allowed": (
+        changed(("upsert", "upserts")),
+        ["2: load: 'upserts' is not one of append, changes, snapshot, upsert (did you mean upsert?)"],
+    ),
+    "fields that lack": ("description: orders\n", ["1: (file): lacks table, load, schema"]),
+    "a column without a type": (
+        changed(("{name: note, type: string}", "{name: note}")),
+        ["7: schema.columns[1]: lacks type"],
+    ),
+    "text where a list belongs": (
+        changed(("key: [id]", "key: id")),
+        ["3: key: 'id' must be a list, such as [a, b]"],
+    ),
+    "an empty list": (changed(("key: [id]", "key: []")), ["3: key: must hold at least one"]),
+    "a column twice in the key": (changed(("key: [id]", "key: [id, id]")), ["3: key: holds a value twice"]),
+    "a date where text belongs": (
+        ORDERS + "description: 2020-01-01\n",
+        ['9: description: "2020-01-01" must be text (put it between quotes)'],
+    ),
+    "a number as null_value": (
+        ORDERS + "source:\n  options: {null_value: -999}\n",
+        ["10: source.options.null_value: -999 must be text, or a list of texts (put numbers between quotes)"],
+    ),
+    "a delimiter of two characters": (
+        ORDERS + "source:\n  options:\n    delimiter: '||'\n",
+        ["11: source.options.delimiter: '||' must be one character"],
+    ),
+    "a share that is none": (
+        ORDERS + "limits: {max_rejected: 0.01}\n",
+        ["9: limits.max_rejected: 0.01 must be a share such as 1%, or a count of rows"],
+    ),
+    "a freshness that is none": (
+        ORDERS + "freshness: daily\n",
+        ["9: freshness: 'daily' must be a time such as 90m, 26h or 7d"],
+    ),
+    "two ways to date a file": (
+        ORDERS + "effective_at: {column: at, event_time: true}\n",
+        ["9: effective_at: must hold exactly one of column, from_key, event_time"],
+    ),
+    "no way to date a file": (
+        ORDERS + "effective_at: {}\n",
+        ["9: effective_at: must hold exactly one of column, from_key, event_time"],
+    ),
+    "event_time that is not true": (
+        ORDERS + "effective_at: {event_time: false}\n",
+        ["9: effective_at.event_time: false must be true"],
+    ),
+    "too few workers": (ORDERS + "capacity: {workers: 1}\n", ["9: capacity.workers: 1 must be at least 2"]),
+    "a name that Athena does not take": (
+        changed(("table: orders", "table: Orders-2")),
+        ["1: table: 'Orders-2' must be small letters, digits and _, a letter first"],
+    ),
+    "yes is a word, not a truth": (
+        changed(("type: bigint}", "type: bigint, required: yes}")),
+        ["6: schema.columns[0].required: 'yes' must be true or false"],
+    ),
+    "a field twice": (ORDERS + "load: append\n", ["9: load: stands twice"]),
+}
+
+
+@pytest.mark.parametrize(("text", "messages"), SCHEMA.values(), ids=SCHEMA)
+def test_what_the_schema_refuses(write, text, messages):
+    assert found(write, text) == messages
+
+
+UNREADABLE = {
+    "nothing": ("", ["1: (file): must hold fields such as `table: orders`"]),
+    "a list": ("- a\n", ["1: (file): must hold fields such as `table: orders`"]),
+    "an open bracket": (
+        "table: orders\nkey: [id\nload: upsert\n",
+        ["3: (file): is no YAML: expected ',' or ']', but got ':'"],
+    ),
+    "a tab": (
+        "table: orders\n\tload: upsert\n",
+        ["2: (file): is no YAML: found character '\\t' that cannot start any token"],
+    ),
+    "a list as a name": ("table: orders\n? [a, b]\n: 1\n", ["2: (file): is no YAML: a field's name is no word"]),
+    "a Python object": (
+        "table: !!python/name:os.system x\n",
+        [
+            "1: (file): is no YAML: could not determine a constructor for the tag "
+            "'tag:yaml.org,2002:python/name:os.system'"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "messages"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_is_no_contract(write, text, messages):
+    assert found(write, text) == messages
+
+
+def test_a_file_in_another_encoding(write):
+    folder = write({"tables/orders.yaml": ORDERS})
+    (folder / "tables/orders.yaml").write_bytes(b"description: caf\xe9\n")
+    assert [str(m) for m in check(folder)] == ["shop/tables/orders.yaml:1: (file): is not written in UTF-8 (byte 16)"]
+
+
+COLUMNS = {
+    "a column twice, whatever its case": (
+        changed(("name: note", "name: ID")),
+        ["7: schema.columns[1].name: ID is declared twice"],
+    ),
+    "a type that Spark has not": (
+        changed(("type: string", "type: varchar")),
+        [f"7: schema.columns[1].type: 'varchar' is no Spark type; allowed: {TYPES}"],
+    ),
+    "a decimal that is too large": (
+        changed(("type: string", "type: 'decimal(40,2)'")),
+        [
+            "7: schema.columns[1].type: 'decimal(40,2)': decimal holds 1 to 38 digits, of which the scale is a part; "
+            f"allowed: {TYPES}"
+        ],
+    ),
+    "a format for a column that is no date": (
+        changed(("type: string", "type: int, format: yyyy")),
+        ["7: schema.columns[1].format: is for date and timestamp columns only, this one is int"],
+    ),
+    "a format that Spark cannot read": (
+        changed(("type: string", "type: date, format: YYYY-ww")),
+        [
+            "7: schema.columns[1].format: 'YYYY-ww': Spark reads no Y; put letters that stand for themselves in ''",
+            "7: schema.columns[1].format: 'YYYY-ww': Spark reads no w; put letters that stand for themselves in ''",
+        ],
+    ),
+    "a format beside an expression": (
+        changed(("type: string", "type: date, format: yyyy, expr: to_date(note)")),
+        ["7: schema.columns[1].format: does not go with expr: write to_date or to_timestamp there"],
+    ),
+    "a key that is no column": (
+        changed(("key: [id]", "key: [id, nate]")),
+        ["3: key[1]: no such column: 'nate' is not one of at, id, note (did you mean note?)"],
+    ),
+    "a map in the key": (
+        changed(("type: bigint", "type: 'struct<m: map<string, int>>'")),
+        ["3: key[0]: id is struct<m:map<string,int>>, and maps cannot be compared"],
+    ),
+    "a tie_break that is no column": (
+        ORDERS + "tie_break: [lsn]\n",
+        ["9: tie_break[0]: no such column: 'lsn' is not one of at, id, note"],
+    ),
+    "partitions that are none": (
+        ORDERS
+        + "partition_by:\n  - month(note)\n  - week(at)\n  - day(on)\n  - month(at)\n  - day(at)\n  - bucket(0, id)\n",
+        [
+            "10: partition_by[0]: note is string; month takes date, timestamp, timestamp_ntz",
+            "11: partition_by[1]: 'week(at)' is none of a column, year(c), month(c), day(c), hour(c), bucket(n, c), "
+            "truncate(n, c)",
+            "12: partition_by[2]: no such column: 'on' is not one of at, id, note",
+            "14: partition_by[4]: at partitions twice",
+            "15: partition_by[5]: 'bucket(0, id)' is none of a column, year(c), month(c), day(c), hour(c), "
+            "bucket(n, c), truncate(n, c)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "messages"), COLUMNS.values(), ids=COLUMNS)
+def test_what_columns_cannot_be(write, text, messages):
+    assert found(write, text) == messages
+
+
+LOADS = {
+    "no key": (changed(("key: [id]\n", "")), ["1: (file): lacks key: load upsert tells rows apart by their key"]),
+    "changes that never delete": (
+        changed(("upsert", "changes")),
+        ["1: (file): lacks delete_when: load changes must say which rows delete, such as op = 'D'"],
+    ),
+    "words of other loads": (
+        ORDERS + "delete_when: note = 'D'\non_missing: keep\non_duplicate_key: fail\non_overwrite: add\n",
+        [
+            "9: delete_when: is for load changes only: upsert and append never delete, and a snapshot deletes by "
+            "absence",
+            "10: on_missing: is for load snapshot only: other files do not say what is absent",
+            "11: on_duplicate_key: is for load snapshot only: elsewhere a key may come often",
+            "12: on_overwrite: is for load append only: elsewhere every version counts",
+        ],
+    ),
+    "a breaker for what cannot be": (
+        ORDERS + "limits: {max_deleted: 5%}\n",
+        ["9: limits.max_deleted: load upsert never deletes"],
+    ),
+    "effective_at that is no column": (
+        ORDERS + "effective_at: {column: when}\n",
+        ["9: effective_at.column: no such column: 'when' is not one of at, id, note"],
+    ),
+    "effective_at that cannot be ordered in time": (
+        ORDERS + "effective_at: {column: note}\n",
+        ["9: effective_at.column: note is string; allowed: timestamp, date or a number"],
+    ),
+    "a number cannot date what a snapshot lacks": (
+        changed(("upsert", "snapshot")) + "effective_at: {column: id}\n",
+        [
+            "9: effective_at.column: id is a number: a snapshot's file time cannot date a deletion among numbers; use "
+            "on_missing: keep, or a date or timestamp column"
+        ],
+    ),
+    "a format that is not read": (
+        ORDERS + "source: {format: orc}\n",
+        ["9: source.format: 'orc' is not one of csv, fixed_width, json, jsonl, parquet, xml"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "messages"), LOADS.values(), ids=LOADS)
+def test_what_a_load_cannot_have(write, text, messages):
+    assert found(write, text) == messages
+
+
+PATTERNS = {
+    r"(?P<date>\d{4}-\d{2}-\d{2})": [],
+    r"(?P<date>\d{8})T(?P<time>\d{6})": [],
+    r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2})": [],
+    r"(?P<year>\d{4})": [],
+    r"(\d{4}-\d{2}-\d{2})": [
+        r"names no group date, nor year, month and day, such as (?P<date>\d{4}-\d{2}-\d{2})",
+    ],
+    r"(?P<date>\d+": ["is no regular expression: missing ), unterminated subpattern at position 0"],
+    r"(?P<year>\d{4})(?P<day>\d{2})": ["group day needs month too"],
+    r"(?P<date>\d{8})(?P<hour>\d{2})": ["group hour does not go with date; with date goes time"],
+    r"(?P<year>\d{4})T(?P<time>\d{6})": [
+        "group time goes with date; with year go month, day, hour, minute, second",
+    ],
+    r"(?P<date>\d{8})-(?P<hours>\d+)": [
+        "group 'hours' is not one of date, day, hour, minute, month, second, time, year (did you mean hour?)",
+    ],
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_from_key_names_a_time(write, pattern):
+    text = f"{ORDERS}effective_at: {{from_key: '{pattern}'}}\n"
+    assert found(write, text) == [f"9: effective_at.from_key: {message}" for message in PATTERNS[pattern]]
+
+
+def test_checks_read_the_table_and_have_names_of_their_own(write):
+    checks = "checks:\n  - {name: a, rule: id > 0}\n  - {name: a, rule: 'idd > 0'}\n"
+    assert found(write, ORDERS + checks) == [
+        "11: checks[1].name: a is the name of an earlier check",
+        "11: checks[1].rule: no such column: 'idd' is not one of at, id, note (did you mean id?)",
+    ]
+
+
+FILE = """\
+table: orders
+load: changes
+key: [id]
+delete_when: {delete_when}
+schema:
+  columns:
+    - {{name: id, type: bigint, from: ORDER_ID}}
+    - {{name: total, type: double, expr: "{total}"}}
+  unstored: [Op, cents]
+"""
+
+
+def test_sql_reads_the_columns_of_the_file(write):
+    good = FILE.format(delete_when="op = 'D'", total="cents / 100")
+    assert found(write, good) == []
+    own = FILE.format(delete_when="Op = 'D'", total="replace(total, ',', '.')")
+    assert found(write, own) == []
+    bad = FILE.format(delete_when="total < 0 OR id IS NULL", total="euros * 100")
+    assert found(write, bad) == [
+        "4: delete_when: no such column: 'id' is not one of ORDER_ID, Op, cents",
+        "4: delete_when: no such column: 'total' is not one of ORDER_ID, Op, cents",
+        "8: schema.columns[1].expr: no such column: 'euros' is not one of ORDER_ID, Op, cents, total",
+    ]
+
+
+def test_all_mistakes_are_told_at_once(write):
+    folder = write(
+        {
+            "tables/orders.yaml": changed(("key: [id]", "key: [ids]")) + "freshness: soon\n",
+            "tables/lines.yaml": ORDERS.replace("timestamp", "time"),
+            "marts/latest_orders.yaml": "mart: latest_orders\nkind: latest\n",
+            "marts/broken.yaml": "mart: [\n",
+        }
+    )
+    assert [str(mistake) for mistake in check(folder)] == [
+        "shop/marts/broken.yaml:2: (file): is no YAML: expected the node content, but found '<stream end>'",
+        "shop/marts/latest_orders.yaml:1: (file): lacks source: a latest mart is built from one table",
+        f"shop/tables/lines.yaml:8: schema.columns[2].type: 'time' is no Spark type; allowed: {TYPES}",
+        "shop/tables/orders.yaml:9: freshness: 'soon' must be a time such as 90m, 26h or 7d",
+    ]

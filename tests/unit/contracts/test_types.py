@@ -1,0 +1,59 @@
+"""Spark's types, as contracts write them and as Spark writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.types import TypeMistakeError, parse_type
+
+GOOD = {
+    "INT": "int",
+    "integer": "int",
+    "Long": "bigint",
+    "byte": "tinyint",
+    "short": "smallint",
+    "real": "float",
+    "timestamp_ltz": "timestamp",
+    "timestamp_ntz": "timestamp_ntz",
+    "decimal": "decimal(10,0)",
+    "DEC ( 12 , 2 )": "decimal(12,2)",
+    "numeric(5)": "decimal(5,0)",
+    "array<integer>": "array<int>",
+    "map<string, array<decimal(4,1)>>": "map<string,array<decimal(4,1)>>",
+    "struct<a: int, `b c` string, inner: struct<x: date>>": "struct<a:int,b c:string,inner:struct<x:date>>",
+}
+BAD = {
+    "": "a type is missing",
+    "varchar(10)": "'varchar' is no Spark type",
+    "text": "'text' is no Spark type",
+    "int int": "'int' stands where the type should end",
+    "int;": "';' belongs to no type",
+    "decimal(0)": "decimal holds 1 to 38 digits, of which the scale is a part",
+    "decimal(4,5)": "decimal holds 1 to 38 digits, of which the scale is a part",
+    "decimal(4,5,6)": "decimal takes precision and scale, such as decimal(12,2)",
+    "decimal(4": "decimal takes precision and scale, such as decimal(12,2)",
+    "array": "array lacks its '<'",
+    "array<int": "array lacks its '>'",
+    "map<string>": "map lacks its ','",
+    "struct<>": "struct holds names and types, such as struct<name:string>",
+    "struct<a:int,A:int>": "a name stands twice in the struct",
+}
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_type_is_named_as_spark_names_it(text):
+    assert str(parse_type(text)) == GOOD[text]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_text_that_names_no_type(text):
+    with pytest.raises(TypeMistakeError) as raised:
+        parse_type(text)
+    assert str(raised.value) == BAD[text]
+
+
+def test_spark_reads_every_type_as_it_is_named(spark):
+    from pyspark.sql.types import _parse_datatype_string
+
+    names = {str(parse_type(text)) for text in GOOD if "`" not in text}
+    assert {_parse_datatype_string(name).simpleString() for name in names} == names
