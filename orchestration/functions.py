@@ -23,7 +23,7 @@ from orchestration.settings import Settings
 from orchestration.storage import BATCHES_PREFIX
 
 METRICS_NAMESPACE = "Landfall"
-_READ_LEDGER = ("dynamodb:GetItem", "dynamodb:Query")
+_READ_LEDGER = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 _WRITE_LEDGER = (
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",

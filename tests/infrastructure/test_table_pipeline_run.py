@@ -74,7 +74,11 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.output) == (
         "SUCCEEDED",
-        {"table": "planes", "batches": [{"batch_id": "run-0", "landings": 1}]},
+        {
+            "table": "planes",
+            "batches": [{"batch_id": "run-0", "landings": 1}],
+            "ended_because": "all that was pending is done",
+        },
     )
     assert cloud.job_runs[0] == "stage-planes"
     assert set(cloud.job_runs[1:3]) == {"mart-dim_planes", "mart-latest_planes"}
@@ -90,6 +94,8 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
         "batch_id": "run-0",
         "token": 7,
         "stage_error": None,
+        "marts_error": None,
+        "failed": False,
     }
     assert cloud.invocations["notify"] == []
 
@@ -207,7 +213,10 @@ def test_a_table_that_no_mart_reads_is_closed_after_staging(run: Run) -> None:
 def test_nothing_to_do_succeeds_and_touches_nothing(run: Run) -> None:
     cloud = Cloud(functions={"open": [{"action": "nothing", "table": "planes", "reason": "nothing is pending"}]})
     outcome, _ = run(cloud)
-    assert (outcome.status, outcome.output) == ("SUCCEEDED", {"table": "planes", "batches": []})
+    assert (outcome.status, outcome.output) == (
+        "SUCCEEDED",
+        {"table": "planes", "batches": [], "ended_because": "nothing is pending"},
+    )
     assert (cloud.job_runs, cloud.invocations["close"]) == ([], [])
 
 
@@ -246,9 +255,21 @@ def test_a_notification_that_cannot_be_sent_does_not_hide_the_first_error(run: R
     assert (outcome.error, outcome.cause) == ("MartFailedError", "dim_planes: a (and 1 more failures)")
 
 
-def test_a_ledger_that_refuses_stops_the_marts_and_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud = Cloud(functions={"open": [opened(batch_key={"pk": "", "sk": ""})]})
+def test_a_ledger_that_refuses_stops_the_marts_and_the_batch_is_closed_with_the_reason(run: Run) -> None:
+    failures = [failure("mart", "dim_planes", "LedgerUnavailableError", "refused")]
+    cloud = Cloud(
+        functions={"open": [opened(batch_key={"pk": "", "sk": ""})], "close": [closed(False, *failures)]},
+    )
     outcome, _ = run(cloud)
-    assert outcome.status == "FAILED"
-    assert [told["failures"][0]["kind"] for told in cloud.invocations["notify"]] == ["marts"]
-    assert cloud.invocations["close"] == []
+    assert (outcome.status, outcome.error) == ("FAILED", "LedgerUnavailableError")
+    [close] = cloud.invocations["close"]
+    assert (close["stage_error"], close["marts_error"]["Error"]) == (None, "LedgerUnavailableError")
+    assert cloud.job_runs == ["stage-planes"]
+
+
+def test_failures_that_opening_found_are_told_at_the_end(run: Run) -> None:
+    refused = failure("stage", "planes", "OverwriteRefusedError", "x.csv landed before")
+    cloud = Cloud(functions={"open": [opened(failures=[refused])]})
+    outcome, _ = run(cloud)
+    assert (outcome.status, outcome.error) == ("FAILED", "OverwriteRefusedError")
+    assert cloud.invocations["close"][0]["failed"] is True

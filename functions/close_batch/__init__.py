@@ -1,0 +1,1 @@
+"""Lambda close_batch."""

@@ -1,0 +1,204 @@
+"""Close a batch: settle its landings, keep its books, remember what is due, give the lease back or go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from functions.close_batch.report import MartOutcome, failures, mart_outcome, summary
+from functions.shared import actions
+from functions.shared.attributes import Item
+from functions.shared.batches import BATCH_FAILED, CLOSED, PUBLISHED
+from functions.shared.choosing import choose
+from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
+from functions.shared.landings import FAILED, Landing
+from functions.shared.lease import release
+from functions.shared.ledger import Action, Lease, batch_key, lease_key
+from functions.shared.settling import LIMIT_ERROR, StageOutcome, lost, read_outcome, retired, settle, verdicts
+from functions.shared.world import World
+
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What the state machine says of the batch to close; the errors are what it caught, or None."""
+
+    table: str
+    batch_id: str
+    token: int
+    execution: str
+    stage_error: Mapping[str, str] | None = None
+    marts_error: Mapping[str, str] | None = None
+    failed_before: bool = False
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The answer to the state machine, and whether this call was the one that closed the batch."""
+
+    answer: dict[str, Any]
+    item: Item
+    first: bool
+
+
+def close_batch(world: World, closing: Closing) -> Closed:
+    """Close a batch; repeated, it returns the same and changes nothing.
+
+    StaleLeaseError where another execution has taken the table over before the batch was closed.
+    """
+    lease = world.ledger.lease(closing.table)
+    batch = world.ledger.batch(closing.table, closing.batch_id)
+    if batch is None:
+        raise StaleLeaseError(f"{closing.table}: there is no batch {closing.batch_id}")
+    first = batch["state"] not in CLOSED
+    if first:
+        if (lease.token, lease.holder) != (closing.token, closing.execution):
+            raise StaleLeaseError(lost(replace(lease, token=closing.token)))
+        batch = _settle(world, closing, lease, batch)
+    elif "outcome" not in batch:
+        raise StaleLeaseError(f"{closing.table}: the batch {closing.batch_id} was abandoned by whoever came after")
+    told = json.loads(batch["outcome"])
+    failed = closing.failed_before or bool(told["failures"])
+    more, recovered = _go_on(world, closing, failed)
+    return Closed({**told, "more": more, "recovered": recovered}, batch, first)
+
+
+def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
+    """Settle the landings, then close the item and keep what is due in one transaction."""
+    outcome = StageOutcome(published=True)
+    found: dict[str, Landing] = {}
+    if batch["landings"]:
+        outcome = read_outcome(world.files.read(closing.table, closing.batch_id, "stage"), closing.stage_error)
+        found = _settle_landings(world, closing, lease, outcome)
+    marts = mart_outcome(world, batch, outcome.published, closing.marts_error)
+    told = {
+        "failures": failures(world, batch, outcome, marts, found),
+        "summary": summary(batch, outcome, marts, found),
+    }
+    closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
+    due = _due(world, lease, batch, outcome, marts)
+    _close_item(world, lease, closed, due, found)
+    return closed
+
+
+def _settle_landings(world: World, closing: Closing, lease: Lease, outcome: StageOutcome) -> dict[str, Landing]:
+    """Bring the batch's landings to their states; return them as they are afterwards."""
+    manifest = world.files.read(closing.table, closing.batch_id, "manifest")
+    ids = [one["id"] for one in (*manifest["landings"], *manifest["retired"])]
+    found = world.ledger.landings(closing.table, ids)
+    now = world.ledger.now()
+    pairs = verdicts(
+        found.values(),
+        outcome,
+        batch_id=closing.batch_id,
+        execution=closing.execution,
+        max_attempts=world.environment.max_attempts,
+        now=now,
+    )
+    if outcome.published:
+        pairs += retired(manifest, found, now)
+    settle(world.ledger, lease, pairs)
+    return found | {after.id: after for _, after in pairs}
+
+
+def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: MartOutcome) -> frozenset[str]:
+    """Return the marts that the table owes: all that read what was published, but those that were built."""
+    downstream = frozenset(mart for wave in world.plan.waves(batch["table"]) for mart in wave)
+    owed = lease.due_marts & downstream
+    if batch["landings"] and outcome.published:
+        owed = downstream
+    return frozenset((owed | marts.failed | marts.skipped | marts.unbuilt) - marts.built)
+
+
+def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: Mapping[str, Any], now: str) -> Item:
+    item = {
+        **batch,
+        "state": PUBLISHED if outcome.published else BATCH_FAILED,
+        "closed_at": now,
+        "outcome": json.dumps(told, sort_keys=True),
+    }
+    facts = {
+        "books": dict(outcome.books or {}),
+        "failed_marts": marts.failed,
+        "skipped_marts": marts.skipped,
+        "error": f"{outcome.error}: {outcome.cause}" if outcome.error else "",
+        "limit": _limit(outcome),
+    }
+    return item | {name: value for name, value in facts.items() if value}
+
+
+def _limit(outcome: StageOutcome) -> str:
+    """Return the limit that stopped the batch, as the job's sentence names it: `<table>: <limit>: …`."""
+    return outcome.cause.split(": ")[1] if outcome.error == LIMIT_ERROR and outcome.cause.count(": ") > 1 else ""
+
+
+def _close_item(world: World, lease: Lease, item: Item, due: frozenset[str], found: Mapping[str, Landing]) -> None:
+    held = actions.holds(lease)
+    sets, removes, values = [], [], dict(held.values)
+    facts = {
+        "due_marts": due,
+        "stopped": lease.stopped | ({item["batch_id"]} if item.get("limit") else frozenset()),
+        "held": _held(world, lease, found, item["batch_id"]),
+    }
+    for name, value in facts.items():
+        if value:
+            sets.append(f"{name} = :{name}")
+            values[f":{name}"] = value
+        else:
+            removes.append(name)
+    update = " ".join(
+        [*([f"SET {', '.join(sets)}"] if sets else []), *([f"REMOVE {', '.join(removes)}"] if removes else [])]
+    )
+    plain = {name: value for name, value in item.items() if name not in ("pk", "sk")}
+    put = Action(
+        "Put",
+        batch_key(lease.table, item["batch_id"]),
+        plain,
+        condition="#state = :open",
+        names={"#state": "state"},
+        values={":open": "open"},
+    )
+    keep = Action("Update", lease_key(lease.table), {}, update, held.condition, held.names, values)
+    try:
+        world.ledger.transact([keep, put])
+    except ConditionFailedError as error:
+        if 0 in error.failed:
+            raise StaleLeaseError(lost(lease)) from error
+        raise LedgerBusyError(f"{lease.table}: another call closes {item['batch_id']} at this moment") from error
+
+
+def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: str) -> frozenset[str]:
+    """Return what later files wait for: landings that failed, until their object is staged or replayed."""
+    if world.plan.tables[lease.table].on_failed_file != "hold":
+        return frozenset()
+    mine = [one for one in found.values() if one.batch_id == batch_id]
+    failed = {"#".join(one.order) for one in mine if one.state == FAILED}
+    mended = {one.object_id for one in mine if one.state not in (FAILED, "pending", "claimed")}
+    kept = {entry for entry in lease.held if entry.partition("#")[2].partition("-")[0] not in mended}
+    return frozenset(kept | failed)
+
+
+def _go_on(world: World, closing: Closing, failed: bool) -> tuple[bool, bool]:
+    """Release the lease unless there is more to do; tell whether there is, and whether the table has recovered."""
+    table = world.plan.tables[closing.table]
+    for _ in range(_TRIES):
+        lease = world.ledger.lease(closing.table)
+        if (lease.token, lease.holder) != (closing.token, closing.execution):
+            return False, False
+        pending = world.ledger.pending(closing.table)
+        more = choose(
+            table,
+            pending,
+            lambda object_id: world.ledger.versions(closing.table, object_id),
+            closing.execution,
+            replace(world.limits, landings=1),
+            lease.held,
+        )
+        if more:
+            return True, False
+        if release(world.ledger, lease, failed):
+            return False, lease.failing and not failed
+    return True, False

@@ -1,0 +1,115 @@
+"""What a batch came to, in words and figures: marts, failures to tell, the summary that the execution shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.model import Plan
+from functions.shared.attributes import Item
+from functions.shared.causes import first_cause, named
+from functions.shared.landings import FAILED, Landing
+from functions.shared.settling import StageOutcome
+from functions.shared.world import World
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class MartOutcome:
+    """What became of a batch's marts; `unbuilt` are those that nobody came to. `rows` by mart, for those built."""
+
+    built: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
+    unbuilt: frozenset[str] = frozenset()
+    errors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    rows: Mapping[str, Any] = field(default_factory=dict)
+
+
+def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mapping[str, str] | None) -> MartOutcome:
+    """Read what became of the marts: from the ledger those that failed or were skipped, from S3 the others."""
+    marts = frozenset(batch.get("marts", ()))
+    if not marts or not published:
+        return MartOutcome()
+    failed = frozenset(batch.get("failed_marts", ())) & marts
+    skipped = frozenset(batch.get("skipped_marts", ())) & marts
+    results = {
+        mart: world.files.read(batch["table"], batch["batch_id"], f"mart-{mart}") for mart in sorted(marts - skipped)
+    }
+    rest = marts - failed - skipped
+    built = {mart for mart in rest if (results[mart] or {}).get("status", "failed") != "failed"}
+    unbuilt = rest - built if marts_error else frozenset[str]()
+    errors = {mart: _error(batch, mart, results[mart]) for mart in sorted(failed)}
+    if marts_error:
+        errors |= dict.fromkeys(sorted(unbuilt), first_cause(marts_error))
+    rows = {mart: results[mart].get("rows") for mart in sorted(built)}
+    return MartOutcome(rest - unbuilt, failed, skipped, frozenset(unbuilt), errors, rows)
+
+
+def _error(batch: Item, mart: str, result: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return a failed mart's error: the job's own words, else those that the state machine noted."""
+    told = (result or {}).get("error")
+    if told:
+        return str(told["type"]), str(told["message"] or told["type"])
+    return named(batch.get("mart_errors", {}).get(mart, ""), "MartFailedError")
+
+
+def failures(
+    world: World, batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]
+) -> list[dict[str, Any]]:
+    """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it."""
+    told = []
+    if not outcome.published:
+        skipped = sorted(batch.get("marts", ()))
+        told.append(_failure("stage", batch["table"], outcome.error, outcome.cause, skipped))
+    elif outcome.blamed:
+        told.append(_failure("stage", batch["table"], "ContractViolationError", _blame(outcome, found), []))
+    for mart, (error, cause) in marts.errors.items():
+        told.append(_failure("mart", mart, error, cause, sorted(_behind(world.plan, mart, marts.skipped))))
+    return told
+
+
+def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": skipped}
+
+
+def _blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
+    words = [
+        f"file {found[id_].key if id_ in found else id_}: {f'column {column}: ' if column else ''}{reason}"
+        for id_, (reason, column) in outcome.blamed.items()
+    ]
+    return words[0] + (f" (and {len(words) - 1} more files)" if len(words) > 1 else "")
+
+
+def _behind(plan: Plan, mart: str, skipped: frozenset[str]) -> set[str]:
+    """Return the skipped marts that read a mart, directly or through each other."""
+    found, queue = set[str](), [mart]
+    while queue:
+        read = queue.pop()
+        new = {name for name in skipped - found if read in plan.marts[name].reads}
+        found |= new
+        queue += sorted(new)
+    return found
+
+
+def summary(batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]) -> dict[str, Any]:
+    """Return what the execution's output shows of the batch."""
+    mine = [one for one in found.values() if one.batch_id == batch["batch_id"]]
+    told: dict[str, Any] = {
+        "batch_id": batch["batch_id"],
+        "mode": batch["mode"],
+        "landings": batch["landings"],
+        "states": dict(sorted(Counter(one.state for one in mine).items())),
+        "rows": dict(outcome.books or {}),
+        "marts": dict(marts.rows),
+    }
+    if failed := [one for one in mine if one.state == FAILED][:_SHOWN]:
+        told["failed_files"] = [{"key": one.key, "reason": one.reason, "column": one.column} for one in failed]
+    if marts.errors:
+        told["failed_marts"] = {mart: f"{error}: {cause}" for mart, (error, cause) in marts.errors.items()}
+    if marts.skipped:
+        told["skipped_marts"] = sorted(marts.skipped)
+    return told

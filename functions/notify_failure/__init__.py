@@ -1,0 +1,1 @@
+"""Lambda notify_failure."""

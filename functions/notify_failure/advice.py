@@ -1,0 +1,110 @@
+"""What an operator should know and do, failure by failure; the sections are those of docs/runbook.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_LIMIT = re.compile(r"\b(max_rejected|max_deleted|min_rows)\b")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What happened, what is safe, what to do, the input to start again with, the runbook's section."""
+
+    what: str
+    safe: str
+    todo: str
+    rerun: Mapping[str, Any]
+    section: str
+
+
+def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], batch_ids: Sequence[str]) -> Advice:
+    """Return the advice for one failure."""
+    kind, error = failure["kind"], failure["error"]
+    if kind == "mart":
+        return _mart(failure, table)
+    if kind == "open":
+        return _refused(error, table, request)
+    if kind in ("aborted", "timed_out"):
+        return _cut_off(kind, table)
+    if kind == "stage":
+        return _stage(failure, table, batch_ids)
+    return Advice(
+        what=f"The execution could not finish its batch of {table} ({kind}).",
+        safe="Nothing is lost: files stay in the raw bucket, claimed ones go back, and tables show a whole state.",
+        todo="Start the table again; the next execution puts right what this one left.",
+        rerun={"table": table},
+        section="an-execution-ended-without-closing-its-batch",
+    )
+
+
+def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> Advice:
+    error, cause = failure["error"], str(failure["cause"])
+    safe = f"staging.{table} and its marts are as they were before the batch; the files stay in the raw bucket."
+    if error == "LimitExceededError":
+        found = _LIMIT.search(cause)
+        return Advice(
+            what=f"A limit of the contract of {table} stopped the batch before anything was published.",
+            safe=safe,
+            todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again.",
+            rerun={"table": table, "allow": [found.group(1) if found else "max_deleted"]},
+            section="a-limit-stopped-a-batch",
+        )
+    if error in ("ContractViolationError", "OverwriteRefusedError"):
+        replay = {"table": table, "mode": "replay"}
+        return Advice(
+            what=f"A file of {table} does not fit its contract and was not staged.",
+            safe=f"{safe} Files that fit are staged without it, as on_failed_file says.",
+            todo="Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
+            rerun=replay | ({"batch_id": batch_ids[0]} if batch_ids else {"prefix": ""}),
+            section="a-file-does-not-fit-its-contract",
+        )
+    return Advice(
+        what=f"The staging job of {table} failed, also when it was tried again.",
+        safe=safe,
+        todo="The files are tried again with the next landing or the next sweep; or remove the cause and start now.",
+        rerun={"table": table},
+        section="a-staging-job-fails",
+    )
+
+
+def _mart(failure: Mapping[str, Any], table: str) -> Advice:
+    return Advice(
+        what=f"The mart {failure['name']} could not be built.",
+        safe=f"staging.{table} holds the new rows; the mart shows its last good state and stays due.",
+        todo="It is built again with the next batch of the table; or remove the cause and start now.",
+        rerun={"table": table},
+        section="a-mart-fails",
+    )
+
+
+def _refused(error: str, table: str, request: Mapping[str, Any]) -> Advice:
+    if error == "InvalidRequestError":
+        return Advice(
+            what="The execution's input was refused; nothing was done.",
+            safe="Nothing was touched.",
+            todo="Start again with an input that the sentence above allows.",
+            rerun={"table": table} if table else {},
+            section="an-input-was-refused",
+        )
+    return Advice(
+        what=f"The execution did not open a batch of {table or 'its table'}; nothing was done.",
+        safe="Nothing was published; what is pending stays pending.",
+        todo="Start again with the same input.",
+        rerun=dict(request),
+        section="an-execution-could-not-begin",
+    )
+
+
+def _cut_off(kind: str, table: str) -> Advice:
+    how = "was aborted" if kind == "aborted" else "ran out of time"
+    return Advice(
+        what=f"The execution {how} before its batch of {table or 'its table'} was closed.",
+        safe="Tables show a whole state. The lease is free to be taken, and claimed files go back to pending.",
+        todo="Start the table again; the next landing or sweep does so too.",
+        rerun={"table": table} if table else {},
+        section="an-execution-ended-without-closing-its-batch",
+    )

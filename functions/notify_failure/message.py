@@ -1,0 +1,155 @@
+"""The message about an execution that failed: what, why, what is safe, what was skipped, what to do."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions.notify_failure.advice import advise
+
+_LONGEST_SUBJECT = 100
+_LONGEST_BODY = 200_000
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of an execution that failed; `failures` and `summaries` are the state machine's."""
+
+    pipeline: str
+    environment: str
+    table: str
+    execution: str
+    request: Mapping[str, Any]
+    failures: Sequence[Mapping[str, Any]]
+    summaries: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.pipeline}-{self.environment}"
+
+    @property
+    def kind(self) -> str:
+        """Return the first failure's kind: open, stage, mart, marts, close, aborted or timed_out."""
+        return str(self.failures[0]["kind"]) if self.failures else "unknown"
+
+    @property
+    def severity(self) -> str:
+        """A mart that is behind is an error; a table that could not be worked on at all is critical."""
+        return "error" if self.kind in ("stage", "mart", "open") else "critical"
+
+
+def subject(report: Report) -> str:
+    """Return a subject that fits a phone and that SNS takes: ASCII, one line, at most 100 characters."""
+    first = report.failures[0] if report.failures else {"kind": "unknown", "name": report.table, "error": ""}
+    more = f" (+{len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
+    what = {
+        "mart": f"mart {first['name']} failed",
+        "stage": "not staged",
+        "open": "refused",
+        "aborted": "aborted",
+        "timed_out": "timed out",
+    }.get(str(first["kind"]), "failed")
+    error = f": {first['error']}" if first["error"] else ""
+    text = f"[{report.name}] {report.table or 'unknown table'}: {what}{error}"
+    return _ascii(text)[: _LONGEST_SUBJECT - len(more)] + more
+
+
+def body(report: Report) -> str:
+    """Return the mail's text."""
+    parts = [
+        _heading(report),
+        *(_failure(report, failure) for failure in report.failures),
+        _batches(report),
+        _links(report),
+    ]
+    return "\n\n".join(part for part in parts if part)[:_LONGEST_BODY]
+
+
+def attributes(report: Report) -> dict[str, dict[str, str]]:
+    """Return the same for chat tools and subscription filters, as SNS takes it."""
+    facts = {
+        "severity": report.severity,
+        "kind": report.kind,
+        "table": report.table or "unknown",
+        "pipeline": report.pipeline,
+        "environment": report.environment,
+    }
+    told = {name: {"DataType": "String", "StringValue": value} for name, value in facts.items()}
+    detail = json.dumps(
+        {
+            "execution": report.execution,
+            "input": report.request,
+            "rerun": [_advice(report, failure).rerun for failure in report.failures],
+            "failures": [_short(failure) for failure in report.failures[:10]],
+        },
+        sort_keys=True,
+    )
+    return told | {"report": {"DataType": "String", "StringValue": detail}}
+
+
+def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
+    return {**failure, "cause": str(failure["cause"])[:500]}
+
+
+def _heading(report: Report) -> str:
+    names = ", ".join(dict.fromkeys(str(failure["name"]) for failure in report.failures)) or report.table
+    return f"Pipeline {report.name}, table {report.table or 'unknown'}: {names} failed."
+
+
+def _failure(report: Report, failure: Mapping[str, Any]) -> str:
+    advice = _advice(report, failure)
+    skipped = sorted(set(failure.get("skipped", ())) - _built(report.summaries))
+    lines = [
+        f"WHAT     {advice.what}",
+        f"WHY      {failure['error']}: {failure['cause']}",
+        f"SAFE     {advice.safe}",
+    ]
+    if skipped:
+        lines.append(f"SKIPPED  {', '.join(skipped)}, because of {failure['name']}; they show their last good state")
+    lines.append(f"TO DO    {advice.todo}")
+    if advice.rerun:
+        lines.append(f"RERUN    {json.dumps(advice.rerun)}")
+    lines.append(f"RUNBOOK  docs/runbook.md#{advice.section}")
+    return "\n".join(lines)
+
+
+def _advice(report: Report, failure: Mapping[str, Any]) -> Any:
+    batch_ids = [str(summary["batch_id"]) for summary in report.summaries if summary.get("batch_id")]
+    return advise(failure, report.table, report.request, batch_ids)
+
+
+def _built(summaries: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {mart for summary in summaries for mart in summary.get("marts", {})}
+
+
+def _batches(report: Report) -> str:
+    lines = []
+    for summary in report.summaries:
+        states = ", ".join(f"{count} {state}" for state, count in summary.get("states", {}).items())
+        marts = ", ".join(sorted(summary.get("marts", {})))
+        built = f"; marts built: {marts}" if marts else ""
+        lines.append(f"  {summary.get('batch_id')}: landings {states or 'none'}{built}")
+        lines += [f"    {file['key']}: {file['reason']}" for file in summary.get("failed_files", [])]
+    return "Batches of this execution:\n" + "\n".join(lines) if lines else ""
+
+
+def _links(report: Report) -> str:
+    region = report.execution.split(":")[3] if report.execution.count(":") > 3 else ""
+    console = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+    return (
+        f"Execution: {console}#/v2/executions/details/{report.execution}\n"
+        f"Its input: {json.dumps(report.request)}\n"
+        f"To start one: {console}#/statemachines/view/{_machine(report.execution)}, New execution"
+    )
+
+
+def _machine(execution: str) -> str:
+    return execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+
+
+def _ascii(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return " ".join(plain.split())

@@ -1,0 +1,56 @@
+"""Read the two events that ask for a message: the state machine's own, and EventBridge's about one cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+
+from functions.notify_failure.message import Report
+from functions.shared.environment import Environment
+
+_CUT_OFF = {
+    "ABORTED": ("aborted", "ExecutionAbortedError", "somebody stopped the execution"),
+    "TIMED_OUT": ("timed_out", "ExecutionTimedOutError", "the execution took longer than the machine allows"),
+}
+
+
+def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
+    """Return what the event reports."""
+    if event.get("source") == "aws.states":
+        return _cut_off(EventBridgeEvent(dict(event)), environment)
+    return Report(
+        pipeline=environment.pipeline,
+        environment=environment.environment,
+        table=str(event["table"]),
+        execution=event["execution"]["id"],
+        request=event["input"],
+        failures=event["failures"],
+        summaries=event["summaries"],
+    )
+
+
+def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
+    detail = event.detail
+    kind, error, cause = _CUT_OFF[detail["status"]]
+    request = _request(detail.get("input"))
+    table = str(request.get("table", ""))
+    why = detail.get("cause") or cause
+    return Report(
+        pipeline=environment.pipeline,
+        environment=environment.environment,
+        table=table,
+        execution=detail["executionArn"],
+        request=request,
+        failures=[{"kind": kind, "name": table or "the execution", "error": error, "cause": why, "skipped": []}],
+    )
+
+
+def _request(text: str | None) -> Mapping[str, Any]:
+    try:
+        request = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}

@@ -1,0 +1,1 @@
+"""Lambda open_batch."""

@@ -1,0 +1,35 @@
+"""Lambda open_batch: the first step of an execution, and of each of its batches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.open_batch.opening import Caller, open_batch
+from functions.open_batch.request import read_request
+from functions.shared.environment import Environment
+from functions.shared.world import World, the_world
+
+logger = Logger()
+tracer = Tracer()
+_world = lru_cache(maxsize=4)(the_world)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Open a batch for an execution: `execution` (id, name), `input`, `iteration`."""
+    return handle(event, _world(Environment.read()))
+
+
+def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
+    """Check the request, then open; only the first batch obeys all of its words."""
+    caller = Caller(event["execution"]["id"], event["execution"]["name"], int(event["iteration"]))
+    logger.set_correlation_id(caller.base)
+    request = read_request(event["input"], world.plan)
+    answer = open_batch(world, request if caller.iteration == 0 else request.after_the_first(), caller)
+    logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
+    return answer

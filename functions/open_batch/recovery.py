@@ -1,0 +1,75 @@
+"""Put right what executions that died have left: their claims go back, or are settled where the job had published."""
+
+from __future__ import annotations
+
+from functions.shared import actions
+from functions.shared.batches import ABANDONED, CLOSED, PUBLISHED
+from functions.shared.errors import ConditionFailedError, StaleLeaseError
+from functions.shared.ledger import Action, Lease, batch_key, lease_key
+from functions.shared.settling import lost, read_outcome, retired, settle, verdicts
+from functions.shared.world import World
+
+_DIED = {"Error": "ExecutionDiedError", "Cause": "the execution that staged it ended without closing the batch"}
+
+
+def recover_orphans(world: World, lease: Lease) -> None:
+    """Settle every orphan of the lease; each step is repeated harmlessly."""
+    for batch_id in sorted(lease.orphans):
+        _recover(world, lease, batch_id)
+
+
+def _recover(world: World, lease: Lease, batch_id: str) -> None:
+    batch = world.ledger.batch(lease.table, batch_id)
+    if batch is None or batch["state"] in CLOSED:
+        _forget(world, lease, batch_id)
+        return
+    published = False
+    if batch["landings"]:
+        manifest = world.files.read(lease.table, batch_id, "manifest")
+        outcome = read_outcome(world.files.read(lease.table, batch_id, "stage"), _DIED)
+        published = outcome.published
+        ids = [one["id"] for one in (*manifest["landings"], *manifest["retired"])]
+        found = world.ledger.landings(lease.table, ids)
+        now = world.ledger.now()
+        pairs = verdicts(
+            found.values(),
+            outcome,
+            batch_id=batch_id,
+            execution="",
+            max_attempts=world.environment.max_attempts,
+            now=now,
+        )
+        settle(world.ledger, lease, [*pairs, *(retired(manifest, found, now) if published else [])])
+    due = batch.get("marts", frozenset()) if published or not batch["landings"] else frozenset()
+    _forget(world, lease, batch_id, closed=PUBLISHED if published else ABANDONED, due=due)
+
+
+def _forget(world: World, lease: Lease, batch_id: str, *, closed: str = "", due: frozenset[str] = frozenset()) -> None:
+    """Take the orphan off the lease; its marts are due where it had published and nobody saw them built."""
+    held = actions.holds(lease)
+    update = ("ADD due_marts :due " if due else "") + "DELETE orphans :orphan"
+    values = {":orphan": {batch_id}} | ({":due": due} if due else {})
+    writes = [
+        Action(
+            "Update",
+            lease_key(lease.table),
+            update=update,
+            condition=held.condition,
+            names=held.names,
+            values={**held.values, **values},
+        )
+    ]
+    if closed:
+        writes.append(
+            Action(
+                "Update",
+                batch_key(lease.table, batch_id),
+                update="SET #state = :closed, closed_at = :now",
+                names={"#state": "state"},
+                values={":closed": closed, ":now": world.ledger.now()},
+            )
+        )
+    try:
+        world.ledger.transact(writes)
+    except ConditionFailedError as error:
+        raise StaleLeaseError(lost(lease)) from error

@@ -1,0 +1,1 @@
+"""Lambda receive_files."""

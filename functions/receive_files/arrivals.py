@@ -1,0 +1,78 @@
+"""What a message says has landed: objects to write down, objects to leave alone, or a sweep."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.utilities.data_classes import S3Event
+from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
+
+from functions.shared.landings import Landing, landing_id, normal_time
+
+SWEEP = "sweep"
+_TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crc", ".filepart", ".crdownload", ".swp", "~")
+_TEMPORARY_FOLDERS = re.compile(r"(^|/)(_temporary|_spark_metadata|_delta_log|\.[^/]*)(/|$)")
+_MARKERS = re.compile(r"_SUCCESS|_(started|committed)_.*|_(common_)?metadata|.*_\$folder\$")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one message holds: landings in its order, how many objects to ignore, whether it asks for a sweep."""
+
+    landings: tuple[Landing, ...] = ()
+    ignored: int = 0
+    sweep: bool = False
+
+
+def read_message(body: str) -> Message:
+    """Read a queue message; ValueError where it is neither S3's nor ours."""
+    event = json.loads(body)
+    if not isinstance(event, dict):
+        raise ValueError("the message is no JSON object")
+    if event.get("landfall") == SWEEP:
+        return Message(sweep=True)
+    if event.get("Event") == "s3:TestEvent":
+        return Message(ignored=1)
+    if "Records" not in event:
+        raise ValueError("the message is no S3 event: it has no Records")
+    return _read_records(event)
+
+
+def _read_records(event: Mapping[str, Any]) -> Message:
+    landings = tuple(_landings(event))
+    return Message(landings, ignored=len(event["Records"]) - len(landings))
+
+
+def _landings(event: Mapping[str, Any]) -> Iterator[Landing]:
+    for record in S3Event(dict(event)).records:
+        key = unquote_plus(record.s3.get_object.key)
+        if record.event_name.startswith("ObjectCreated:") and not is_noise(key):
+            yield _landing(record, key)
+
+
+def is_noise(key: str) -> bool:
+    """Tell whether a key is a folder marker, a job's marker, or a temporary or hidden file."""
+    name = key.rpartition("/")[2]
+    if not name or _MARKERS.fullmatch(name):
+        return True
+    return name.lower().endswith(_TEMPORARY_SUFFIXES) or bool(_TEMPORARY_FOLDERS.search(key))
+
+
+def _landing(record: S3EventRecord, key: str) -> Landing:
+    """Build a landing; where a bucket has no versions, the sequencer tells one put from the next."""
+    thing = record.s3.get_object
+    return Landing(
+        id=landing_id(key, thing.version_id or f"null-{thing.get('sequencer')}"),
+        bucket=record.s3.bucket.name,
+        key=key,
+        version_id=thing.version_id or "null",
+        sequencer=thing.get("sequencer") or "0",
+        event_time=normal_time(record.event_time),
+        etag=thing.etag,
+        size=int(thing.get("size") or 0),
+    )

@@ -1,0 +1,72 @@
+"""Write landings down, once, and see to it that somebody works on their tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from contracts.model import Table
+from functions.receive_files.arrivals import Message
+from functions.shared import actions
+from functions.shared.errors import ConditionFailedError, LedgerBusyError
+from functions.shared.executions import Executions
+from functions.shared.landings import Landing
+from functions.shared.ledger import UNROUTED, Action, Lease, Ledger
+from functions.shared.world import World
+
+_STARTS = 50
+Counts = Counter[str]
+
+
+def write_down(world: World, message: Message) -> tuple[Counts, set[str]]:
+    """Write a message's landings to the ledger; return what was counted and the tables that have work."""
+    counts: Counts = Counter({"IgnoredObjects": message.ignored})
+    tables = set(world.plan.tables) if message.sweep else set()
+    for landing in message.landings:
+        table = world.plan.route(landing.key)
+        counts[_write(world.ledger, table, landing)] += 1
+        if table:
+            tables.add(table.name)
+    return +counts, tables
+
+
+def _write(ledger: Ledger, table: Table | None, landing: Landing) -> str:
+    """Write one landing if it is not there yet; return the metric that counts it."""
+    landing = replace(landing, updated_at=ledger.now())
+    try:
+        if table is None:
+            key = {"pk": UNROUTED, "sk": f"LANDING#{landing.id}"}
+            put = Action("Put", key, landing.to_plain() | {"state": "unrouted"}, condition="attribute_not_exists(pk)")
+            ledger.write(put)
+            return "UnroutedObjects"
+        ledger.transact(actions.arrival(table.name, landing))
+    except ConditionFailedError:
+        return "DuplicateEvents"
+    return "Landings"
+
+
+def ensure_running(ledger: Ledger, executions: Executions, table: str) -> str:
+    """Start an execution for a table that has work and nobody who does it; return its name, or nothing.
+
+    The holder of a lease sees what landed before it lets go. The name says which arrival and which token it
+    was started for, so that a message that comes twice does not start two; where an execution of that name
+    has ended and left the work undone, the next number is tried.
+    """
+    for number in range(_STARTS):
+        lease = ledger.lease(table)
+        if lease.holder and executions.is_running(lease.holder):
+            return ""
+        if not lease.holder and not ledger.pending(table, 1):
+            return ""
+        name = execution_name(lease, number)
+        if executions.start(name, {"table": table}):
+            return name
+        if executions.is_running(executions.arn(name)):
+            return ""
+    raise LedgerBusyError(f"{table}: {_STARTS} executions for the same arrival have ended without doing its work")
+
+
+def execution_name(lease: Lease, number: int) -> str:
+    """Return the name of the execution for a state of the lease, e.g. `planes-12-5` and later `planes-12-5-1`."""
+    again = f"-{number}" if number else ""
+    return f"{lease.table[:50]}-{lease.arrivals}-{lease.token}{again}"

@@ -1,0 +1,43 @@
+"""The first cause of a failure in plain words, out of what Step Functions and Glue wrap around it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+_LONGEST = 1000
+_NAMED = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b:?\s*")
+_PLAIN = {
+    "TIMEOUT": ("JobTimeoutError", "the job ran out of time (capacity.timeout_minutes) and was stopped"),
+    "STOPPED": ("JobStoppedError", "the job was stopped by hand or by the service"),
+}
+
+
+def first_cause(error: Mapping[str, str]) -> tuple[str, str]:
+    """Return an error's name and its cause; `error` is what Step Functions caught (Error, Cause)."""
+    name, cause = error.get("Error") or "UnknownError", error.get("Cause") or ""
+    run = _job_run(cause)
+    if (state := run.get("JobRunState", "")) in _PLAIN:
+        return _PLAIN[state]
+    if not name.startswith("States."):
+        return name, (cause or "no cause was given")[:_LONGEST]
+    return named(run.get("ErrorMessage") or cause or "no cause was given", name)
+
+
+def named(message: str, default: str) -> tuple[str, str]:
+    """Return the class that a message names and the words after it, without Glue's category before them."""
+    line = message.strip().splitlines()[0] if message.strip() else "no cause was given"
+    line = re.sub(r"^Error Category: \w+; (Failed Line Number: \d+; )?", "", line)
+    match = _NAMED.search(line)
+    name = match.group(1) if match else default.removeprefix("States.")
+    words = line[match.end() :] if match and match.start() == 0 and line[match.end() :].strip() else line
+    return name, words[:_LONGEST]
+
+
+def _job_run(cause: str) -> dict[str, str]:
+    try:
+        run = json.loads(cause)
+    except ValueError:
+        return {}
+    return run if isinstance(run, dict) else {}

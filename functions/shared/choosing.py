@@ -1,0 +1,155 @@
+"""What an execution can do next for a table: which pending landings to stage, and which need no staging.
+
+The rules are SEMANTICS 1 (equal content under one key) and 4 (overwrites). The same function tells open_batch
+what to claim and close_batch whether anything is left to do, so that the two never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from contracts.model import Table
+from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, STAGED, SUPERSEDED, Landing
+
+_UNSETTLED = (PENDING, CLAIMED)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one batch may claim, and how often a landing is tried."""
+
+    landings: int
+    bytes: int
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A landing that goes to another state without being staged now, and why."""
+
+    landing: Landing
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to stage; what to settle without staging; whose staged rows leave when `claims` are published."""
+
+    claims: tuple[Landing, ...] = ()
+    settled: tuple[Change, ...] = ()
+    retired: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.claims or self.settled)
+
+
+@dataclass(frozen=True)
+class _Fate:
+    """What becomes of one pending landing: a change without staging, or staged, or (neither) it waits."""
+
+    change: Change | None = None
+    staged: bool = False
+    retires: tuple[Change, ...] = ()
+
+
+_WAITS = _Fate()
+
+
+def choose(
+    table: Table,
+    pending: Sequence[Landing],
+    versions_of: Callable[[str], list[Landing]],
+    execution: str,
+    limits: Limits,
+    held: frozenset[str] = frozenset(),
+) -> Work:
+    """Return the next work of an execution, oldest arrivals first.
+
+    What the execution has tried in vain it does not try again; a landing before its last attempt goes alone;
+    landings of a replay and others do not mix.
+    """
+    claims: list[Landing] = []
+    settled: list[Change] = []
+    retired: list[Change] = []
+    size = 0
+    for one in sorted(pending, key=lambda landing: landing.order):
+        if one.tried_by == execution or _is_held(one, held):
+            continue
+        if claims and not _joins(one, claims[0], limits):
+            continue
+        fate = _fate(table, one, versions_of(one.object_id))
+        if fate.change:
+            settled.append(fate.change)
+        if not fate.staged:
+            continue
+        if claims and (len(claims) >= limits.landings or size + one.size > limits.bytes):
+            break
+        claims.append(one)
+        retired += fate.retires
+        size += one.size
+    return Work(tuple(claims), tuple(settled), tuple(retired))
+
+
+def _joins(one: Landing, first: Landing, limits: Limits) -> bool:
+    last_chance = limits.attempts - 1
+    return one.attempts < last_chance and first.attempts < last_chance and one.mode == first.mode
+
+
+def _is_held(one: Landing, held: frozenset[str]) -> bool:
+    """Tell whether a landing waits for an earlier one that failed; newer versions of that object do not."""
+    if not held or one.mode:
+        return False
+    objects = {entry.partition("#")[2].partition("-")[0] for entry in held}
+    return one.object_id not in objects and "#".join(one.order) > min(held)
+
+
+def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
+    """Decide by the versions of its object; one that failed is as if it had not come."""
+    present = [version for version in chain if version.state != FAILED]
+    place = [version.id for version in present].index(one.id)
+    earlier, later = present[:place], present[place + 1 :]
+    if earlier and earlier[-1].etag == one.etag:
+        if earlier[-1].state in _UNSETTLED:
+            return _WAITS
+        return _Fate(Change(one, DUPLICATE, f"the same content as version {earlier[-1].version_id} before it"))
+    if table.load == "append" and table.on_overwrite != "add":
+        return _overwritten(table, one, earlier, later)
+    return _Fate(staged=True, retires=_copies(one, later))
+
+
+def _overwritten(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
+    """Decide on an append table: `replace` keeps the last content of an object, `fail` the first."""
+    if table.on_overwrite == "fail":
+        if not earlier:
+            others = [version for version in later if version.state == STAGED and version.etag != one.etag]
+            return _Fate(staged=True, retires=(*_copies(one, later), *_refused(others, one)))
+        if earlier[0].state in _UNSETTLED:
+            return _WAITS
+        return _Fate(change=_refused([one], earlier[0])[0])
+    other = [version for version in later if version.etag != one.etag]
+    if settled := [version for version in other if version.state not in _UNSETTLED]:
+        return _Fate(Change(one, SUPERSEDED, f"version {settled[-1].version_id} of the same key came after it"))
+    if other:
+        return _WAITS
+    old = [version for version in earlier if version.state == STAGED]
+    replaced = [Change(v, SUPERSEDED, f"version {one.version_id} of the same key came after it") for v in old]
+    return _Fate(staged=True, retires=(*replaced, *_copies(one, later)))
+
+
+def _copies(one: Landing, later: Sequence[Landing]) -> tuple[Change, ...]:
+    """Return the versions that follow with the same content and were staged before this one arrived."""
+    copies = []
+    for version in later:
+        if version.etag != one.etag:
+            break
+        if version.state == STAGED:
+            reason = f"the same content as version {one.version_id} before it"
+            copies.append(Change(version, DUPLICATE, reason))
+    return tuple(copies)
+
+
+def _refused(versions: Sequence[Landing], first: Landing) -> tuple[Change, ...]:
+    reason = f"the key landed before with other content (version {first.version_id}), and on_overwrite is fail"
+    return tuple(Change(version, FAILED, reason) for version in versions)

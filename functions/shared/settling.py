@@ -1,0 +1,158 @@
+"""Landings go from one state to another under a lease, and what a batch's outcome means for each of its landings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.shared import actions
+from functions.shared.causes import first_cause
+from functions.shared.choosing import Change
+from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
+from functions.shared.landings import CLAIMED, FAILED, PENDING, QUARANTINED, STAGED, SUPERSEDED, Landing
+from functions.shared.ledger import MAX_ACTIONS, Lease, Ledger
+
+LIMIT_ERROR = "LimitExceededError"
+_AT_ONCE = (MAX_ACTIONS - 1) // 2
+_TRIES = 5
+Pair = tuple[Landing, Landing]
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """How the staging job of a batch ended: what it wrote, and the error where it failed."""
+
+    published: bool
+    books: Mapping[str, int] | None = None
+    blamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+    superseded: frozenset[str] = frozenset()
+    error: str = ""
+    cause: str = ""
+
+
+def settle(ledger: Ledger, lease: Lease, pairs: Iterable[Pair]) -> None:
+    """Bring landings to their new states, as long as the lease is held; who is no longer as before is left alone."""
+    left = list(pairs)
+    for start in range(0, len(left), _AT_ONCE):
+        _settle_some(ledger, lease, left[start : start + _AT_ONCE])
+
+
+def _settle_some(ledger: Ledger, lease: Lease, pairs: Sequence[Pair]) -> None:
+    for _ in range(_TRIES):
+        writes = [action for before, after in pairs for action in actions.change(lease.table, before, after)]
+        try:
+            ledger.transact([actions.holds(lease), *writes])
+            return
+        except ConditionFailedError as error:
+            if 0 in error.failed:
+                raise StaleLeaseError(lost(lease)) from error
+        found = ledger.landings(lease.table, [before.id for before, _ in pairs])
+        pairs = [(before, after) for before, after in pairs if found.get(before.id) == before]
+        if not pairs:
+            return
+    raise LedgerBusyError(f"{lease.table}: landings change while they are settled; tried {_TRIES} times")
+
+
+def lost(lease: Lease) -> str:
+    """Say that the lease is gone."""
+    return (
+        f"{lease.table}: the lease with token {lease.token} is no longer held by this execution: "
+        "another one has taken the table over"
+    )
+
+
+def changed(changes: Iterable[Change], now: str) -> list[Pair]:
+    """Return the pairs of changes that need no staging."""
+    return [
+        (one.landing, one.landing.with_state(one.state, reason=one.reason, tried_by="", updated_at=now))
+        for one in changes
+    ]
+
+
+def verdicts(
+    landings: Iterable[Landing],
+    outcome: StageOutcome,
+    *,
+    batch_id: str,
+    execution: str,
+    max_attempts: int,
+    now: str,
+) -> list[Pair]:
+    """Return what becomes of the landings that a batch has claimed; those that it has not are left alone.
+
+    `execution` is who tried in vain and will not try again; a new execution may.
+    """
+    mine = [one for one in landings if one.state == CLAIMED and one.batch_id == batch_id]
+    return [(one, _verdict(one, outcome, execution, max_attempts, now)) for one in mine]
+
+
+def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: int, now: str) -> Landing:
+    blamed, quarantined = outcome.blamed, outcome.quarantined
+    done = {"mode": "", "tried_by": "", "updated_at": now}
+    if one.id in blamed:
+        reason, column = blamed[one.id]
+        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, column=column, **done)
+    if one.id in quarantined:
+        return one.with_state(QUARANTINED, reason=quarantined[one.id], **done)
+    if outcome.published:
+        return one.with_state(SUPERSEDED if one.id in outcome.superseded else STAGED, reason="", **done)
+    if blamed:
+        return one.with_state(PENDING, updated_at=now)
+    reason = outcome.cause
+    if outcome.error == LIMIT_ERROR:
+        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, **done)
+    if one.attempts + 1 >= max_attempts:
+        reason = f"failed {one.attempts + 1} times, last: {reason}"
+        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, **done)
+    return one.with_state(PENDING, attempts=one.attempts + 1, reason=reason, tried_by=execution, updated_at=now)
+
+
+def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | None) -> StageOutcome:
+    """Read the staging job's result and Step Functions' error; a batch that the job calls published is published.
+
+    The job's own words come first: they hold the first cause, where the error holds what wraps it.
+    """
+    if result and result["status"] == "published":
+        return StageOutcome(
+            published=True,
+            books=result["books"],
+            blamed=_blamed(result),
+            quarantined=_reasons(result, "quarantined_landings"),
+            superseded=frozenset(result["superseded_landings"]),
+        )
+    told = (result or {}).get("error") or {}
+    name, cause = _told(told, error)
+    return StageOutcome(
+        published=False,
+        blamed=_blamed(result or {}),
+        quarantined=_reasons(result or {}, "quarantined_landings"),
+        error=name,
+        cause=cause,
+    )
+
+
+def _told(told: Mapping[str, str], error: Mapping[str, str] | None) -> tuple[str, str]:
+    if error and (not told or "TIMEOUT" in error.get("Cause", "") or "STOPPED" in error.get("Cause", "")):
+        return first_cause(error)
+    if told:
+        return str(told["type"]), str(told["message"] or told["type"])
+    return "ResultMissingError", "the staging job ended well but wrote no result"
+
+
+def _blamed(result: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {one["id"]: (str(one["reason"]), str(one.get("column") or "")) for one in result.get("failed_landings", [])}
+
+
+def _reasons(result: Mapping[str, Any], name: str) -> dict[str, str]:
+    return {one["id"]: str(one["reason"]) for one in result.get(name, [])}
+
+
+def retired(manifest: Mapping[str, Any], found: Mapping[str, Landing], now: str) -> list[Pair]:
+    """Return what becomes of staged landings whose rows left when the batch was published."""
+    return [
+        (one, one.with_state(entry["state"], reason=entry["reason"], updated_at=now))
+        for entry in manifest["retired"]
+        if (one := found.get(entry["id"])) and one.state == STAGED
+    ]

@@ -1,0 +1,44 @@
+"""What the Lambdas that work under a lease work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+from botocore.config import Config
+
+from contracts.model import Plan
+from functions.shared.batches import BatchFiles
+from functions.shared.choosing import Limits
+from functions.shared.environment import Environment
+from functions.shared.executions import Executions
+from functions.shared.ledger import Ledger
+
+_PATIENT = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
+
+
+@dataclass(frozen=True)
+class World:
+    """The plan, the environment and the clients of one pipeline."""
+
+    environment: Environment
+    plan: Plan
+    ledger: Ledger
+    files: BatchFiles
+    executions: Executions
+
+    @property
+    def limits(self) -> Limits:
+        told = self.environment
+        return Limits(told.max_landings, told.max_bytes, told.max_attempts)
+
+
+def the_world(environment: Environment) -> World:
+    """Return the world of an environment, with clients of this account."""
+    return World(
+        environment,
+        environment.plan,
+        Ledger(boto3.client("dynamodb", config=_PATIENT), environment.ledger_table),
+        BatchFiles(boto3.client("s3", config=_PATIENT), environment.artifacts_bucket),
+        Executions(boto3.client("stepfunctions", config=_PATIENT), environment.state_machine_arn),
+    )

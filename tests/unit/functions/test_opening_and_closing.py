@@ -1,0 +1,128 @@
+"""Batches from arrival to close, on the ledger in moto."""
+
+from __future__ import annotations
+
+from tests.unit.functions.conftest import Pipeline, failed, s3_event, task_failed
+
+
+def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pipeline) -> None:
+    assert pipeline.land("crm/planes/a.csv") == ([], {"Landings": 1})
+    [name] = pipeline.executions()
+    caller = pipeline.caller(name)
+    batch = pipeline.open(caller)
+    assert (batch["action"], batch["batch_id"], batch["token"]) == ("stage", f"{name}-0", 1)
+    assert batch["stage"]["job_name"] == "nycflights-dev-stage-planes"
+    assert [[m["mart"] for m in wave] for wave in batch["waves"]] == [
+        ["dim_planes", "latest_planes"],
+        ["fct_flights"],
+        ["daily"],
+    ]
+    assert pipeline.states() == {"crm/planes/a.csv v1": "claimed"}
+    assert pipeline.items("PENDING#") == []
+    pipeline.stage(batch)
+    answer = pipeline.close(batch, caller)
+    assert (answer["more"], answer["failures"]) == (False, [])
+    assert pipeline.states() == {"crm/planes/a.csv v1": "staged"}
+    [lease] = pipeline.items("LEASE")
+    assert (lease["token"], lease["arrivals"], lease.get("holder")) == (1, 1, None)
+
+
+def test_a_close_notices_what_landed_meanwhile(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    [name] = pipeline.executions()
+    batch = pipeline.open(pipeline.caller(name))
+    pipeline.land("crm/planes/b.csv")
+    assert pipeline.executions() == [name]
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller(name))["more"] is True
+    second = pipeline.open(pipeline.caller(name, 1))
+    assert (second["batch_id"], second["token"]) == (f"{name}-1", 2)
+    pipeline.stage(second)
+    assert pipeline.close(second, pipeline.caller(name, 1))["more"] is False
+    assert set(pipeline.states().values()) == {"staged"}
+
+
+def test_a_file_that_violates_its_contract_fails_and_the_innocent_go_on(pipeline: Pipeline) -> None:
+    pipeline.deliver(s3_event("crm/planes/a.csv"), s3_event("crm/planes/b.csv"))
+    [name] = pipeline.executions()
+    batch = pipeline.open(pipeline.caller(name))
+    guilty = {one["key"]: one["id"] for one in pipeline.manifest(batch)["landings"]}["crm/planes/a.csv"]
+    message = "planes: file crm/planes/a.csv: column seats: 'many' is no int"
+    pipeline.write(
+        batch, "stage", failed(batch["batch_id"], "ContractViolationError", message, **{guilty: ("no int", "seats")})
+    )
+    error = task_failed(f"ContractViolationError: {message}")
+    answer = pipeline.close(batch, pipeline.caller(name), stage_error=error)
+    assert (answer["more"], [f["cause"] for f in answer["failures"]]) == (True, [message])
+    assert pipeline.states() == {"crm/planes/a.csv v1": "failed", "crm/planes/b.csv v1": "pending"}
+    second = pipeline.open(pipeline.caller(name, 1))
+    assert [one["key"] for one in pipeline.manifest(second)["landings"]] == ["crm/planes/b.csv"]
+
+
+def test_a_job_that_fails_gives_its_files_back_three_times_and_never_twice_in_one_execution(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    for n in range(3):
+        caller = pipeline.start(f"run{n}")
+        batch = pipeline.open(caller)
+        assert batch["action"] == "stage"
+        answer = pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
+        assert answer["more"] is False
+        pipeline.stop(f"run{n}")
+    [landing] = pipeline.items("LANDING#")
+    assert (landing["state"], landing["attempts"]) == ("failed", 3)
+    assert landing["reason"] == "failed 3 times, last: heap"
+
+
+def test_a_dead_execution_is_taken_over(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    [name] = pipeline.executions()
+    pipeline.open(pipeline.caller(name))
+    pipeline.stop(name)
+    caller = pipeline.start("second")
+    batch = pipeline.open(caller)
+    assert (batch["action"], batch["token"]) == ("stage", 2)
+    [landing] = pipeline.items("LANDING#")
+    assert (landing["state"], landing["attempts"], landing["batch_id"]) == ("claimed", 1, "second-0")
+    assert [(b["batch_id"], b["state"]) for b in pipeline.items("BATCH#")] == [
+        (f"{name}-0", "abandoned"),
+        ("second-0", "open"),
+    ]
+
+
+def test_marts_that_failed_are_due_and_built_by_the_next_execution(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    [name] = pipeline.executions()
+    caller = pipeline.caller(name)
+    batch = pipeline.open(caller)
+    pipeline.stage(batch)
+    pipeline.world.ledger.client.update_item(
+        TableName="ledger",
+        Key={"pk": {"S": batch["batch_key"]["pk"]}, "sk": {"S": batch["batch_key"]["sk"]}},
+        UpdateExpression="ADD failed_marts :f, skipped_marts :s SET mart_errors.#m = :e",
+        ExpressionAttributeNames={"#m": "fct_flights"},
+        ExpressionAttributeValues={
+            ":f": {"SS": ["fct_flights"]},
+            ":s": {"SS": ["daily"]},
+            ":e": {"S": "SparkException: no space left"},
+        },
+    )
+    answer = pipeline.close(batch, caller)
+    assert answer["failures"] == [
+        {
+            "kind": "mart",
+            "name": "fct_flights",
+            "error": "SparkException",
+            "cause": "no space left",
+            "skipped": ["daily"],
+        }
+    ]
+    pipeline.stop(name)
+    again = pipeline.open(pipeline.start("again"))
+    assert again["action"] == "marts"
+    assert [[m["mart"] for m in wave] for wave in again["waves"]] == [["fct_flights"], ["daily"]]
+    assert again["waves"][1][0]["depends_on"] == ["fct_flights"]
+    for mart in ("fct_flights", "daily"):
+        pipeline.write(again, f"mart-{mart}", {"status": "published", "rows": {"total": 1}, "error": None})
+    answer = pipeline.close(again, pipeline.caller("again"))
+    assert (answer["failures"], answer["recovered"]) == ([], True)
+    assert pipeline.open(pipeline.start("third"))["action"] == "nothing"
