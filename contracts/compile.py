@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from contracts.connections import build_connection, check_connection, check_extract
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
-from contracts.model import Plan, Table
+from contracts.model import Connection, Plan, Table
 from contracts.table_rules import check_table
 from contracts.tables import build_table
 
@@ -39,6 +40,9 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     mistakes: list[Mistake] = []
     sound, table_names = _read_tables(folder, mistakes)
     tables = {table.name: table for _, table in sound}
+    connections = _read_connections(folder, mistakes)
+    for document, table in sound:
+        mistakes += check_extract(document, table, connections)
     drafts, mart_names = _read_marts(folder, mistakes)
     mistakes += _check_names(sound, drafts)
     if not table_names:
@@ -52,7 +56,7 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     if mistakes:
         return None, sorted(set(mistakes))
     marts = {name: build_mart(by_name[name], tables, by_name) for name in sorted(by_name)}
-    return Plan(folder.name, dict(sorted(tables.items())), marts), []
+    return Plan(folder.name, dict(sorted(tables.items())), marts, connections=connections), []
 
 
 def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Document, Table]], int]:
@@ -66,6 +70,20 @@ def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Docu
             mistakes += check_table(document, table)
             sound.append((document, table))
     return sound, len(paths)
+
+
+def _read_connections(folder: Path, mistakes: list[Mistake]) -> dict[str, Connection]:
+    connections: dict[str, Connection] = {}
+    for path in sorted([*folder.glob("connections/*.yaml"), *folder.glob("connections/*.yml")]):
+        document, found = read(path, folder, "connection.schema.json")
+        mistakes += found
+        if document is not None and not found:
+            connection = build_connection(document)
+            mistakes += check_connection(document, connection)
+            if connection.name in connections:
+                mistakes.append(document.mistake("is already the name of another connection", "connection"))
+            connections[connection.name] = connection
+    return dict(sorted(connections.items()))
 
 
 def _read_marts(folder: Path, mistakes: list[Mistake]) -> tuple[list[Draft], int]:

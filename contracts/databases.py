@@ -34,8 +34,7 @@ class Connection:
 
     def in_environment(self, env: str) -> Connection:
         """Return the connection as it is in one environment."""
-        changes = {name: tuple(v) if isinstance(v, list) else v for name, v in self.environments.get(env, {}).items()}
-        return dataclasses.replace(self, environments={}, **changes)
+        return dataclasses.replace(self, environments={}, **_frozen(self.environments.get(env, {})))
 
 
 @dataclass(frozen=True)
@@ -68,4 +67,8 @@ class Extract:
 
 def connection_from_dict(raw: Mapping[str, Any]) -> Connection:
     """Build a Connection from the plan's JSON object."""
-    return Connection(**{name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()})
+    return Connection(**_frozen(raw))
+
+
+def _frozen(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.databases import Connection, Extract, connection_from_dict
 from contracts.parts import Capacity, Check, Column, EffectiveAt, Limits, Source
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "Capacity",
     "Check",
     "Column",
+    "Connection",
     "DimensionLookup",
     "EffectiveAt",
+    "Extract",
     "Limits",
     "Mart",
     "Plan",
@@ -148,6 +151,17 @@ class Plan:
     tables: Mapping[str, Table]
     marts: Mapping[str, Mart]
     version: int = PLAN_VERSION
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    def in_environment(self, env: str) -> Plan:
+        """Return the plan with its connections as they are in one environment."""
+        connections = {name: connection.in_environment(env) for name, connection in self.connections.items()}
+        return dataclasses.replace(self, connections=connections)
+
+    @property
+    def extracts(self) -> Mapping[str, Extract]:
+        """Return what is extracted from databases, by table."""
+        return {name: table.source.extract for name, table in self.tables.items() if table.source.extract}
 
     def route(self, key: str) -> Table | None:
         """Return the table whose prefix is the longest that `key` starts with, or None."""
@@ -194,13 +208,15 @@ class Plan:
             pipeline=raw["pipeline"],
             tables={name: table_from_dict(value) for name, value in raw["tables"].items()},
             marts={name: mart_from_dict(value) for name, value in raw["marts"].items()},
+            connections={name: connection_from_dict(value) for name, value in raw["connections"].items()},
         )
 
 
 def table_from_dict(raw: Mapping[str, Any]) -> Table:
     """Build a Table from the plan's JSON object."""
+    extract = raw["source"].get("extract")
     nested: dict[str, Any] = {
-        "source": Source(**raw["source"]),
+        "source": Source(**raw["source"] | {"extract": Extract(**extract) if extract else None}),
         "columns": tuple(Column(**_flat(c)) for c in raw["columns"]),
         "effective_at": EffectiveAt(**raw["effective_at"]),
         "checks": tuple(Check(**c) for c in raw["checks"]),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.databases import Extract
+
 
 @dataclass(frozen=True)
 class Column:
@@ -33,12 +35,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table's files land and how they are read."""
+    """Where a table's files land and how they are read; `extract` where they come from a database."""
 
     prefix: str = ""
     format: str = "csv"
     compression: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
+    extract: Extract | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.connections import build_extract
+from contracts.databases import EXTRACTED_AT, EXTRACTED_FORMAT
 from contracts.documents import Document
 from contracts.model import (
     Capacity,
@@ -21,16 +23,18 @@ from contracts.types import TypeMistakeError, parse_type
 def build_table(document: Document) -> Table:
     """Return the model of a document that its schema accepts."""
     data, source, schema = document.data, dict(document.data.get("source", {})), document.data["schema"]
-    effective = data.get("effective_at", {"event_time": True})
+    extract = build_extract(source)
+    effective = data.get("effective_at", {"from_key": EXTRACTED_AT} if extract else {"event_time": True})
     keep = ("load", "delete_when", "on_missing", "on_overwrite", "on_bad_key", "on_duplicate_key", "on_failed_file",
             "freshness", "description")  # fmt: skip
     return Table(
         name=data["table"],
         source=Source(
             prefix=source.get("prefix", f"{data['table']}/"),
-            format=source.get("format", "csv"),
+            format=source.get("format", EXTRACTED_FORMAT if extract else "csv"),
             compression=source.get("compression", "auto"),
             options=dict(source.get("options", {})),
+            extract=extract,
         ),
         columns=tuple(_column(raw) for raw in schema["columns"]),
         key=tuple(data.get("key", ())),
