@@ -40,9 +40,9 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     mistakes: list[Mistake] = []
     sound, table_names = _read_tables(folder, mistakes)
     tables = {table.name: table for _, table in sound}
-    connections = _read_connections(folder, mistakes)
+    connections, connection_names = _read_connections(folder, mistakes)
     for document, table in sound:
-        mistakes += check_extract(document, table, connections)
+        mistakes += check_extract(document, table, connection_names)
     drafts, mart_names = _read_marts(folder, mistakes)
     mistakes += _check_names(sound, drafts)
     if not table_names:
@@ -72,18 +72,22 @@ def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Docu
     return sound, len(paths)
 
 
-def _read_connections(folder: Path, mistakes: list[Mistake]) -> dict[str, Connection]:
-    connections: dict[str, Connection] = {}
+def _read_connections(folder: Path, mistakes: list[Mistake]) -> tuple[dict[str, Connection], set[str]]:
+    """Return the sound connections, and the names of all."""
+    connections, names = {}, set()
     for path in sorted([*folder.glob("connections/*.yaml"), *folder.glob("connections/*.yml")]):
         document, found = read(path, folder, "connection.schema.json")
         mistakes += found
-        if document is not None and not found:
-            connection = build_connection(document)
-            mistakes += check_connection(document, connection)
-            if connection.name in connections:
-                mistakes.append(document.mistake("is already the name of another connection", "connection"))
-            connections[connection.name] = connection
-    return dict(sorted(connections.items()))
+        if document is None:
+            continue
+        name = str(document.data.get("connection", ""))
+        if name in names:
+            mistakes.append(document.mistake(f"{name} is already the name of another connection", "connection"))
+        names.add(name)
+        if not found:
+            connections[name] = build_connection(document)
+            mistakes += check_connection(document, connections[name])
+    return dict(sorted(connections.items())), names
 
 
 def _read_marts(folder: Path, mistakes: list[Mistake]) -> tuple[list[Draft], int]:

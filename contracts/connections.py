@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from contracts.databases import EXTRACTED_FORMAT, Connection, Extract
@@ -64,7 +64,7 @@ def build_extract(source: Mapping[str, Any]) -> Extract | None:
     return Extract(connection=source["connection"], **words)
 
 
-def check_extract(document: Document, table: Table, connections: Mapping[str, Connection]) -> Iterator[Mistake]:
+def check_extract(document: Document, table: Table, connections: Collection[str]) -> Iterator[Mistake]:
     """Yield the mistakes in what a table's contract says of databases."""
     extract, source = table.source.extract, document.data.get("source", {})
     if extract is None:
