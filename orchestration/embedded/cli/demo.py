@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, Places
+from orchestration.embedded.cli.options import DEFAULT_PIPELINE, Places
 
 if TYPE_CHECKING:
     from orchestration.embedded.cloud import Cloud
@@ -40,28 +41,26 @@ def demo(places: Places, days: int) -> None:
     late = write_late_file(folder / "late")
     click.echo("Deploying the synthesized template into the laptop's cloud …")
     with opened(places) as cloud:
-        failed = _play(cloud, files)
-        if failed:
+        if not _play(places, cloud, files):
             raise SystemExit(1)
         _show(cloud, places, late, timedelta(seconds=time.monotonic() - began))
 
 
-def _play(cloud: Cloud, files: Sequence[DemoFile]) -> bool:
-    """Land everything, a line a night; return whether an execution failed."""
+def _play(places: Places, cloud: Cloud, files: Sequence[DemoFile]) -> bool:
+    """Land everything, a line a night; tell whether all went well, and stop where it does not."""
     from orchestration.embedded.cli.outcome import print_failure
     from orchestration.embedded.demo import play
 
     begun = time.monotonic()
     for night in play(cloud, files):
-        took = timedelta(seconds=time.monotonic() - begun)
-        click.echo(describe(night, took))
+        click.echo(describe(night, timedelta(seconds=time.monotonic() - begun)))
         failed = [one for one in night.executions if not one.succeeded]
         for one in failed:
-            print_failure(one)
+            print_failure(places, one, cloud.notifications())
         if failed:
-            return True
+            return False
         begun = time.monotonic()
-    return False
+    return True
 
 
 def describe(night: Night, took: timedelta) -> str:
@@ -70,7 +69,7 @@ def describe(night: Night, took: timedelta) -> str:
     from orchestration.embedded.cli.words import duration
 
     parts = [
-        f"{execution.table} {changes(batch.get('books') or {})}"
+        f"{execution.table} {changes(batch.get('rows', {}))}"
         for execution in night.executions
         for batch in batches(execution)
     ]
@@ -79,7 +78,7 @@ def describe(night: Night, took: timedelta) -> str:
     return f"{night.day}  {' · '.join(parts)}  ({duration(took)})"
 
 
-def changes(books: dict[str, int]) -> str:
+def changes(books: Mapping[str, int]) -> str:
     """Return a batch's books as `3,322 read: 1 updated, 1 deleted`; `no change` where nothing changed."""
     changed = [f"{books[word]:,} {word}" for word in ("inserted", "updated", "deleted", "rejected") if books.get(word)]
     return f"{books.get('read', 0):,} read: {', '.join(changed) or 'no change'}"
@@ -105,19 +104,16 @@ def _show(cloud: Cloud, places: Places, late: DemoFile, took: timedelta) -> None
 
 def next_commands(places: Places, late: Path, key: str) -> list[tuple[str, str]]:
     """Return three commands that work as they are printed, each with what it shows."""
-    import shlex
+    from orchestration.embedded.cli.outcome import landfall
 
-    landfall = ".venv/bin/landfall"
-    if places.lake != DEFAULT_LAKE:
-        landfall += f" --lake {shlex.quote(str(places.lake))}"
-    ask = """SELECT * FROM mart.daily_delays ORDER BY mean_dep_delay DESC LIMIT 5"""
+    here = landfall(places)
     seats = "SELECT tailnum, seats, valid_from, valid_to FROM mart.dim_planes WHERE tailnum = 'N593JB'"
     return [
-        ("the worst days", f'{landfall} query "{ask}"'),
+        ("the worst days", f'{here} query "SELECT * FROM mart.daily_delays ORDER BY mean_dep_delay DESC LIMIT 5"'),
         (
             "the register of 6 January arrives two weeks late: history is put right",
-            f"{landfall} land {shlex.quote(str(late))} --key {key} && {landfall} run "
-            f'&& {landfall} query "{seats} ORDER BY valid_from"',
+            f"{here} land {shlex.quote(str(late))} --key {key} && {here} run "
+            f'&& {here} query "{seats} ORDER BY valid_from"',
         ),
-        ("what the ledger knows", f"{landfall} status"),
+        ("what the ledger knows", f"{here} status"),
     ]

@@ -19,6 +19,11 @@ class Places:
     pipeline: Path
     lake: Path
 
+    def options(self) -> list[str]:
+        """Return the options that name these places, those left out that are the defaults."""
+        pipeline = [] if self.pipeline == DEFAULT_PIPELINE else ["--pipeline", str(self.pipeline)]
+        return pipeline + ([] if self.lake == DEFAULT_LAKE else ["--lake", str(self.lake)])
+
 
 class GlobalOptionsGroup(click.Group):
     """A group whose own options may also stand after the name of a command."""

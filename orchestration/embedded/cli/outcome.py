@@ -3,53 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestration.embedded.cli.options import Places
 from orchestration.embedded.cli.tables import console, result_table
 from orchestration.embedded.cli.words import counted, duration
 
 if TYPE_CHECKING:
-    from orchestration.embedded.report import Execution
+    from orchestration.embedded.report import Execution, Notification
 
 BOOKS = ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleting", "deleted")
-_NEXT_STEPS = {
-    "ContractViolationError": (
-        "land a corrected file; or correct the contract, then landfall start "
-        """'{{"table": "{table}", "mode": "replay"}}'"""
-    ),
-    "LimitExceededError": (
-        "if the figures are right, let the batch through once: landfall start "
-        """'{{"table": "{table}", "allow": ["{limit}"]}}'; if not, land a corrected file"""
-    ),
-    "InvalidRequestError": "correct the input and start again",
-}
-_DEFAULT_STEP = """remove the cause, then landfall start '{{"table": "{table}"}}'"""
-_LIMITS = ("max_rejected", "max_deleted", "min_rows")
-
-
-def next_step(execution: Execution) -> str:
-    """Return what an operator does after this failure, with the exact command."""
-    cause = execution.cause or ""
-    limit = next((name for name in _LIMITS if name in cause), _LIMITS[0])
-    return _NEXT_STEPS.get(execution.error or "", _DEFAULT_STEP).format(table=execution.table, limit=limit)
+_RERUN = "RERUN    "
 
 
 def batches(execution: Execution) -> list[Mapping[str, Any]]:
-    """Return the summaries of the batches that an execution that succeeded reports."""
+    """Return the summaries of the batches that an execution which succeeded reports."""
     output = execution.output
     return list(output.get("batches", ())) if isinstance(output, Mapping) else []
 
 
-def print_run(executions: Sequence[Execution], unrouted: int = 0) -> None:
-    """Print the books of every batch, then each failure with its reason and next step."""
+def print_run(
+    places: Places, executions: Sequence[Execution], notifications: Sequence[Notification], unrouted: int = 0
+) -> None:
+    """Print the books of every batch, then each failure as operators are told of it, then the sum."""
     out = console()
     rows = list(book_rows(executions))
     if rows:
-        out.print(result_table(("table", "landings", *BOOKS), rows, title="Batches"))
+        out.print(result_table(("table", "landings", *BOOKS, "marts built"), rows, title="Batches"))
     failed = [one for one in executions if not one.succeeded]
     for one in failed:
-        print_failure(one)
+        print_failure(places, one, notifications)
     if unrouted:
         out.print(f"{counted(unrouted, 'object')} unrouted: no contract's prefix claims the key.")
     if not executions:
@@ -59,27 +44,53 @@ def print_run(executions: Sequence[Execution], unrouted: int = 0) -> None:
         out.print(f"{good} succeeded, {len(failed):,} failed.")
 
 
-def book_rows(executions: Iterable[Execution]) -> Iterable[tuple[Any, ...]]:
-    """Yield one row for each batch whose books are known."""
+def book_rows(executions: Iterable[Execution]) -> Iterator[tuple[Any, ...]]:
+    """Yield one row for each batch of the executions that succeeded."""
     for execution in executions:
         for batch in batches(execution):
-            books = batch.get("books") or {}
-            yield (execution.table, batch.get("landings"), *(books.get(name) for name in BOOKS))
+            rows = batch.get("rows", {})
+            marts = ", ".join(sorted(batch.get("marts", ())))
+            yield (execution.table, batch.get("landings"), *(rows.get(name) for name in BOOKS), marts)
 
 
-def print_result(execution: Execution) -> None:
-    """Print one execution's state, duration and output, or its error, reason and next step."""
-    out = console()
+def print_result(places: Places, execution: Execution, notifications: Sequence[Notification]) -> None:
+    """Print one execution's state, duration and output, or how it failed."""
     if not execution.succeeded:
-        print_failure(execution)
+        print_failure(places, execution, notifications)
         return
+    out = console()
     out.print(f"{execution.status}  {execution.table}  {execution.name}  {duration(execution.duration)}")
     out.print(json.dumps(execution.output, indent=2, ensure_ascii=False, default=str), markup=False, soft_wrap=True)
 
 
-def print_failure(execution: Execution) -> None:
-    """Print one failed execution: table, reason, next step."""
+def print_failure(places: Places, execution: Execution, notifications: Sequence[Notification]) -> None:
+    """Print one failed execution in the words of its notification."""
     out = console()
     out.print(f"[bold red]{execution.status}[/]  {execution.table}  {execution.error or ''}")
-    out.print(f"  why:   {execution.cause or 'no cause was given'}", markup=False, soft_wrap=True)
-    out.print(f"  next:  {next_step(execution)}", markup=False, soft_wrap=True)
+    for line in told(places, execution, notifications):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def told(places: Places, execution: Execution, notifications: Sequence[Notification]) -> list[str]:
+    """Return what the execution's notification says of each failure, its input to rerun as a command.
+
+    An execution that nobody was told of speaks for itself.
+    """
+    for notification in reversed(notifications):
+        if execution.arn in notification.message:
+            paragraphs = notification.message.split("\n\n")
+            failures = [paragraph for paragraph in paragraphs if paragraph.startswith("WHAT ")]
+            return [_as_command(places, line) for failure in failures for line in failure.splitlines()]
+    again = shlex.quote(json.dumps({"table": execution.table}))
+    return [f"WHY      {execution.cause or 'no cause was given'}", f"{_RERUN}{landfall(places)} start {again}"]
+
+
+def _as_command(places: Places, line: str) -> str:
+    if not line.startswith(_RERUN):
+        return line
+    return f"{_RERUN}{landfall(places)} start {shlex.quote(line.removeprefix(_RERUN))}"
+
+
+def landfall(places: Places) -> str:
+    """Return the command line's name with the options that this lake needs."""
+    return " ".join([".venv/bin/landfall", *(shlex.quote(word) for word in places.options())])

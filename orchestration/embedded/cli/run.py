@@ -20,7 +20,7 @@ def run(places: Places) -> None:
 
     with following() as progress, opened(places, progress) as cloud:
         executions = cloud.run()
-        unrouted = cloud.status().unrouted
-    print_run(executions, unrouted)
+        notifications, unrouted = cloud.notifications(), cloud.status().unrouted
+    print_run(places, executions, notifications, unrouted)
     if not all(execution.succeeded for execution in executions):
         raise SystemExit(1)

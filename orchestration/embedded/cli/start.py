@@ -20,8 +20,11 @@ def start(places: Places, request_text: str) -> None:
     The input names a table and, where wanted, more:
       {"table": "planes"}                      stage what is pending, build marts that are due
       {"table": "planes", "mode": "rebuild"}   build the table's marts anew from the change log
+      {"table": "planes", "mode": "replay", "from": "2013-01-04"}
+                                               stage landings of a time, a prefix or a batch again
       {"table": "planes", "mode": "dry_run"}   say what would be done, and do nothing
-      {"table": "planes", "allow": ["max_deleted"]}   let one batch through a limit
+      {"table": "planes", "marts": ["dim_planes"]}       build only these marts
+      {"table": "planes", "allow": ["max_deleted"]}      let one batch through a limit
     """
     from orchestration.embedded.cli.access import opened
     from orchestration.embedded.cli.outcome import print_result
@@ -30,7 +33,8 @@ def start(places: Places, request_text: str) -> None:
     request = parse(request_text)
     with following() as progress, opened(places, progress) as cloud:
         execution = cloud.start(request)
-    print_result(execution)
+        notifications = cloud.notifications()
+    print_result(places, execution, notifications)
     if not execution.succeeded:
         raise SystemExit(1)
 

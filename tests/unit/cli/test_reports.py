@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -11,15 +12,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from functions.notify_failure.message import Report, body, subject
 from orchestration.embedded.cli import words
 from orchestration.embedded.cli.demo import changes, describe, next_commands
-from orchestration.embedded.cli.options import DEFAULT_LAKE, Places
-from orchestration.embedded.cli.outcome import next_step, print_result, print_run
+from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, Places
+from orchestration.embedded.cli.outcome import print_result, print_run, told
 from orchestration.embedded.cli.progress import Follower
 from orchestration.embedded.cli.status import advice, as_object, print_status
 from orchestration.embedded.demo import Night
-from orchestration.embedded.report import Batch, Execution, Happened, Status, TableStatus
+from orchestration.embedded.report import Batch, Execution, Happened, Notification, Status, TableStatus
 
+HERE = Places(DEFAULT_PIPELINE, DEFAULT_LAKE)
 BEGUN = datetime(2024, 3, 1, 4, 5, tzinfo=UTC)
 BOOKS = {
     "read": 3321,
@@ -35,58 +38,84 @@ BOOKS = {
 
 def execution(status: str = "SUCCEEDED", **more: Any) -> Execution:
     ended = {"started": BEGUN, "stopped": BEGUN + timedelta(seconds=12.34)} | more
-    return Execution(name="planes-1", arn="arn", table="planes", input={"table": "planes"}, status=status, **ended)
+    return Execution(
+        name="planes-1", arn="arn:planes-1", table="planes", input={"table": "planes"}, status=status, **ended
+    )
 
 
-GOOD = execution(output={"table": "planes", "batches": [{"batch_id": "planes-1-0", "landings": 1, "books": BOOKS}]})
+GOOD = execution(
+    output={
+        "table": "planes",
+        "batches": [{"batch_id": "planes-1-0", "landings": 1, "rows": BOOKS, "marts": {"latest": None, "dim": None}}],
+    }
+)
 BAD = execution("FAILED", error="ContractViolationError", cause="planes: file a.csv: column seats: 'many' is no int")
 TRIPPED = execution("FAILED", error="LimitExceededError", cause="planes: max_deleted: 9 of 10 living keys would be …")
 
 
-def test_a_run_prints_books_failures_and_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
-    print_run([GOOD, BAD], unrouted=2)
+def notification(failed: Execution, kind: str, *skipped: str) -> Notification:
+    """Return what notify_failure sends about an execution whose planes or dim_planes failed."""
+    name = "dim_planes" if kind == "mart" else "planes"
+    failure = {"kind": kind, "name": name, "error": failed.error, "cause": failed.cause, "skipped": list(skipped)}
+    report = Report("nycflights", "dev", "planes", failed.arn, {"table": "planes"}, [failure])
+    return Notification(subject(report), body(report), {})
+
+
+def test_a_run_prints_books_then_failures_in_the_words_of_the_notification(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(HERE, [GOOD, BAD], [notification(BAD, "stage")], unrouted=2)
     printed = capsys.readouterr().out
     [row] = [line for line in printed.splitlines() if line.startswith("│ planes")]
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "planes", "1", "3321", "0", "1", "3320", "0", "0", "0", "1",
+        "planes", "1", "3321", "0", "1", "3320", "0", "0", "0", "1", "dim, latest",
     ]  # fmt: skip
-    assert printed.splitlines()[-5:] == [
+    after = printed[printed.index("FAILED") :].splitlines()
+    assert after[:3] == [
         "FAILED  planes  ContractViolationError",
-        "  why:   planes: file a.csv: column seats: 'many' is no int",
-        "  next:  land a corrected file; or correct the contract, then "
-        """landfall start '{"table": "planes", "mode": "replay"}'""",
+        "  WHAT     A file of planes does not fit its contract and was not staged.",
+        "  WHY      ContractViolationError: planes: file a.csv: column seats: 'many' is no int",
+    ]
+    assert [line.split()[0] for line in after[3:-2]] == ["SAFE", "TO", "RERUN", "RUNBOOK"]
+    assert after[-2:] == [
         "2 objects unrouted: no contract's prefix claims the key.",
         "1 execution succeeded, 1 failed.",
     ]
 
 
 def test_a_run_without_work_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    print_run([])
+    print_run(HERE, [], [])
     assert capsys.readouterr().out == "Nothing was pending.\n"
 
 
 @pytest.mark.parametrize(
-    ("failed", "step"),
+    ("failed", "kind", "request_text"),
     [
-        (
-            TRIPPED,
-            "if the figures are right, let the batch through once: landfall start "
-            """'{"table": "planes", "allow": ["max_deleted"]}'; if not, land a corrected file""",
-        ),
-        (
-            execution("FAILED", error="MartFailedError"),
-            """remove the cause, then landfall start '{"table": "planes"}'""",
-        ),
-        (execution("TIMED_OUT"), """remove the cause, then landfall start '{"table": "planes"}'"""),
-        (execution("FAILED", error="InvalidRequestError"), "correct the input and start again"),
+        (TRIPPED, "stage", """'{"table": "planes", "allow": ["max_deleted"]}'"""),
+        (execution("FAILED", error="SparkException", cause="lost"), "mart", """'{"table": "planes"}'"""),
     ],
 )
-def test_the_next_step_is_a_command(failed: Execution, step: str) -> None:
-    assert next_step(failed) == step
+def test_the_input_to_rerun_is_a_command(failed: Execution, kind: str, request_text: str) -> None:
+    [rerun] = [line for line in told(HERE, failed, [notification(failed, kind)]) if line.startswith("RERUN")]
+    assert rerun == f"RERUN    .venv/bin/landfall start {request_text}"
+
+
+def test_the_newest_notification_of_an_execution_counts_and_no_other_s() -> None:
+    other = notification(dataclasses.replace(BAD, arn="arn:other"), "stage")
+    lines = told(HERE, BAD, [notification(BAD, "stage"), notification(BAD, "mart", "fct"), other])
+    assert lines[0] == "WHAT     The mart dim_planes could not be built."
+    assert "SKIPPED  fct, because of dim_planes; they show their last good state" in lines
+
+
+def test_an_execution_that_nobody_was_told_of_speaks_for_itself() -> None:
+    elsewhere = Places(Path("contracts/shop"), Path("my lake"))
+    assert told(elsewhere, execution("TIMED_OUT"), []) == [
+        "WHY      no cause was given",
+        "RERUN    .venv/bin/landfall --pipeline contracts/shop --lake 'my lake' start "
+        """'{"table": "planes"}'""",
+    ]
 
 
 def test_a_result_is_its_state_and_its_output_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(GOOD)
+    print_result(HERE, GOOD, [])
     first, _, rest = capsys.readouterr().out.partition("\n")
     assert (first, json.loads(rest)) == ("SUCCEEDED  planes  planes-1  12.3 s", GOOD.output)
 
@@ -176,7 +205,7 @@ def test_a_batch_that_changes_nothing_says_so() -> None:
 
 @pytest.mark.parametrize(("lake", "option"), [(DEFAULT_LAKE, ""), (Path("my lake"), " --lake 'my lake'")])
 def test_the_next_commands_name_the_lake_when_it_is_another(lake: Path, option: str) -> None:
-    commands = [command for _, command in next_commands(Places(Path("p"), lake), Path("late.csv"), "a/b.csv")]
+    commands = [command for _, command in next_commands(Places(DEFAULT_PIPELINE, lake), Path("late.csv"), "a/b.csv")]
     assert len(commands) == 3
     assert all(part.startswith(f".venv/bin/landfall{option} ") for c in commands for part in c.split(" && "))
 
