@@ -1,0 +1,1 @@
+"""Extraction: tables of other databases become Parquet landings in the raw layer."""

@@ -1,0 +1,136 @@
+"""The ledger of extractions: what each came to, and the watermark that only a landing advances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from spark_jobs.layers.extraction.failures import SourceRefusedError
+from spark_jobs.layers.extraction.marks import Mark
+
+LANDING, LANDED, EMPTY = "landing", "landed", "empty"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One extraction: `landing` is noted before its object is put, `landed` after; `empty` had nothing to land.
+
+    `effective_at` is the time of the extraction, `watermark` what it reached ('' without one).
+    """
+
+    extraction: str
+    state: str
+    effective_at: str
+    mode: str
+    key: str = ""
+    rows: int = 0
+    parts: int = 0
+    bytes: int = 0
+    watermark: str = ""
+    watermark_kind: str = ""
+
+
+class ExtractionLedger:
+    """The extractions and the watermark of one table, in the pipeline's ledger; `column` is '' without a watermark."""
+
+    def __init__(self, dynamodb: Any, ledger: str, table: str, column: str) -> None:
+        self._dynamodb, self._ledger, self._table, self._column = dynamodb, ledger, table, column
+
+    def watermark(self) -> Mark | None:
+        """Return the stored watermark; SourceRefusedError when it is of another column than the contract names."""
+        item = self._get("WATERMARK") if self._column else {}
+        if "value" not in item:
+            return None
+        if item["column"].lower() != self._column.lower():
+            raise SourceRefusedError(
+                f"{self._table}: the stored watermark is of {item['column']}, and source.watermark is {self._column}: "
+                "extract once with mode full"
+            )
+        return Mark(item["kind"], item["value"])
+
+    def record(self, extraction: str) -> Record | None:
+        """Return what an extraction came to, or None for one that has not begun to land."""
+        item = self._get(f"EXTRACTION#{extraction}")
+        if not item:
+            return None
+        values: dict[str, Any] = {field.name: item[field.name] for field in fields(Record) if field.name in item}
+        values |= {name: int(values[name]) for name in ("rows", "parts", "bytes")}
+        return Record(**values | {"extraction": extraction})
+
+    def announced(self) -> Record | None:
+        """Return the extraction that was about to land when it was last heard of, if any."""
+        item = self._get("WATERMARK") if self._column else {}
+        return self.record(item["announced"]) if "announced" in item else None
+
+    def announce(self, record: Record) -> None:
+        """Note an extraction that is about to land, so that whoever comes next knows where to look."""
+        self._dynamodb.put_item(TableName=self._ledger, Item=self._item(record))
+        if self._column:
+            self._dynamodb.update_item(
+                TableName=self._ledger,
+                Key=self._keys("WATERMARK"),
+                UpdateExpression="SET announced = :extraction",
+                ExpressionAttributeValues=_texts({":extraction": record.extraction}),
+            )
+
+    def settle(self, record: Record, seen: Mark | None) -> None:
+        """Note in one step that an extraction landed and how far its watermark is.
+
+        Where another extraction has moved the watermark from `seen` meanwhile, its watermark stays: what it passed
+        over has landed too.
+        """
+        writes: list[Mapping[str, Any]] = [{"Put": {"TableName": self._ledger, "Item": self._item(record)}}]
+        if self._column and record.watermark:
+            writes.append({"Put": self._advance(record, seen)})
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            reasons = error.response.get("CancellationReasons", [])
+            if not any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+                raise
+            self._dynamodb.put_item(TableName=self._ledger, Item=self._item(record))
+
+    def _advance(self, record: Record, seen: Mark | None) -> Mapping[str, Any]:
+        item = {
+            "column": self._column,
+            "kind": record.watermark_kind,
+            "value": record.watermark,
+            "extraction": record.extraction,
+            "updated_at": _now(),
+        }
+        put: dict[str, Any] = {
+            "TableName": self._ledger,
+            "Item": self._keys("WATERMARK") | _texts(item),
+            "ExpressionAttributeNames": {"#value": "value"},
+        }
+        if record.mode == "full":
+            return {name: value for name, value in put.items() if name != "ExpressionAttributeNames"}
+        if seen is None:
+            return put | {"ConditionExpression": "attribute_not_exists(#value)"}
+        return put | {
+            "ConditionExpression": "#value = :seen",
+            "ExpressionAttributeValues": _texts({":seen": seen.value}),
+        }
+
+    def _item(self, record: Record) -> dict[str, Any]:
+        values = {name: value for name, value in asdict(record).items() if name != "extraction" and value != ""}
+        numbers = {name: {"N": str(value)} for name, value in values.items() if isinstance(value, int)}
+        texts = _texts({name: value for name, value in values.items() if isinstance(value, str)})
+        return self._keys(f"EXTRACTION#{record.extraction}") | texts | numbers | _texts({"updated_at": _now()})
+
+    def _keys(self, sort_key: str) -> dict[str, Any]:
+        return _texts({"pk": f"TABLE#{self._table}", "sk": sort_key})
+
+    def _get(self, sort_key: str) -> dict[str, str]:
+        answer = self._dynamodb.get_item(TableName=self._ledger, Key=self._keys(sort_key), ConsistentRead=True)
+        return {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,86 @@
+"""Values that order rows, as the database has them: watermarks and split bounds, as text without loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from spark_jobs.layers.extraction.columns import DATE, DECIMALS, INTEGERS, TIMESTAMP, is_zoned
+from spark_jobs.layers.extraction.database import SourceColumn
+from spark_jobs.layers.extraction.dialects import Dialect
+
+NUMBER, DAY, SECONDS, MOMENT, ZONED = "number", "date", "seconds", "timestamp", "zoned"
+TIMES = (DAY, SECONDS, MOMENT, ZONED)
+GETTERS = {NUMBER: "getBigDecimal", DAY: "getDate", **dict.fromkeys((SECONDS, MOMENT, ZONED), "getTimestamp")}
+_END = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 (a time as the database has it, without a zone)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One value of an ordering column: a number, or a time in the database's words, nine digits of a second and all."""
+
+    kind: str
+    value: str
+
+    @property
+    def order(self) -> tuple[Decimal, str]:
+        """Return what sorts marks of one kind."""
+        if self.kind == NUMBER:
+            return Decimal(self.value), ""
+        whole, _, fraction = self.value.partition(".")
+        return Decimal(int(_moment(whole).strftime("%Y%m%d%H%M%S"))), fraction.ljust(9, "0")
+
+    @property
+    def moment(self) -> datetime:
+        """Return a time to the microsecond; the end of time for years that Python does not know."""
+        whole, _, fraction = self.value.partition(".")
+        return _moment(whole) + timedelta(microseconds=int(fraction.ljust(6, "0")[:6]))
+
+    def literal(self, dialect: Dialect) -> str:
+        """Return it as SQL."""
+        match self.kind:
+            case "number":
+                return self.value
+            case "date":
+                return f"{{d '{self.value[:10]}'}}"
+            case "seconds":
+                return dialect.seconds.format(value=self.value.partition(".")[0])
+            case "zoned":
+                return dialect.zoned.format(value=self.value)
+        return dialect.timestamp.format(value=self.value)
+
+
+def mark_of(kind: str, moment: datetime) -> Mark:
+    """Return a time as a mark."""
+    return Mark(kind, str(moment.date()) if kind == DAY else moment.isoformat(sep=" ", timespec="microseconds"))
+
+
+def kind_of(column: SourceColumn) -> str | None:
+    """Return the kind of marks that a column holds, or None where its values have no order to rely on."""
+    if is_zoned(column):
+        return ZONED
+    if column.code == TIMESTAMP:
+        return SECONDS if column.kind.upper() == "DATE" else MOMENT
+    if column.code == DATE:
+        return DAY
+    return NUMBER if column.code in (*DECIMALS, *INTEGERS) else None
+
+
+def highest(column: str, kind: str, dialect: Dialect, function: str = "MAX") -> str:
+    """Return the SQL of a column's greatest (or least) value; times with a zone are answered in UTC."""
+    value = f"{function}({column})"
+    return dialect.at_utc.format(column=value) if kind == ZONED else value
+
+
+def seconds_of(text: str) -> int:
+    """Return the seconds of a time such as `10m`."""
+    return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return _END

@@ -1,0 +1,194 @@
+"""What one extraction will read: columns, the window of its watermark, and the splits, asked before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from contracts.databases import DEFAULT_OVERLAP, Extract
+from contracts.model import Table
+from spark_jobs.layers.extraction.columns import DECIMALS, TEXTS, Reading, chosen, find, is_plain_number, readings
+from spark_jobs.layers.extraction.database import Database, SourceColumn
+from spark_jobs.layers.extraction.failures import SourceRefusedError
+from spark_jobs.layers.extraction.marks import (
+    GETTERS,
+    MOMENT,
+    NUMBER,
+    TIMES,
+    ZONED,
+    Mark,
+    highest,
+    kind_of,
+    mark_of,
+    seconds_of,
+)
+from spark_jobs.layers.extraction.splits import EVERYTHING, buckets, ranges
+
+SPLIT = "landfall_split"
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How an extraction reads: the query, its partitions' conditions, and the watermark that it reaches.
+
+    `rows` is how many rows the database counted, None where nothing asked it to count.
+    """
+
+    readings: Sequence[Reading]
+    query: str
+    predicates: Sequence[str]
+    watermark: Mark | None
+    rows: int | None
+
+
+def survey(database: Database, table: Table, extract: Extract, stored: Mark | None, now: datetime) -> Survey:
+    """Ask the database what there is; `stored` is the watermark to go on from, None to read everything.
+
+    The watermark's upper bound is read here, before any row: what is committed later is above it, or within the
+    overlap that the next extraction reads again.
+    """
+    columns = database.describe(extract.relation)
+    read = chosen(table, extract.said, columns)
+    asked = _Questions(database, table, extract, columns, stored)
+    rows, marked, reached, split_bounds = asked.answers(now)
+    if stored is not None and reached is not None:
+        reached = max(stored, reached, key=lambda mark: mark.order)
+    reached = reached or stored
+    how = readings(table, read, database.dialect, database.quote)
+    asked.refuse_unmarked(rows, marked)
+    selected = [f"{r.sql} AS {database.quote(r.name)}" if r.sql else database.quote(r.name) for r in how]
+    where = asked.window(reached)
+    query = f"SELECT {', '.join([*selected, *asked.split_column()])} FROM {extract.relation}"
+    query += f" WHERE {where}" if where else ""
+    return Survey(how, query, asked.predicates(rows, split_bounds), reached, rows)
+
+
+class _Questions:
+    """The one question that finds watermark and split bounds, and what follows from its answer."""
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        extract: Extract,
+        columns: Sequence[SourceColumn],
+        stored: Mark | None,
+    ) -> None:
+        self._database, self._table, self._extract, self._stored = database, table, extract, stored
+        self._dialect = database.dialect
+        self._mark, self._mark_kind = self._ordering(columns, extract.watermark, "source.watermark")
+        self._split, self._split_kind = self._ordering(columns, extract.split_by, "source.split_by")
+        self._low = self._lower_bound()
+
+    def _ordering(self, columns: Sequence[SourceColumn], name: str, word: str) -> tuple[str, str]:
+        """Return the quoted column that a word names and its kind: of marks, `hash`, or '' where there is none."""
+        if not name:
+            return "", ""
+        column = find(self._table, self._extract.said, columns, name, word)
+        kind = kind_of(column)
+        if word == "source.split_by" and column.code in DECIMALS and not is_plain_number(column):
+            kind = None
+        if kind is None and word == "source.split_by" and column.code in TEXTS and self._dialect.hashed:
+            kind = "hash"
+        if kind is None:
+            raise SourceRefusedError(
+                f"{self._table.name}: {word} {name} is {column.kind}; it must be a whole or decimal number, a date or "
+                "a timestamp" + (", or text in Oracle, PostgreSQL and H2" if word == "source.split_by" else "")
+            )
+        return self._database.quote(column.name), kind
+
+    def _lower_bound(self) -> Mark | None:
+        """Return where the window begins: the stored watermark less the overlap."""
+        stored, overlap = self._stored, self._extract.overlap
+        if stored is None or self._table.load == "append":
+            return stored
+        if (self._mark_kind in TIMES) != isinstance(overlap, str) and overlap is not None:
+            wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
+            raise SourceRefusedError(
+                f"{self._table.name}: source.overlap {overlap} must be {wanted}, as the watermark is"
+            )
+        if self._mark_kind == NUMBER:
+            return Mark(NUMBER, f"{stored.order[0] - int(overlap or 0):f}")
+        return mark_of(stored.kind, stored.moment - timedelta(seconds=seconds_of(str(overlap or DEFAULT_OVERLAP))))
+
+    def answers(self, now: datetime) -> tuple[int | None, int, Mark | None, tuple[Mark | None, ...]]:
+        """Return the count of rows, of those with a watermark, the highest one, and the bounds of the splits."""
+        if not self._mark and not self._split:
+            return None, 0, None, (None, None)
+        asked = [("COUNT(*)", "getBigDecimal")]
+        if self._mark:
+            asked.append((f"COUNT({self._mark})", "getBigDecimal"))
+            asked.append((highest(self._mark, self._mark_kind, self._dialect), GETTERS[self._mark_kind]))
+        if self._split_kind in GETTERS:
+            asked += [
+                (highest(self._split, self._split_kind, self._dialect, function), GETTERS[self._split_kind])
+                for function in ("MIN", "MAX")
+            ]
+        selected = ", ".join(sql for sql, _ in asked)
+        where = f" WHERE {self._since()}" if self._low is not None else ""
+        sql = f"SELECT {selected} FROM {self._extract.relation}{where}"
+        count, *rest = self._database.ask(sql, [getter for _, getter in asked])
+        rows, marked, reached = int(count or 0), 0, None
+        if self._mark:
+            marked, reached = int(rest[0] or 0), _mark(self._mark_kind, rest[1])
+            self._refuse_future(reached, now)
+        bounds = (
+            [_mark(self._split_kind, value) for value in rest[-2:]] if self._split_kind in GETTERS else [None, None]
+        )
+        return rows, marked, reached, (bounds[0], bounds[1])
+
+    def _since(self) -> str:
+        """Return the condition of rows that are new since the stored watermark, or have none."""
+        assert self._low is not None
+        sign = ">" if self._table.load == "append" else ">="
+        return f"({self._mark} {sign} {self._low.literal(self._dialect)} OR {self._mark} IS NULL)"
+
+    def window(self, reached: Mark | None) -> str:
+        """Return the condition of the rows that this extraction reads, '' for all."""
+        if not self._mark or reached is None:
+            return ""
+        until = f"({self._mark} <= {reached.literal(self._dialect)} OR {self._mark} IS NULL)"
+        return until if self._low is None else f"{self._since()} AND {until}"
+
+    def split_column(self) -> Sequence[str]:
+        """Return the split column under a name of its own, for the partitions' conditions; Spark does not read it."""
+        if not self._split:
+            return ()
+        value = self._dialect.at_utc.format(column=self._split) if self._split_kind == ZONED else self._split
+        return (f"{value} AS {self._database.quote(SPLIT)}",)
+
+    def predicates(self, rows: int | None, bounds: tuple[Mark | None, ...]) -> Sequence[str]:
+        """Return the partitions' conditions; what fits into one fetch is read by one connection."""
+        if not self._split or (rows or 0) <= self._extract.fetch_size:
+            return EVERYTHING
+        column, splits = self._database.quote(SPLIT), self._extract.splits
+        if self._split_kind == "hash":
+            return buckets(column, splits, self._dialect)
+        if self._split_kind == ZONED:  # selected in UTC, and so are its bounds
+            bounds = tuple(replace(bound, kind=MOMENT) if bound else None for bound in bounds)
+        return ranges(column, bounds[0], bounds[1], splits, self._dialect)
+
+    def refuse_unmarked(self, rows: int | None, marked: int) -> None:
+        """Refuse rows without a watermark where they could not be told from those that landed before."""
+        if self._mark and self._table.load == "append" and marked < (rows or 0):
+            raise SourceRefusedError(
+                f"{self._table.name}: {(rows or 0) - marked} rows of {self._extract.said} have no "
+                f"{self._extract.watermark}: load append would land them each time; fill it, or leave them out with "
+                "source.query"
+            )
+
+    def _refuse_future(self, reached: Mark | None, now: datetime) -> None:
+        if reached is None or reached.kind not in TIMES:
+            return
+        if reached.moment > now.replace(tzinfo=None) + _CLOCKS_DIFFER:
+            raise SourceRefusedError(
+                f"{self._table.name}: {self._extract.watermark} of {self._extract.said} reaches {reached.value}, more "
+                "than a day ahead: the watermark would pass over all that is written until then; correct these rows, "
+                "or leave them out with source.query"
+            )
+
+
+def _mark(kind: str, value: str | None) -> Mark | None:
+    return Mark(kind, value) if value is not None else None
