@@ -32,6 +32,8 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], b
         return _cut_off(kind, table)
     if kind == "stage":
         return _stage(failure, table, batch_ids)
+    if kind == "extract":
+        return _extract(error, table, request)
     return Advice(
         what=f"The execution could not finish its batch of {table} ({kind}).",
         safe="Nothing is lost: files stay in the raw bucket, claimed ones go back, and tables show a whole state.",
@@ -68,6 +70,19 @@ def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> 
         todo="The files are tried again with the next landing or the next sweep; or remove the cause and start now.",
         rerun={"table": table},
         section="a-staging-job-fails",
+    )
+
+
+def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:
+    if error == "InvalidRequestError":
+        return _refused(error, table, request)
+    again = ", also when it was tried again" if error == "SourceUnavailableError" else ""
+    return Advice(
+        what=f"{table} could not be extracted from its database{again}.",
+        safe=f"Nothing half-written lands: staging.{table} and its marts are as they were, and so is the watermark.",
+        todo="Remove the cause and start the extraction again; the next by schedule also reads what this one missed.",
+        rerun=dict(request) or {"table": table},
+        section="an-extraction-fails",
     )
 
 

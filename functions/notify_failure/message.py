@@ -32,13 +32,13 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """Return the first failure's kind: open, stage, mart, marts, close, aborted or timed_out."""
+        """Return the first failure's kind: open, stage, mart, marts, close, extract, aborted or timed_out."""
         return str(self.failures[0]["kind"]) if self.failures else "unknown"
 
     @property
     def severity(self) -> str:
         """A mart that is behind is an error; a table that could not be worked on at all is critical."""
-        return "error" if self.kind in ("stage", "mart", "open") else "critical"
+        return "error" if self.kind in ("stage", "mart", "open", "extract") else "critical"
 
 
 def subject(report: Report) -> str:
@@ -49,6 +49,7 @@ def subject(report: Report) -> str:
         "mart": f"mart {first['name']} failed",
         "stage": "not staged",
         "open": "refused",
+        "extract": "not extracted",
         "aborted": "aborted",
         "timed_out": "timed out",
     }.get(str(first["kind"]), "failed")

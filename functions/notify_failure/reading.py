@@ -15,6 +15,7 @@ _CUT_OFF = {
     "ABORTED": ("aborted", "ExecutionAbortedError", "somebody stopped the execution"),
     "TIMED_OUT": ("timed_out", "ExecutionTimedOutError", "the execution took longer than the machine allows"),
 }
+_EXTRACT_MACHINE = "-extract-source"
 
 
 def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
@@ -37,6 +38,7 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
     kind, error, cause = _CUT_OFF[detail["status"]]
     request = _request(detail.get("input"))
     table = str(request.get("table", ""))
+    kind = "extract" if detail["stateMachineArn"].endswith(_EXTRACT_MACHINE) else kind
     why = detail.get("cause") or cause
     return Report(
         pipeline=environment.pipeline,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SUFFIX = ".manifest.json"
-PARTS_FOLDER = "_parts/"
+PARTS_FOLDER = ".parts/"  # receive_files passes over hidden folders
 _KIND = "landfall extraction"
 _VERSION = 1
 
