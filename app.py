@@ -27,7 +27,7 @@ def build_stack(app: App, root: Path, build: Path) -> PipelineStack:
         app,
         settings.stack_name,
         settings=settings,
-        plan=compile_plan(root / "contracts" / settings.folder),
+        plan=compile_plan(root / "contracts" / settings.folder).in_environment(settings.env),
         root=root,
         build=build,
         env=Environment(account=account, region=region) if account else None,

@@ -34,7 +34,7 @@ class JobRoles(Construct):
         self.mart = self._build_mart(storage)
 
     def _build_staging(self, storage: Storage) -> iam.Role:
-        role = self._build_role("Staging")
+        role = self.build_role("Staging")
         self._read_bucket(role, storage.raw, _READ_VERSION)
         self._read_bucket(role, storage.staging, _READ_OBJECT)
         allow(
@@ -48,7 +48,7 @@ class JobRoles(Construct):
         return role
 
     def _build_mart(self, storage: Storage) -> iam.Role:
-        role = self._build_role("Mart")
+        role = self.build_role("Mart")
         self._read_bucket(role, storage.staging, _READ_OBJECT)
         self._read_bucket(role, storage.mart, _READ_OBJECT)
         marts = storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*")
@@ -62,7 +62,8 @@ class JobRoles(Construct):
         """Let a role read these assets, and no other object of the deployment's bucket."""
         allow(role, _READ_OBJECT, [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in assets])
 
-    def _build_role(self, construct_id: str) -> iam.Role:
+    def build_role(self, construct_id: str) -> iam.Role:
+        """Build a role that may write its own logs and metrics, and nothing else yet."""
         role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
         streams = Stack.of(self).format_arn(
             service="logs",

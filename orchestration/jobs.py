@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class Jobs(Construct):
         self._databases = self._build_databases()
         self._log_prefix = f"/landfall/{settings.stem}/jobs"
         self._log_groups = self._build_log_groups()
-        self._code = self._build_code(root, build)
+        self.code = self._build_code(root, build)
         self.roles = JobRoles(self, "Roles", settings=settings, storage=storage, log_prefix=self._log_prefix)
         self._grant_code()
         self.stage_jobs = {name: self._build_stage_job(name) for name in sorted(plan.tables)}
@@ -129,17 +129,18 @@ class Jobs(Construct):
         )
 
     def _grant_code(self) -> None:
-        for role, script in ((self.roles.staging, self._code.staging), (self.roles.mart, self._code.mart)):
-            self.roles.read_assets(role, [script, self._code.library, self._code.plan])
+        for role, script in ((self.roles.staging, self.code.staging), (self.roles.mart, self.code.mart)):
+            self.roles.read_assets(role, [script, self.code.library, self.code.plan])
 
     def _build_stage_job(self, table: str) -> glue.CfnJob:
         contract = self._plan.tables[table]
-        return self._build_job(
-            f"Stage{_words(table)}",
+        return self.build_job(
+            self,
+            f"Stage{words(table)}",
             name=f"{self._settings.stage_job_prefix}{table}",
             description=contract.description or f"Stages what landed for {table}",
             role=self.roles.staging.role_arn,
-            script=self._code.staging,
+            script=self.code.staging,
             capacity=contract.capacity,
             runs=_STAGE_RUNS,
             arguments={"--table": table, "--staging_bucket": self._storage.staging.bucket_name},
@@ -147,19 +148,21 @@ class Jobs(Construct):
 
     def _build_mart_job(self, mart: str) -> glue.CfnJob:
         contract = self._plan.marts[mart]
-        return self._build_job(
-            f"Mart{_words(mart)}",
+        return self.build_job(
+            self,
+            f"Mart{words(mart)}",
             name=f"{self._settings.mart_job_prefix}{mart}",
             description=contract.description or f"Builds the mart {mart}",
             role=self.roles.mart.role_arn,
-            script=self._code.mart,
+            script=self.code.mart,
             capacity=contract.capacity,
             runs=_MART_RUNS,
             arguments={"--mart": mart, "--mart_bucket": self._storage.mart.bucket_name},
         )
 
-    def _build_job(
+    def build_job(
         self,
+        scope: Construct,
         construct_id: str,
         *,
         name: str,
@@ -169,6 +172,7 @@ class Jobs(Construct):
         capacity: Capacity,
         runs: int,
         arguments: Mapping[str, str],
+        connections: Sequence[str] = (),
     ) -> glue.CfnJob:
         """Build one job. Step Functions retries, so Glue does not; `runs` may go on at the same time."""
         if capacity.timeout_minutes > _LONGEST_MINUTES:
@@ -177,7 +181,7 @@ class Jobs(Construct):
                 f"{_LONGEST_MINUTES}, because the state machine waits no longer"
             )
         job = glue.CfnJob(
-            self,
+            scope,
             construct_id,
             name=name,
             description=description,
@@ -193,6 +197,7 @@ class Jobs(Construct):
             max_retries=0,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=runs),
             default_arguments={**self._common_arguments(), **arguments},
+            connections=glue.CfnJob.ConnectionsListProperty(connections=[*connections]) if connections else None,
         )
         for dependency in (*self._databases.values(), *self._log_groups):
             job.node.add_dependency(dependency)
@@ -203,10 +208,10 @@ class Jobs(Construct):
     def _common_arguments(self) -> Mapping[str, str]:
         warehouses = {layer: f"s3://{self._bucket(layer).bucket_name}/" for layer in LAYERS}
         return {
-            "--plan": self._code.plan.s3_object_url,
+            "--plan": self.code.plan.s3_object_url,
             "--database_prefix": self._settings.prefix,
             "--artifacts_bucket": self._storage.artifacts.bucket_name,
-            "--extra-py-files": self._code.library.s3_object_url,
+            "--extra-py-files": self.code.library.s3_object_url,
             "--datalake-formats": "iceberg",
             "--conf": spark_conf(warehouses),
             "--job-language": "python",
@@ -219,5 +224,5 @@ class Jobs(Construct):
         }
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     return name.title().replace("_", "")

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from contracts.model import Plan
 from orchestration.dashboard import Dashboard
+from orchestration.extraction import Extraction
 from orchestration.functions import Functions, Source
 from orchestration.ingestion import Ingestion
 from orchestration.jobs import Jobs
@@ -51,6 +52,7 @@ class PipelineStack(Stack):
         )
         self.jobs = Jobs(self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build)
         self.workflow = self._build_workflow(settings, root)
+        self.extraction = self._build_extraction(settings, plan, root) if plan.extracts else None
         self.views = Views(self, "Views", settings=settings, plan=plan, storage=self.storage)
         self._build_monitoring(settings, plan)
         self._build_outputs()
@@ -80,6 +82,19 @@ class PipelineStack(Stack):
             ledger=self.ledger.table,
         )
 
+    def _build_extraction(self, settings: Settings, plan: Plan, root: Path) -> Extraction:
+        return Extraction(
+            self,
+            "Extraction",
+            settings=settings,
+            plan=plan,
+            storage=self.storage,
+            ledger=self.ledger.table,
+            notify_failure=self.functions.notify_failure,
+            jobs=self.jobs,
+            root=root,
+        )
+
     def _build_monitoring(self, settings: Settings, plan: Plan) -> None:
         metrics = Metrics(settings, plan)
         alarms = Alarms(
@@ -102,7 +117,7 @@ class PipelineStack(Stack):
             queue=self.ingestion.queue,
             dead_letters=self.ingestion.dead_letters,
             workflow=self.workflow,
-            job_names=self.jobs.names,
+            job_names=(*self.jobs.names, *(self.extraction.names if self.extraction else ())),
         )
 
     def _build_outputs(self) -> None:
@@ -118,5 +133,7 @@ class PipelineStack(Stack):
             "TopicArn": self.notifications.topic.topic_arn,
             "WorkgroupName": self.views.workgroup.name,
         }
+        if self.extraction:
+            outputs["ExtractMachineArn"] = self.extraction.state_machine.state_machine_arn
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

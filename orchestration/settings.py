@@ -93,6 +93,14 @@ class Settings:
     def mart_job_prefix(self) -> str:
         return f"{self.stem}-mart-"
 
+    @property
+    def extract_machine_name(self) -> str:
+        return f"{self.stem}-extract-source"
+
+    @property
+    def extract_job_prefix(self) -> str:
+        return f"{self.stem}-extract-"
+
     def database(self, layer: str) -> str:
         """Return the Glue database of a layer, e.g. `nycflights_dev_staging`."""
         return f"{self.prefix}_{layer}"

@@ -12,9 +12,11 @@ from orchestration.acknowledgments import acknowledge
 from orchestration.settings import Settings
 
 CLAIMS_PREFIX = "claims/"
+EXTRACTS_PREFIX = "extracts/"
 BATCHES_PREFIX = "batches/"
 RESULTS_PREFIX = "query-results/"
 _CLAIM_DAYS = 7
+_EXTRACT_DAYS = 1
 _RESULT_DAYS = 7
 _BATCH_DAYS = 400
 _ACCESS_LOG_DAYS = 90
@@ -28,7 +30,7 @@ class Storage(Construct):
         self._settings = settings
         self.access_logs = self._build_access_logs()
         self.raw = self._build_raw()
-        self.staging = self._build_lake("Staging", [self._expire("old-claims", CLAIMS_PREFIX, _CLAIM_DAYS)])
+        self.staging = self._build_lake("Staging", self._passing_rules())
         self.mart = self._build_lake("Mart", [self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS)])
         self.artifacts = self._build_lake("Artifacts", [self._expire("old-batches", BATCHES_PREFIX, _BATCH_DAYS)])
 
@@ -56,6 +58,13 @@ class Storage(Construct):
             id="gone-for-good", noncurrent_version_expiration=days, expired_object_delete_marker=True
         )
         return self._bucket(construct_id, [recoverable, *rules])
+
+    def _passing_rules(self) -> Sequence[s3.LifecycleRule]:
+        """Copies that batches read, and files of extractions before they land, are of no use once that is done."""
+        return (
+            self._expire("old-claims", CLAIMS_PREFIX, _CLAIM_DAYS),
+            self._expire("old-extracts", EXTRACTS_PREFIX, _EXTRACT_DAYS),
+        )
 
     def _build_access_logs(self) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -91,4 +100,10 @@ class Storage(Construct):
 
     @staticmethod
     def _expire(rule: str, prefix: str, days: int) -> s3.LifecycleRule:
-        return s3.LifecycleRule(id=rule, prefix=prefix, expiration=Duration.days(days))
+        """Objects of a prefix go after some days, for good: what they copy is elsewhere."""
+        return s3.LifecycleRule(
+            id=rule,
+            prefix=prefix,
+            expiration=Duration.days(days),
+            noncurrent_version_expiration=Duration.days(1),
+        )

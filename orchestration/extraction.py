@@ -1,0 +1,206 @@
+"""Extraction: connections to databases, the jobs that read them, the machine that runs one, and its schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from contracts.model import Connection, Plan
+from orchestration.acknowledgments import acknowledge
+from orchestration.extraction_roles import ExtractionRoles
+from orchestration.grants import allow
+from orchestration.jobs import Jobs, words
+from orchestration.settings import Settings
+from orchestration.storage import Storage
+
+DEFINITION = Path("state_machines", "extract_source.asl.json")
+SCRIPT = Path("spark_jobs", "extract.py")
+_RUNS = 1  # one extraction of a table at a time: the watermark has one writer
+_LATE_HOURS = 6
+
+
+class Extraction(Construct):
+    """Everything between a database and a landing in the raw bucket."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        plan: Plan,
+        storage: Storage,
+        ledger: dynamodb.Table,
+        notify_failure: lambda_.Function,
+        jobs: Jobs,
+        root: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings, self._plan, self._storage = settings, plan, storage
+        self._script = s3_assets.Asset(self, "Script", path=str(root / SCRIPT))
+        self.connections = self._build_connections()
+        self.roles = ExtractionRoles(
+            self, "Roles", settings=settings, plan=plan, storage=storage, ledger=ledger, jobs=jobs
+        )
+        self.roles.read_code([self._script, jobs.code.library, jobs.code.plan], jobs)
+        self.jobs = {table: self._build_job(table, jobs, ledger) for table in sorted(plan.extracts)}
+        self.state_machine = self._build_state_machine((root / DEFINITION).read_text(encoding="utf-8"), {
+            "ExtractedTables": ",".join(sorted(plan.extracts)),
+            "ExtractJobPrefix": settings.extract_job_prefix,
+            "LedgerTable": ledger.table_name,
+            "NotifyFailureFunction": notify_failure.function_arn,
+            "RetrySeconds": str(settings.retry_seconds),
+        })  # fmt: skip
+        self._allow_machine(ledger, notify_failure)
+        self._schedule()
+        self._tell_cut_off_executions(notify_failure)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the jobs."""
+        return tuple(f"{self._settings.extract_job_prefix}{table}" for table in self.jobs)
+
+    def _build_connections(self) -> Mapping[str, glue.CfnConnection]:
+        """Build a Glue connection for each database that lies in a network of its own."""
+        return {
+            name: self._build_connection(connection)
+            for name, connection in self._plan.connections.items()
+            if connection.subnet_id
+        }
+
+    def _build_connection(self, connection: Connection) -> glue.CfnConnection:
+        properties = {"JDBC_CONNECTION_URL": connection.url, "JDBC_ENFORCE_SSL": "false"}
+        if connection.secret:
+            properties["SECRET_ID"] = connection.secret
+        built = glue.CfnConnection(
+            self,
+            f"Connection{words(connection.name)}",
+            catalog_id=Stack.of(self).account,
+            connection_input=glue.CfnConnection.ConnectionInputProperty(
+                name=connection_name(self._settings, connection.name),
+                description=connection.description or f"Landfall {self._settings.stem}: {connection.name}",
+                connection_type="JDBC",
+                connection_properties=properties,
+                physical_connection_requirements=glue.CfnConnection.PhysicalConnectionRequirementsProperty(
+                    availability_zone=connection.availability_zone,
+                    security_group_id_list=list(connection.security_groups),
+                    subnet_id=connection.subnet_id,
+                ),
+            ),
+        )
+        reason = "The zone is the subnet's own; Glue asks for both."
+        Validations.of(built).acknowledge(Acknowledgment(id="CloudFormation-Validate::W3010", reason=reason))
+        built.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3010"]}})
+        return built
+
+    def _build_job(self, table: str, jobs: Jobs, ledger: dynamodb.Table) -> glue.CfnJob:
+        contract = self._plan.tables[table]
+        name = self._plan.extracts[table].connection
+        connection = self._plan.connections[name]
+        network = self.connections.get(name)
+        jar = {"--extra-jars": connection.driver_jar} if connection.driver_jar else {}
+        job = jobs.build_job(
+            self,
+            f"Extract{words(table)}",
+            name=f"{self._settings.extract_job_prefix}{table}",
+            description=f"Extracts {table} from {name}",
+            role=self.roles.of(name).role_arn,
+            script=self._script,
+            capacity=contract.capacity,
+            runs=_RUNS,
+            arguments={
+                "--table": table,
+                "--raw_bucket": self._storage.raw.bucket_name,
+                "--staging_bucket": self._storage.staging.bucket_name,
+                "--ledger": ledger.table_name,
+                **jar,
+            },
+            connections=[connection_name(self._settings, name)] if network else [],
+        )
+        if network:
+            job.node.add_dependency(network)
+        return job
+
+    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{self._settings.extract_machine_name}",
+            retention=self._settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        machine = sfn.StateMachine(
+            self,
+            "ExtractSource",
+            state_machine_name=self._settings.extract_machine_name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions=substitutions,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+        )
+        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
+        return machine
+
+    def _allow_machine(self, ledger: dynamodb.Table, notify_failure: lambda_.Function) -> None:
+        """Run, watch and stop the extract jobs, read what came of them, and tell failures."""
+        role = self.state_machine.role
+        jobs = [Stack.of(self).format_arn(service="glue", resource="job", resource_name=name) for name in self.names]
+        allow(role, ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"), jobs)
+        allow(role, ("dynamodb:GetItem",), [ledger.table_arn])
+        allow(role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
+
+    def _schedule(self) -> None:
+        """Start the machine when a contract says so; an extraction that comes hours late is left to the next."""
+        role = iam.Role(self, "ScheduleRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
+        self.state_machine.grant_start_execution(role)
+        for table, extract in sorted(self._plan.extracts.items()):
+            if extract.schedule:
+                events.Rule(
+                    self,
+                    f"Schedule{words(table)}",
+                    description=f"Extracts {table} from {extract.connection}",
+                    schedule=events.Schedule.expression(extract.schedule),
+                    targets=[
+                        targets.SfnStateMachine(
+                            self.state_machine,
+                            input=events.RuleTargetInput.from_object({"table": table}),
+                            role=role,
+                            max_event_age=Duration.hours(_LATE_HOURS),
+                        )
+                    ],
+                )
+
+    def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
+        """An execution that was aborted or timed out cannot tell so itself."""
+        events.Rule(
+            self,
+            "CutOff",
+            description="An extraction was aborted or timed out",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.state_machine.state_machine_arn],
+                    "status": ["ABORTED", "TIMED_OUT"],
+                },
+            ),
+            targets=[targets.LambdaFunction(notify_failure)],
+        )
+
+
+def connection_name(settings: Settings, name: str) -> str:
+    """Return the name of a Glue connection, e.g. `nycflights-dev-oracle_ops`."""
+    return f"{settings.stem}-{name}"
