@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestration.embedded.cli.options import Places
-from orchestration.embedded.cli.pipeline import mistaken, require_folder
+from orchestration.embedded.cli.pipeline import load_plan, require_folder
 
 if TYPE_CHECKING:
     from orchestration.embedded.cloud import Cloud
     from orchestration.embedded.report import Progress
 
 
+class WrongUsage(click.ClickException):
+    """Wrong usage that the command's synopsis does not explain."""
+
+    exit_code = 2
+
+
 @contextmanager
 def opened(places: Places, progress: Progress | None = None) -> Iterator[Cloud]:
     """Yield the cloud of the pipeline and lake; UsageError and ClickException say what keeps it from working."""
-    from contracts.compile import ContractError
     from orchestration.embedded.report import CloudError, QueryError
 
     require_folder(places.pipeline)
@@ -28,9 +33,7 @@ def opened(places: Places, progress: Progress | None = None) -> Iterator[Cloud]:
 
         with open_cloud(places.pipeline, places.lake, progress=progress) as cloud:
             yield cloud
-    except ContractError as error:
-        raise mistaken(places.pipeline, error) from error
-    except QueryError as error:
-        raise click.UsageError(str(error)) from error
     except CloudError as error:
-        raise click.ClickException(str(error)) from error
+        load_plan(places.pipeline)  # where contracts hold mistakes, they are the reason, and are told with their lines
+        refusal = WrongUsage if isinstance(error, QueryError) else click.ClickException
+        raise refusal(str(error)) from error

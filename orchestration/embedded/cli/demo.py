@@ -30,6 +30,7 @@ def demo(places: Places, days: int) -> None:
     Run again, it lands the same files again: they count as duplicates and change nothing.
     """
     from orchestration.embedded.cli.access import opened
+    from orchestration.embedded.cli.progress import following
     from orchestration.embedded.demo_data import write_demo_files, write_late_file
 
     if places.pipeline.resolve().name != DEFAULT_PIPELINE.name:
@@ -40,7 +41,7 @@ def demo(places: Places, days: int) -> None:
     files = write_demo_files(folder / "in-order", days)
     late = write_late_file(folder / "late")
     click.echo("Deploying the synthesized template into the laptop's cloud …")
-    with opened(places) as cloud:
+    with following(brief=True) as progress, opened(places, progress) as cloud:
         if not _play(places, cloud, files):
             raise SystemExit(1)
         _show(cloud, places, late, timedelta(seconds=time.monotonic() - began))

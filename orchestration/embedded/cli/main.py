@@ -16,6 +16,8 @@ from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, G
     type=click.Path(path_type=Path),
     default=DEFAULT_PIPELINE,
     show_default=True,
+    envvar="LANDFALL_PIPELINE",
+    show_envvar=True,
     metavar="DIR",
     help="The folder of the pipeline's contracts.",
 )
@@ -24,6 +26,8 @@ from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, G
     type=click.Path(path_type=Path),
     default=DEFAULT_LAKE,
     show_default=True,
+    envvar="LANDFALL_LAKE",
+    show_envvar=True,
     metavar="DIR",
     help="The folder that holds this pipeline's buckets, tables and state.",
 )

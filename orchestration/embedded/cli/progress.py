@@ -19,9 +19,10 @@ _QUIET_STATES = frozenset({"Read the request", "What is due?", "Did everything s
 class Follower:
     """Writes to stderr, so that results alone are on stdout; called from the threads of executions."""
 
-    def __init__(self, out: Console, spinner: Spinner | None) -> None:
+    def __init__(self, out: Console, spinner: Spinner | None, brief: bool = False) -> None:
         self._out = out
         self._spinner = spinner
+        self._brief = brief
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], float] = {}
         self._at: dict[str, str] = {}
@@ -66,15 +67,20 @@ class Follower:
         verb = "staged" if event.name == event.table else f"built {event.name}"
         if event.text != "succeeded":
             verb = f"{event.text}: {event.name}"
+        elif self._brief:
+            return ""
         return f"{event.table}: {verb} in {seconds:.1f} s"
 
 
 @contextmanager
-def following() -> Iterator[Progress]:
-    """Yield a callable for open_cloud's progress; on a terminal a spinner says what runs now."""
+def following(brief: bool = False) -> Iterator[Progress]:
+    """Yield a callable for open_cloud's progress; on a terminal a spinner says what runs now.
+
+    `brief` leaves out the jobs that succeed.
+    """
     out = console(stderr=True)
     if not out.is_terminal:
-        yield Follower(out, None)
+        yield Follower(out, None, brief)
         return
     with out.status("starting") as spinner:
-        yield Follower(out, spinner)
+        yield Follower(out, spinner, brief)
