@@ -12,10 +12,10 @@ KEY   := $(shell { cat requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
 READY := .venv/.ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports template synth deploy long bench lock clean
+.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long bench lock clean
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 $(READY):
 	@sh .ci/setup $@
@@ -49,8 +49,14 @@ synth: $(READY)  ## write the CloudFormation template to cdk.out (ENV=dev|prod P
 	  CDK_CONTEXT_JSON='{"env": "$(ENV)", "pipeline": "$(PIPELINE)"}' $(PY) app.py
 	@echo "cdk.out holds the template of $(PIPELINE) in $(ENV)."
 
+bootstrap: $(READY)  ## prepare the AWS account of your credentials for deployments, once
+	$(CDK) bootstrap --context env=$(ENV) --context pipeline=$(PIPELINE)
+
 deploy: $(READY)  ## deploy to the AWS account of your credentials (ENV=dev|prod PIPELINE=…)
 	$(CDK) deploy --context env=$(ENV) --context pipeline=$(PIPELINE)
+
+destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and logs)
+	$(CDK) destroy --context env=$(ENV) --context pipeline=$(PIPELINE)
 
 long: $(READY)  ## run the tests that take minutes
 	@$(PY) -m pytest -m long
