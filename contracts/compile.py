@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from contracts.check_rules import check_references
 from contracts.connections import build_connection, check_connection, check_extract
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
@@ -43,6 +44,8 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     connections, connection_names = _read_connections(folder, mistakes)
     for document, table in sound:
         mistakes += check_extract(document, table, connection_names)
+    for document, table in sound:
+        mistakes += check_references(document, table, tables, whole=len(sound) == table_names)
     drafts, mart_names = _read_marts(folder, mistakes)
     mistakes += _check_names(sound, drafts)
     if not table_names:

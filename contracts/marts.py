@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from contracts.column_rules import column_types, known
 from contracts.documents import Document, Mistake
 from contracts.model import Capacity, DimensionLookup, Mart, Table
 from contracts.patterns import check_partitions
 from contracts.sql import Query, SqlMistakeError, columns_of, query_of
-from contracts.table_rules import column_types, known
 from contracts.wording import one_of
 
 KEYED = ("latest", "scd2", "history", "dimension")

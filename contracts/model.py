@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.databases import Connection, Extract, connection_from_dict
-from contracts.parts import Capacity, Check, Column, EffectiveAt, Limits, Source
+from contracts.parts import Capacity, Column, EffectiveAt, Source
+from contracts.quality import Check, Limits, check_from_dict
 
 __all__ = [
     "READABLE_FORMATS",
@@ -219,7 +220,7 @@ def table_from_dict(raw: Mapping[str, Any]) -> Table:
         "source": Source(**raw["source"] | {"extract": Extract(**extract) if extract else None}),
         "columns": tuple(Column(**_flat(c)) for c in raw["columns"]),
         "effective_at": EffectiveAt(**raw["effective_at"]),
-        "checks": tuple(Check(**c) for c in raw["checks"]),
+        "checks": tuple(check_from_dict(c) for c in raw["checks"]),
         "limits": Limits(**raw["limits"]),
         "capacity": Capacity(**raw["capacity"]),
     }

@@ -54,24 +54,6 @@ class EffectiveAt:
 
 
 @dataclass(frozen=True)
-class Check:
-    """A row rule in Spark SQL; a row for which it is false fails it (NULL passes)."""
-
-    name: str
-    rule: str
-    on_fail: str = "quarantine"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Circuit breakers; shares are fractions (0.01), whole numbers are rows."""
-
-    max_rejected: float | int | None = None
-    max_deleted: float | int | None = None
-    min_rows: int | None = None
-
-
-@dataclass(frozen=True)
 class Capacity:
     """Size of the Glue job."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from contracts.check_rules import check_checks
+from contracts.column_rules import check_expression, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.model import READABLE_FORMATS, Table
 from contracts.patterns import check_date_format, check_from_key, check_partitions
-from contracts.sql import SqlMistakeError, columns_of
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
 from contracts.wording import one_of
 
@@ -31,25 +32,6 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     if table.source.format not in READABLE_FORMATS:
         words = ", ".join(READABLE_FORMATS)
         yield document.mistake(f"{table.source.format} cannot be staged yet; readable: {words}", "source", "format")
-
-
-def column_types(table: Table) -> dict[str, SparkType | None]:
-    """Return the type of each column, None for text that names no type."""
-    types: dict[str, SparkType | None] = {}
-    for column in table.columns:
-        try:
-            types[column.name] = parse_type(column.type)
-        except TypeMistakeError:
-            types[column.name] = None
-    return types
-
-
-def known(document: Document, names: Iterable[str], columns: Iterable[str], *path: str | int) -> Iterator[Mistake]:
-    """Yield a mistake for each of `names` that is no column."""
-    columns = tuple(columns)
-    for index, name in enumerate(names):
-        if name not in columns:
-            yield document.mistake(f"no such column: {one_of(name, columns)}", *path, index)
 
 
 def _check_columns(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
@@ -124,30 +106,13 @@ def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:
     for index, column in enumerate(table.columns):
         if column.expr:
             own = (column.name,) if not column.source else ()
-            yield from _check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
+            yield from check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
     if table.delete_when:
-        yield from _check_expression(document, table.delete_when, sources, "delete_when")
-    seen: set[str] = set()
-    for index, check in enumerate(table.checks):
-        yield from _check_expression(document, check.rule, table.column_names, "checks", index, "rule")
-        if check.name in seen:
-            yield document.mistake(f"{check.name} is the name of an earlier check", "checks", index, "name")
-        seen.add(check.name)
+        yield from check_expression(document, table.delete_when, sources, "delete_when")
+    yield from check_checks(document, table)
 
 
 def _declared_sources(table: Table) -> tuple[str, ...]:
     """Return the columns of the file that SQL may read: those that columns take, and those that are not stored."""
     taken = [column.source or column.name for column in table.columns if column.source or not column.expr]
     return tuple(dict.fromkeys([*taken, *table.unstored]))
-
-
-def _check_expression(document: Document, text: str, columns: Iterable[str], *path: str | int) -> Iterator[Mistake]:
-    allowed = {name.lower(): name for name in columns}
-    try:
-        used = columns_of(text)
-    except SqlMistakeError as error:
-        yield document.mistake(str(error), *path)
-        return
-    for name in used:
-        if name.lower() not in allowed:
-            yield document.mistake(f"no such column: {one_of(name, allowed.values())}", *path)

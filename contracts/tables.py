@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.check_rules import build_check, share
 from contracts.connections import build_extract
 from contracts.databases import EXTRACTED_AT, EXTRACTED_FORMAT
 from contracts.documents import Document
 from contracts.model import (
     Capacity,
-    Check,
     Column,
     EffectiveAt,
     Limits,
@@ -43,7 +43,7 @@ def build_table(document: Document) -> Table:
         unstored=tuple(schema.get("unstored", ())),
         extra_columns=schema.get("extra_columns", "fail"),
         missing_columns=schema.get("missing_columns", "fail") or "null",
-        checks=tuple(Check(**raw) for raw in data.get("checks", ())),
+        checks=tuple(build_check(raw) for raw in data.get("checks", ())),
         limits=_limits(data.get("limits", {})),
         partition_by=tuple(data.get("partition_by", ())),
         capacity=Capacity(**data.get("capacity", {})),
@@ -83,9 +83,5 @@ def _reads(raw: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _limits(raw: dict[str, Any]) -> Limits:
-    shares = {name: _share(raw[name]) for name in ("max_rejected", "max_deleted") if name in raw}
+    shares = {name: share(raw[name]) for name in ("max_rejected", "max_deleted") if name in raw}
     return Limits(min_rows=raw.get("min_rows"), **shares)
-
-
-def _share(value: str | int) -> float | int:
-    return round(float(value.rstrip("%")) / 100, 10) if isinstance(value, str) else value

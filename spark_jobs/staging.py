@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import boto3
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
-from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.s3_json import read_json, read_text, write_json
 from spark_jobs.layers.staging.landings import Manifest, read_manifest
@@ -46,6 +47,8 @@ def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dic
         "status": "published",
         "snapshot_id": staged.snapshot_id,
         "books": staged.books.as_dict(),
+        "warnings": dict(staged.warnings),
+        "rejected": [asdict(one) for one in staged.rejected],
         "superseded_landings": list(staged.superseded),
         "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
         "failed_landings": [],
@@ -62,6 +65,8 @@ def failure(manifest: Manifest, error: Exception) -> dict[str, Any]:
         "status": "failed",
         "snapshot_id": None,
         "books": None,
+        "warnings": {},
+        "rejected": [asdict(one) for one in error.rejected] if isinstance(error, LimitExceededError) else [],
         "superseded_landings": [],
         "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
         "failed_landings": [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class LandfallJobError(Exception):
     """Base of all errors that a job raises on purpose."""
@@ -20,7 +23,14 @@ class ContractViolationError(DataError):
 
 
 class LimitExceededError(DataError):
-    """A circuit breaker of the contract tripped before anything was published."""
+    """A circuit breaker of the contract tripped before anything was published.
+
+    `rejected` are the first records that the batch would have put in quarantine.
+    """
+
+    def __init__(self, message: str, rejected: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.rejected = rejected
 
 
 class StaleLeaseError(LandfallJobError):

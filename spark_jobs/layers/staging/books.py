@@ -11,7 +11,7 @@ from spark_jobs.layers.errors import LimitExceededError
 
 @dataclass(frozen=True)
 class Books:
-    """Counts of records; `deleted` counts keys that went and stands beside the others."""
+    """Counts of records; beside them stand `deleted` (keys that went) and `warned` (good records with a warning)."""
 
     read: int = 0
     inserted: int = 0
@@ -21,6 +21,7 @@ class Books:
     rejected: int = 0
     deleting: int = 0
     deleted: int = 0
+    warned: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -44,25 +45,26 @@ def from_dict(raw: Mapping[str, int]) -> Books:
     return Books(**raw)
 
 
-def enforce_limits(table: Table, books: Books, living: int, allow: frozenset[str]) -> None:
+def enforce_limits(table: Table, books: Books, living: int | None, allow: frozenset[str]) -> None:
     """Raise LimitExceededError where a circuit breaker of the contract trips and is not allowed through.
 
-    `living` is the number of living keys before the batch, which `max_deleted` is a share of.
+    `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
     """
     limits = table.limits
     good = books.read - books.rejected
+    deletable = (books.read, "records read") if living is None else (living, "living keys")
     tripped = [
-        ("max_rejected", limits.max_rejected, books.rejected, books.read, "rejected", "records read"),
-        ("max_deleted", limits.max_deleted, books.deleted, living, "deleted", "living keys"),
+        ("max_rejected", limits.max_rejected, books.rejected, books.read, "records read", "rejected"),
+        ("max_deleted", limits.max_deleted, books.deleted, *deletable, "deleted"),
     ]
-    for name, limit, count, base, verb, noun in tripped:
+    for name, limit, count, base, noun, verb in tripped:
         if limit is None or name in allow:
             continue
         bound = limit * base if isinstance(limit, float) else limit
         if count > bound:
             raise LimitExceededError(
-                f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is "
-                f"{_words(limit)}; nothing was published. {_way_out(table, name)}"
+                f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is {_words(limit)}; "
+                f"nothing was published. {_way_out(table, name)}"
             )
     if limits.min_rows is not None and "min_rows" not in allow and good < limits.min_rows:
         raise LimitExceededError(
@@ -72,7 +74,7 @@ def enforce_limits(table: Table, books: Books, living: int, allow: frozenset[str
 
 
 def _words(limit: float | int) -> str:
-    return f"{limit:.4g}".rstrip() if isinstance(limit, int) else f"{limit * 100:.4g}%"
+    return str(limit) if isinstance(limit, int) else f"{limit * 100:.4g}%"
 
 
 def _way_out(table: Table, name: str) -> str:

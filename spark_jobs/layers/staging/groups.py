@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +13,11 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
-from spark_jobs.layers.staging import capture, writers
-from spark_jobs.layers.staging.books import Books, enforce_limits, total
+from spark_jobs.layers.staging import capture, quality, writers
+from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.landings import Landing, Manifest, by_file_time, landing_of
+from spark_jobs.layers.staging.outcome import Outcome, together
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.records import DELETING, REJECT
 from spark_jobs.layers.staging.state import ENTRY, PART, ROW, SNAPSHOT
@@ -36,15 +37,6 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was written to the branches."""
-
-    books: Books
-    superseded: tuple[str, ...] = ()
-    quarantined: bool = False
-
-
-@dataclass(frozen=True)
 class Listed:
     """A snapshot that is staged: its file time, the order of its last landing, and all its landings."""
 
@@ -55,29 +47,38 @@ class Listed:
 
 def stage_append(work: Work, claims: Sequence[Claim]) -> Outcome:
     """Append every good row; rows of the same or of retired landings leave first."""
-    rows = work.reader.rows(work.table, claims)
+    rows, warned = _rows(work, claims)
     _retire(work, [claim.landing.order for claim in claims])
     counts = Observation()
     refused = F.col(REJECT).isNotNull()
-    seen = rows.observe(counts, F.count(F.lit(1)).alias("read"), F.count_if(refused).alias("rejected"))
+    seen = rows.observe(
+        counts,
+        F.count(F.lit(1)).alias("read"),
+        F.count_if(refused).alias("rejected"),
+        *quality.warning_counts(work.table),
+    )
     writers.write_append(work.log, seen, work.table, work.manifest.batch_id, work.now)
     found = counts.get
-    books = Books(read=found["read"], rejected=found["rejected"], inserted=found["read"] - found["rejected"])
+    inserted = found["read"] - found["rejected"]
+    books = Books(read=found["read"], rejected=found["rejected"], inserted=inserted, warned=found["warned"])
     if books.rejected:
         _quarantine(work, rows.filter(refused))
     enforce_limits(work.table, books, 0, work.manifest.allow)
-    return Outcome(books, quarantined=books.rejected > 0)
+    warned |= quality.warnings_in(found, work.table)
+    return Outcome(books, quarantined=books.rejected > 0, warnings=warned)
 
 
 def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
     """Stage an upsert or changes load: every row is an event of its key."""
     table = work.table
     counts = Observation()
-    rows = work.reader.rows(table, claims).observe(
+    judged, warned = _rows(work, claims)
+    rows = judged.observe(
         counts,
         F.count(F.lit(1)).alias("read"),
         F.count_if(F.col(REJECT).isNotNull()).alias("rejected"),
         F.count_if(F.col(REJECT).isNull() & F.col(DELETING)).alias("deleting"),
+        *quality.warning_counts(table),
     )
     news = _spooled(work, rows, "events")
     found = counts.get
@@ -95,16 +96,18 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
         unchanged=verdicts.get("unchanged", 0),
         duplicate=found["read"] - found["rejected"] - found["deleting"] - rowed,
         deleted=verdicts.get("deleted", 0),
+        warned=found["warned"],
     )
-    enforce_limits(table, books, books.read, work.manifest.allow)
-    return Outcome(books, quarantined=books.rejected > 0)
+    enforce_limits(table, books, None, work.manifest.allow)
+    warned |= quality.warnings_in(found, table)
+    return Outcome(books, quarantined=books.rejected > 0, warnings=warned)
 
 
 def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
     """Stage snapshots one file time after the other; of several at one time rule 11 of SEMANTICS decides."""
     listed = _listing(work)
     superseded: list[str] = []
-    books: list[Books] = []
+    outcomes: list[Outcome] = []
     by_order = {claim.landing.order: claim for claim in claims}
     for at, landings in by_file_time([claim.landing for claim in claims]):
         before = listed.get(at)
@@ -119,21 +122,21 @@ def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
         if following:
             instant = capture.Instant(at, following.at, following.order)
         last = all(one.at < at for one in listed.values())
-        books.append(_stage_snapshot(work, parts, instant, last, chosen[-1].order))
+        outcomes.append(_stage_snapshot(work, parts, instant, last, chosen[-1].order))
         listed[at] = Listed(at, chosen[-1].order, tuple((one.order, one.version_id) for one in chosen))
         _list(work, listed[at], replaces=before is not None)
-    together = total(books)
-    return Outcome(together, tuple(superseded), quarantined=together.rejected > 0)
+    return replace(together(outcomes), superseded=tuple(superseded))
 
 
-def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instant, last: bool, order: str) -> Books:
+def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instant, last: bool, order: str) -> Outcome:
     table, state = work.table, _state(work)
     stored = state.read()
     known = capture.known_now(stored, table) if last else capture.known_as_of(stored, table, instant.at)
     counts = Observation()
     refused, first = F.col(REJECT).isNotNull(), F.coalesce(F.col(capture.RANK), F.lit(1)) == 1
     read = F.col(capture.RANK).isNotNull()
-    compared = capture.compare_snapshot(work.reader.rows(table, claims), known, table).observe(
+    rows, warned = _rows(work, claims)
+    compared = capture.compare_snapshot(rows, known, table).observe(
         counts,
         F.count_if(read).alias("read"),
         F.count_if(refused).alias("rejected"),
@@ -142,6 +145,7 @@ def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instan
         F.count_if(F.col(capture.WAS_KIND).isNotNull() & first).alias("living"),
         F.count_if(capture.is_news() & (F.col(capture.KIND) == ROW)).alias("news"),
         F.count_if(capture.is_news() & F.col(capture.KIND).isNotNull()).alias("changes"),
+        *quality.warning_counts(table),
     )
     news = _spooled(work, compared.filter(capture.is_news()), f"snapshot-{instant.at:%Y%m%dT%H%M%S%f}")
     found = counts.get
@@ -161,9 +165,15 @@ def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instan
         updated=verdicts.get("updated", 0),
         unchanged=found["rows"] - found["news"] + verdicts.get("unchanged", 0),
         deleted=verdicts.get("deleted", 0),
+        warned=found["warned"],
     )
     enforce_limits(table, books, found["living"], work.manifest.allow)
-    return books
+    warned |= quality.warnings_in(found, table)
+    return Outcome(books, quarantined=books.rejected > 0, warnings=warned)
+
+
+def _rows(work: Work, claims: Sequence[Claim]) -> tuple[DataFrame, dict[str, int]]:
+    return quality.read_judged(work.reader, work.log.lake, work.table, claims)
 
 
 def _put_right(

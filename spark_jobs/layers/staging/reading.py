@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError, all_violations
 from spark_jobs.layers.staging.capture import dated
+from spark_jobs.layers.staging.checks import fatal_rules
 from spark_jobs.layers.staging.claims import Claim, claim_all, unpack_error
 from spark_jobs.layers.staging.csv_reader import check_header, read_csv
 from spark_jobs.layers.staging.landings import Landing
-from spark_jobs.layers.staging.records import REJECT, failing, to_rows
+from spark_jobs.layers.staging.records import REJECT, to_rows
 
 _LANDING_SCHEMA = "_landing int, _order string, _source_file string, _landed_at timestamp, _file_time timestamp"
 
@@ -58,9 +59,7 @@ class Reader:
 
     def refuse_fatal(self, table: Table, refused: DataFrame) -> None:
         """Raise ContractViolationError when refused rows break a rule that fails the whole landing."""
-        rules = [name for name, _ in failing(table, "fail")]
-        if table.on_bad_key == "fail":
-            rules.append("key")
+        rules = fatal_rules(table)
         if not rules:
             return
         found = (

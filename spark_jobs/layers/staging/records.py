@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 from pyspark.sql import Column, DataFrame
@@ -11,6 +10,7 @@ from pyspark.sql.types import DataType, DecimalType, StructType, _parse_datatype
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
+from spark_jobs.layers.staging.checks import WARNINGS, because, look_further, refusals, warnings
 from spark_jobs.layers.staging.csv_reader import BROKEN, source_names
 
 REJECT = "_reject"
@@ -37,8 +37,9 @@ def parse_schema(ddl: str) -> StructType:
 def to_rows(records: DataFrame, table: Table) -> DataFrame:
     """Return the declared columns, typed, beside the records' own `_` columns.
 
-    Adds `_deleting` (delete_when is true), `_raw` (the record as JSON, for refused rows only) and `_reject`:
-    NULL for a good row, else struct(column, rule, reason) of the first thing wrong with it.
+    Adds `_deleting` (delete_when is true), `_raw` (the record as JSON, for rows that may be refused) and `_reject`:
+    NULL for a good row, else struct(column, rule, reason) of the first thing wrong with it; and `_warnings`,
+    the names of the checks that only warn of it.
     """
     texts = _with_nulls(records, table)
     schema = business_schema(table)
@@ -53,8 +54,10 @@ def to_rows(records: DataFrame, table: Table) -> DataFrame:
         _first_cast_failure(table, schema).alias(_CAST_FAILURE),
         F.coalesce(F.col(BROKEN), F.to_json(sources)).alias(RAW),
     )
-    rows = rows.withColumn(REJECT, _first_reason(table))
-    raw = F.when(F.col(REJECT).isNotNull(), F.col(RAW).substr(1, RAW_LIMIT))
+    warned = F.when(~F.col(DELETING), warnings(table)).otherwise(F.array().cast("array<string>"))
+    rows = rows.withColumns({REJECT: _first_reason(table), WARNINGS: warned})
+    refused = F.lit(True) if look_further(table) else F.col(REJECT).isNotNull()
+    raw = F.when(refused, F.col(RAW).substr(1, RAW_LIMIT))
     return rows.withColumn(RAW, raw).drop(_CAST_FAILURE, BROKEN)
 
 
@@ -96,9 +99,9 @@ def _cast_failure(column: ContractColumn, kind: DataType) -> Column:
         lost = lost | (exact.isNotNull() & ~value.cast("decimal(38,18)").eqNullSafe(exact))
     wording = f"is no {kind.simpleString()}" + (f" of format {column.format}" if column.format else "")
     reason = F.concat(F.lit("'"), source.cast("string").substr(1, 100), F.lit(f"' {wording}"))
-    failure = F.when(lost, _reason(column.name, "type", reason))
+    failure = F.when(lost, because(column.name, "type", reason))
     if column.required:
-        failure = F.coalesce(failure, F.when(source.isNull(), _reason(column.name, "required", F.lit("is NULL"))))
+        failure = F.coalesce(failure, F.when(source.isNull(), because(column.name, "required", "is NULL")))
     return failure
 
 
@@ -119,21 +122,7 @@ def _first_cast_failure(table: Table, schema: StructType) -> Column:
 def _first_reason(table: Table) -> Column:
     """Pick the first thing wrong: broken record, casts, NULL key or effective_at, checks that do not only warn."""
     needed = [*table.key, *([table.effective_at.column] if table.effective_at.column else [])]
-    broken = F.when(F.col(BROKEN).isNotNull(), _reason("", "record", F.lit("has more or fewer fields than the header")))
-    nulls = [F.when(F.col(f"`{n}`").isNull(), _reason(n, "key", F.lit("is NULL"))) for n in needed]
-    checks = [
-        F.when(~F.col(DELETING) & fails, _reason("", name, F.lit(f"fails the check {name}")))
-        for name, fails in [*failing(table, "quarantine"), *failing(table, "fail")]
-    ]
+    broken = F.when(F.col(BROKEN).isNotNull(), because("", "record", "has more or fewer fields than the header"))
+    nulls = [F.when(F.col(f"`{n}`").isNull(), because(n, "key", "is NULL")) for n in needed]
+    checks = [F.when(~F.col(DELETING), reason) for reason in refusals(table)]
     return F.coalesce(broken, F.col(_CAST_FAILURE), *nulls, *checks)
-
-
-def _reason(column: str, rule: str, reason: Column) -> Column:
-    return F.struct(F.lit(column).alias("column"), F.lit(rule).alias("rule"), reason.alias("reason"))
-
-
-def failing(table: Table, on_fail: str) -> Sequence[tuple[str, Column]]:
-    """Return (check name, row fails it) for the contract's checks with this `on_fail`."""
-    return [
-        (check.name, ~F.coalesce(F.expr(check.rule), F.lit(True))) for check in table.checks if check.on_fail == on_fail
-    ]

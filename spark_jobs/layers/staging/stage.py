@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contracts.model import Table
-from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, StaleLeaseError
+from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
 from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
 from spark_jobs.layers.staging import audit
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.groups import Outcome, Work, stage_append, stage_events, stage_snapshots
+from spark_jobs.layers.staging.groups import Work, stage_append, stage_events, stage_snapshots
 from spark_jobs.layers.staging.landings import Manifest, dump
+from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.reading import Reader
+from spark_jobs.layers.staging.rejections import Rejected, first_rejected
 from spark_jobs.layers.staging.state import PART, log_schema, state_schema
 from spark_jobs.layers.staging.writers import QUARANTINE_SCHEMA
 
@@ -29,6 +31,8 @@ class Staged:
     snapshot_id: int
     books: Books
     superseded: tuple[str, ...] = ()
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    rejected: tuple[Rejected, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,9 @@ def _attempt(
         outcome = stage_load(work, claims)
     except ContractViolationError:
         raise
+    except LimitExceededError as error:
+        error.rejected = first_rejected(work.quarantine.read(), manifest.batch_id)
+        raise
     except Exception as error:
         if blamed := reader.blame(table):
             raise blamed from error
@@ -123,6 +130,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
         "token": str(manifest.token),
         "books": dump(outcome.books.as_dict()),
         "superseded": dump(outcome.superseded),
+        "warnings": dump(outcome.warnings),
     }
     if work.state:
         properties["state-snapshot"] = str(work.state.head_id())
@@ -140,4 +148,10 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
         lake.settle(names.state, branch_name(manifest.batch_id), int(done.summary["landfall.state-snapshot"]))
     books = from_dict(json.loads(done.summary["landfall.books"]))
     audit.write_batch(lake, table, manifest, done, books)
-    return Staged(done.id, books, tuple(json.loads(done.summary["landfall.superseded"])))
+    return Staged(
+        done.id,
+        books,
+        tuple(json.loads(done.summary["landfall.superseded"])),
+        json.loads(done.summary.get("landfall.warnings", "{}")),
+        first_rejected(lake.read(names.quarantine), manifest.batch_id) if books.rejected else (),
+    )

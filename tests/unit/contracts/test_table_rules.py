@@ -275,14 +275,6 @@ def test_from_key_names_a_time(write, pattern):
     assert found(write, text) == [f"9: effective_at.from_key: {message}" for message in PATTERNS[pattern]]
 
 
-def test_checks_read_the_table_and_have_names_of_their_own(write):
-    checks = "checks:\n  - {name: a, rule: id > 0}\n  - {name: a, rule: 'idd > 0'}\n"
-    assert found(write, ORDERS + checks) == [
-        "11: checks[1].name: a is the name of an earlier check",
-        "11: checks[1].rule: no such column: 'idd' is not one of at, id, note (did you mean id?)",
-    ]
-
-
 FILE = """\
 table: orders
 load: changes

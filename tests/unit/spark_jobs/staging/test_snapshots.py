@@ -35,6 +35,7 @@ def test_only_inserted_changed_and_deleted_rows_are_stored(bench):
         "rejected": 0,
         "deleting": 0,
         "deleted": 1,
+        "warned": 0,
     }
 
 

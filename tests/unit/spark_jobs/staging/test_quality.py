@@ -1,0 +1,183 @@
+"""Checks and circuit breakers: what they refuse, what they only tell, and how a batch is let through once."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.model import Check, Column, EffectiveAt, Limits, Source
+from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
+from spark_jobs.layers.staging.rejections import Rejected
+from tests.unit.spark_jobs.staging.conftest import snapshot_table
+
+COLUMNS = (Column("k", "bigint"), Column("v", "string"), Column("n", "int"))
+
+
+def daily(bench, day: int, *rows: str, header: str = "k,v,n", table: str = "planes"):
+    text = header + "\n" + "".join(f"{row}\n" for row in rows)
+    return bench.land(text, f"{table}/2020-01-{day:02d}/x.csv", f"2020-01-{day:02d}T06:00:00Z")
+
+
+def upserts(**words):
+    return snapshot_table(**{"load": "upsert", "columns": COLUMNS, **words})
+
+
+def quarantine(bench, table):
+    rows = bench.lake.read(bench.lake.table("quarantine", table.name)).orderBy("_source_file", "_row_number")
+    return [tuple(r) for r in rows.select("_row_number", "_column", "_rule", "_reason", "_raw").collect()]
+
+
+def kept(bench, table):
+    return [row[0] for row in bench.log(table, "k")]
+
+
+def test_rules_and_not_null_take_out_their_rows_and_say_why(bench):
+    checks = (Check("n_sane", "n < 10"), Check("known", kind="not_null", columns=("v", "n")))
+    table = upserts(checks=checks)
+    staged = bench.stage(table, daily(bench, 1, "1,a,1", "2,b,10", "3,,1", "4,d,"))
+    assert kept(bench, table) == [1]
+    raw = '{{"k":"{}","v":"{}","n":"{}"}}'
+    assert quarantine(bench, table) == [
+        (2, None, "n_sane", "fails the check n_sane: n < 10", raw.format(2, "b", 10)),
+        (3, "v", "known", "fails the check known: v, n must not be NULL", '{"k":"3","n":"1"}'),
+        (4, "n", "known", "fails the check known: v, n must not be NULL", '{"k":"4","v":"d"}'),
+    ]
+    assert staged.rejected == (
+        Rejected("planes/2020-01-01/x.csv", 2, None, "fails the check n_sane: n < 10"),
+        Rejected("planes/2020-01-01/x.csv", 3, "v", "fails the check known: v, n must not be NULL"),
+        Rejected("planes/2020-01-01/x.csv", 4, "n", "fails the check known: v, n must not be NULL"),
+    )
+
+
+def test_a_check_that_warns_is_counted_and_stops_nothing(bench):
+    checks = (
+        Check("n_sane", "n < 10", "warn"),
+        Check("has_v", "", "warn", "not_null", ("v",)),
+        Check("one_v", "", "warn", "unique", ("v",)),
+        Check("enough", "", "warn", "row_count", at_least=9),
+    )
+    table = upserts(checks=checks)
+    landing = daily(bench, 1, "1,a,10", "2,,10", "3,b,1", "4,b,1", "x,b,99")
+    manifest = bench.manifest(table, landing)
+    staged = bench.run(table, manifest)
+    assert kept(bench, table) == [1, 2, 3, 4]
+    assert dict(staged.warnings) == {"n_sane": 2, "has_v": 1, "one_v": 2, "enough": 1}
+    assert (staged.books.warned, staged.books.rejected, staged.books.balanced) == (4, 1, True)
+    assert bench.run(table, manifest).warnings == staged.warnings
+
+
+@pytest.mark.parametrize("load", ["snapshot", "append"])
+def test_every_load_counts_its_warnings(bench, load):
+    table = upserts(load=load, checks=(Check("n_sane", "n < 10", "warn"),))
+    staged = bench.stage(table, daily(bench, 1, "1,a,10", "2,b,1"), daily(bench, 2, "1,a,10", "2,b,11"))
+    assert (staged.books.warned, dict(staged.warnings)) == (3, {"n_sane": 3})
+
+
+def test_values_that_must_be_unique_are_all_taken_out_but_only_within_a_file(bench):
+    table = upserts(checks=(Check("one_v", kind="unique", columns=("v", "n")),))
+    rows = ("1,a,1", "2,a,1", "3,a,2", "4,,1", "5,,1", "6,b,1")
+    staged = bench.stage(table, daily(bench, 1, *rows), daily(bench, 2, "7,b,1"))
+    assert kept(bench, table) == [3, 4, 5, 6, 7]
+    reason = "fails the check one_v: v, n must be unique in a file"
+    assert quarantine(bench, table) == [
+        (1, None, "one_v", reason, '{"k":"1","v":"a","n":"1"}'),
+        (2, None, "one_v", reason, '{"k":"2","v":"a","n":"1"}'),
+    ]
+    assert staged.books.rejected == 2
+
+
+def test_a_reference_holds_when_the_other_table_ever_had_the_value(bench):
+    codes = snapshot_table(name="codes", source=Source(prefix="codes/"), columns=(Column("k", "int"),))
+    bench.stage(codes, daily(bench, 1, "1", "2", header="k", table="codes"))
+    bench.stage(codes, daily(bench, 2, "2", header="k", table="codes"))
+    table = upserts(checks=(Check("known", "", "quarantine", "references", ("n",), "codes", "k"),))
+    bench.stage(table, daily(bench, 3, "1,a,1", "2,b,2", "3,c,3", "4,d,"))
+    assert kept(bench, table) == [1, 2, 4]
+    assert quarantine(bench, table) == [
+        (3, "n", "known", "fails the check known: n must stand in codes.k", '{"k":"3","v":"c","n":"3"}')
+    ]
+
+
+def test_a_reference_to_a_table_that_was_never_staged(bench):
+    table = upserts(checks=(Check("known", "", "warn", "references", ("n",), "codes", "k"),))
+    staged = bench.stage(table, daily(bench, 1, "1,a,1", "2,b,"))
+    assert (kept(bench, table), dict(staged.warnings)) == ([1, 2], {"known": 1})
+
+
+def test_checks_that_fail_name_the_file_and_publish_nothing(bench):
+    checks = (Check("one_v", "", "fail", "unique", ("v",)),)
+    table = upserts(checks=checks)
+    bad = daily(bench, 2, "2,a,1", "3,a,1")
+    with pytest.raises(ContractViolationError) as raised:
+        bench.stage(table, daily(bench, 1, "1,a,1"), bad)
+    assert str(raised.value) == (
+        "planes: file planes/2020-01-02/x.csv: record 1: column v: fails the check one_v: v must be unique in a file"
+    )
+    assert list(raised.value.landings) == [bad["id"]]
+    assert bench.log(table) == []
+
+
+def test_files_out_of_bounds_are_named_with_their_figures_the_empty_one_too(bench):
+    checks = (
+        Check("enough", "", "fail", "row_count", at_least=2, at_most=3),
+        Check("named", "", "fail", "null_ratio", ("v",), at_most=0.5),
+    )
+    table = upserts(load="append", key=(), checks=checks)
+    good, empty = daily(bench, 1, "1,a,1", "2,,1"), daily(bench, 2)
+    large, nameless = daily(bench, 3, *["1,a,1"] * 4), daily(bench, 4, "1,,1", "2,,1", "x,y,1")
+    with pytest.raises(ContractViolationError) as raised:
+        bench.stage(table, good, empty, large, nameless)
+    assert raised.value.landings == {
+        empty["id"]: ("fails the check enough: a file must hold 2 to 3 records, it holds 0", None),
+        large["id"]: ("fails the check enough: a file must hold 2 to 3 records, it holds 4", None),
+        nameless["id"]: (
+            "fails the check named: v may be NULL in at most 50% of a file's records, it is NULL in 2 of 2",
+            "v",
+        ),
+    }
+    bench.stage(table, good)
+    assert kept(bench, table) == [1, 2]
+
+
+BREAKERS = {
+    "max_rejected, a share": (
+        Limits(max_rejected=0.25),
+        "max_rejected: 2 of 5 records read would be rejected, the limit is 25%",
+    ),
+    "max_rejected, a count": (
+        Limits(max_rejected=1),
+        "max_rejected: 2 of 5 records read would be rejected, the limit is 1",
+    ),
+    "min_rows": (Limits(min_rows=4), "min_rows: 3 good rows, the limit is 4"),
+    "max_deleted": (Limits(max_deleted=0), "max_deleted: 1 of 5 records read would be deleted, the limit is 0"),
+}
+
+
+@pytest.mark.parametrize(("limits", "said"), BREAKERS.values(), ids=BREAKERS)
+def test_a_breaker_says_what_tripped_and_lets_through_what_it_names(bench, limits, said):
+    table = upserts(
+        load="changes",
+        columns=(*COLUMNS, Column("op", "string")),
+        delete_when="op = 'D'",
+        effective_at=EffectiveAt(column="n"),
+        limits=limits,
+    )
+    rows = ("1,a,1,U", "1,,2,D", "2,b,1,U", "x,c,1,U", "3,c,x,U")
+    landing = daily(bench, 1, *rows, header="k,v,n,op")
+    with pytest.raises(LimitExceededError) as raised:
+        bench.stage(table, landing)
+    name = said.partition(":")[0]
+    way_out = f'To let it through once, start {{"table": "planes", "allow": ["{name}"]}}'
+    assert str(raised.value) == f"planes: {said}; nothing was published. {way_out}"
+    assert tuple(raised.value.rejected) == (
+        Rejected("planes/2020-01-01/x.csv", 4, "k", "'x' is no bigint"),
+        Rejected("planes/2020-01-01/x.csv", 5, "n", "'x' is no int"),
+    )
+    assert bench.log(table) == []
+    bench.stage(table, landing, allow=[name])
+    assert bench.log(table, "k") == [(1, "I", "1"), (1, "D", "2"), (2, "I", "1")]
+
+
+def test_allow_of_one_breaker_does_not_let_another_through(bench):
+    table = upserts(limits=Limits(max_rejected=0, min_rows=2))
+    with pytest.raises(LimitExceededError, match="planes: min_rows: 1 good rows, the limit is 2"):
+        bench.stage(table, daily(bench, 1, "1,a,1", "x,b,1"), allow=["max_rejected"])

@@ -1,0 +1,60 @@
+"""The staging job's result: what it tells of a batch that was published, and of one that was stopped."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.model import Check, Limits
+from spark_jobs.layers.errors import LimitExceededError
+from spark_jobs.staging import failure, run
+from tests.unit.spark_jobs.staging.conftest import Bench, bench, snapshot_table  # noqa: F401 (a fixture)
+
+
+def job(bench: Bench, table, manifest):  # noqa: F811
+    options = {"database_prefix": bench.lake.prefix, "staging_bucket": "test-staging"}
+    return run(options, table, manifest, bench.s3)
+
+
+def test_the_result_tells_books_warnings_and_the_first_refused_records(bench):  # noqa: F811
+    table = snapshot_table(checks=(Check("short", "length(v) < 3", "warn"),))
+    landing = bench.land("k,v\n1,long\nx,b\n3,c\n", "planes/2020-01-01/a b.csv")
+    manifest = bench.manifest(table, landing)
+    result = job(bench, table, manifest)
+    assert result.pop("snapshot_id") == bench.lake.head(bench.lake.table("staging", "planes")).id
+    assert result == {
+        "batch_id": manifest.batch_id,
+        "status": "published",
+        "books": {
+            "read": 3,
+            "inserted": 2,
+            "updated": 0,
+            "unchanged": 0,
+            "duplicate": 0,
+            "rejected": 1,
+            "deleting": 0,
+            "deleted": 0,
+            "warned": 1,
+        },
+        "warnings": {"short": 1},
+        "rejected": [{"file": "planes/2020-01-01/a b.csv", "row": 2, "column": "k", "reason": "'x' is no bigint"}],
+        "superseded_landings": [],
+        "quarantined_landings": [],
+        "failed_landings": [],
+        "error": None,
+    }
+
+
+def test_the_result_of_a_batch_that_a_breaker_stopped_shows_what_would_have_been_refused(bench):  # noqa: F811
+    table = snapshot_table(limits=Limits(max_rejected=0))
+    manifest = bench.manifest(table, bench.land("k,v\nx,b\n", "planes/2020-01-01/a.csv"))
+    with pytest.raises(LimitExceededError) as raised:
+        job(bench, table, manifest)
+    result = failure(manifest, raised.value)
+    assert result["rejected"] == [
+        {"file": "planes/2020-01-01/a.csv", "row": 1, "column": "k", "reason": "'x' is no bigint"}
+    ]
+    assert result["error"] == {
+        "type": "LimitExceededError",
+        "message": "planes: max_rejected: 1 of 1 records read would be rejected, the limit is 0; nothing was "
+        'published. To let it through once, start {"table": "planes", "allow": ["max_rejected"]}',
+    }
