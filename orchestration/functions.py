@@ -140,7 +140,8 @@ class Functions(Construct):
     def _grant_ledger(self, ledger: dynamodb.Table) -> None:
         for function in (self.receive_files, self.open_batch, self.close_batch):
             allow(_role(function), (*_READ_LEDGER, *_WRITE_LEDGER), [ledger.table_arn])
-        allow(_role(self.notify_failure), _READ_LEDGER, [ledger.table_arn])
+        told = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        allow(_role(self.notify_failure), told, [ledger.table_arn])
 
     def _grant_batches(self, artifacts: s3.Bucket) -> None:
         """open_batch writes manifests; close_batch reads results, and may learn that one is missing."""

@@ -26,6 +26,7 @@ class Ledger(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            time_to_live_attribute="expires_at",
             deletion_protection=settings.is_prod,
             removal_policy=settings.removal_policy,
         )

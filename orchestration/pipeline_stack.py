@@ -20,6 +20,7 @@ from orchestration.monitoring import Alarms
 from orchestration.notifications import Notifications
 from orchestration.settings import Settings
 from orchestration.storage import Storage
+from orchestration.sweep import Sweep
 from orchestration.views import Views
 from orchestration.workflow import Workflow, execution_arns, state_machine_arn
 
@@ -50,6 +51,7 @@ class PipelineStack(Stack):
             raw=self.storage.raw,
             receive_files=self.functions.receive_files,
         )
+        self.sweep = Sweep(self, "Sweep", queue=self.ingestion.queue)
         self.jobs = Jobs(self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build)
         self.workflow = self._build_workflow(settings, root)
         self.extraction = self._build_extraction(settings, plan, root) if plan.extracts else None

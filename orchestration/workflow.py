@@ -63,7 +63,8 @@ class Workflow(Construct):
         self._allow_jobs()
         self._allow_functions(functions)
         allow(self.state_machine.role, ("dynamodb:GetItem", "dynamodb:UpdateItem"), [ledger.table_arn])
-        self._tell_cut_off_executions(functions)
+        self._allow_successors()
+        self._tell_ended_executions(functions)
 
     def _build_log_group(self) -> logs.LogGroup:
         """Vended logs have a prefix of their own, so that the account's log policy does not run full."""
@@ -114,18 +115,23 @@ class Workflow(Construct):
         called = (functions.open_batch, functions.close_batch, functions.notify_failure)
         allow(self.state_machine.role, ("lambda:InvokeFunction",), [f.function_arn for f in called])
 
-    def _tell_cut_off_executions(self, functions: Functions) -> None:
-        """An execution that was aborted or timed out cannot tell so itself."""
+    def _allow_successors(self) -> None:
+        """An execution whose history runs full hands over to a new one."""
+        arn = state_machine_arn(Stack.of(self), self._settings)
+        allow(self.state_machine.role, ("states:StartExecution",), [arn])
+
+    def _tell_ended_executions(self, functions: Functions) -> None:
+        """An execution that was cut off cannot tell so itself, nor can one whose own definition failed."""
         events.Rule(
             self,
             "CutOff",
-            description="An execution was aborted or timed out",
+            description="An execution failed, was aborted or timed out; who has been told is not told again",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["ABORTED", "TIMED_OUT"],
+                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
                 },
             ),
             targets=[targets.LambdaFunction(functions.notify_failure)],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from contracts.model import Limits
 from functions.close_batch.report import MartOutcome, failures, mart_outcome, summary
 from functions.shared import actions
 from functions.shared.attributes import Item
@@ -15,11 +17,15 @@ from functions.shared.choosing import choose
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.landings import FAILED, Landing
 from functions.shared.lease import release
-from functions.shared.ledger import Action, Lease, batch_key, lease_key
+from functions.shared.ledger import Action, Lease, batch_key
 from functions.shared.settling import LIMIT_ERROR, StageOutcome, lost, read_outcome, retired, settle, verdicts
 from functions.shared.world import World
 
 _TRIES = 20
+_MOST_EVENTS = 20_000  # Step Functions ends an execution after 25,000 events
+_EVENTS_PER_BATCH = 120
+_EVENTS_PER_MART = 50  # built at the third try
+_LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,17 @@ class Closing:
     stage_error: Mapping[str, str] | None = None
     marts_error: Mapping[str, str] | None = None
     failed_before: bool = False
+    iteration: int = 0
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GoesOn:
+    """Whether this execution has more to do, or whom it sends instead; whether the table has recovered."""
+
+    more: bool = False
+    hand_over: Mapping[str, Any] | None = None
+    recovered: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,7 @@ def close_batch(world: World, closing: Closing) -> Closed:
         raise StaleLeaseError(f"{closing.table}: the batch {closing.batch_id} was abandoned by whoever came after")
     told = json.loads(batch["outcome"])
     failed = closing.failed_before or bool(told["failures"])
-    more, recovered = _go_on(world, closing, failed)
-    return Closed({**told, "more": more, "recovered": recovered}, batch, first)
+    return Closed({**told, **asdict(_go_on(world, closing, failed))}, batch, first)
 
 
 def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
@@ -131,26 +147,17 @@ def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: M
 
 
 def _limit(outcome: StageOutcome) -> str:
-    """Return the limit that stopped the batch, as the job's sentence names it: `<table>: <limit>: …`."""
-    return outcome.cause.split(": ")[1] if outcome.error == LIMIT_ERROR and outcome.cause.count(": ") > 1 else ""
+    """Return the limit that stopped the batch, by the first that the job's sentence names."""
+    found = _LIMIT.search(outcome.cause) if outcome.error == LIMIT_ERROR else None
+    return found.group() if found else ""
 
 
 def _close_item(world: World, lease: Lease, item: Item, due: frozenset[str], found: Mapping[str, Landing]) -> None:
-    held = actions.holds(lease)
-    sets, removes, values = [], [], dict(held.values)
-    facts = {
-        "due_marts": due,
-        "stopped": lease.stopped | ({item["batch_id"]} if item.get("limit") else frozenset()),
-        "held": _held(world, lease, found, item["batch_id"]),
-    }
-    for name, value in facts.items():
-        if value:
-            sets.append(f"{name} = :{name}")
-            values[f":{name}"] = value
-        else:
-            removes.append(name)
-    update = " ".join(
-        [*([f"SET {', '.join(sets)}"] if sets else []), *([f"REMOVE {', '.join(removes)}"] if removes else [])]
+    keep = actions.keep(
+        lease,
+        due_marts=due,
+        stopped=lease.stopped | ({item["batch_id"]} if item.get("limit") else frozenset()),
+        held=_held(world, lease, found, item["batch_id"]),
     )
     plain = {name: value for name, value in item.items() if name not in ("pk", "sk")}
     put = Action(
@@ -161,7 +168,6 @@ def _close_item(world: World, lease: Lease, item: Item, due: frozenset[str], fou
         names={"#state": "state"},
         values={":open": "open"},
     )
-    keep = Action("Update", lease_key(lease.table), {}, update, held.condition, held.names, values)
     try:
         world.ledger.transact([keep, put])
     except ConditionFailedError as error:
@@ -181,24 +187,44 @@ def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: st
     return frozenset(kept | failed)
 
 
-def _go_on(world: World, closing: Closing, failed: bool) -> tuple[bool, bool]:
-    """Release the lease unless there is more to do; tell whether there is, and whether the table has recovered."""
-    table = world.plan.tables[closing.table]
+def _go_on(world: World, closing: Closing, failed: bool) -> GoesOn:
+    """Release the lease unless there is more to do for this execution; repeated, it decides the same."""
+    successor = successor_of(world, closing)
     for _ in range(_TRIES):
         lease = world.ledger.lease(closing.table)
         if (lease.token, lease.holder) != (closing.token, closing.execution):
-            return False, False
-        pending = world.ledger.pending(closing.table)
-        more = choose(
-            table,
-            pending,
-            lambda object_id: world.ledger.versions(closing.table, object_id),
-            closing.execution,
-            replace(world.limits, landings=1),
-            lease.held,
-        )
-        if more:
-            return True, False
-        if release(world.ledger, lease, failed):
-            return False, lease.failing and not failed
-    return True, False
+            return GoesOn(hand_over=successor)
+        if not _has_more(world, closing, lease):
+            if release(world.ledger, lease, failed):
+                return GoesOn(recovered=lease.failing and not failed)
+        elif successor is None:
+            return GoesOn(more=True)
+        elif release(world.ledger, lease, failed or None, unseen=True):
+            return GoesOn(hand_over=successor)
+    return GoesOn(more=True)
+
+
+def _has_more(world: World, closing: Closing, lease: Lease) -> bool:
+    """Tell whether open_batch would find work for this execution; a consistent look, after the lease was read."""
+    work = choose(
+        world.plan.tables[closing.table],
+        world.ledger.pending(closing.table),
+        lambda object_id: world.ledger.versions(closing.table, object_id),
+        closing.execution,
+        replace(world.limits, landings=1),
+        lease.held,
+    )
+    return bool(work)
+
+
+def successor_of(world: World, closing: Closing) -> dict[str, Any] | None:
+    """Return the execution to start when one more batch might not fit into this one's history."""
+    marts = sum(len(wave) for wave in world.plan.waves(closing.table))
+    events = _EVENTS_PER_BATCH + _EVENTS_PER_MART * marts
+    if (closing.iteration + 2) * events <= _MOST_EVENTS:
+        return None
+    name = closing.execution.rpartition(":")[2]
+    stem, _, number = name.rpartition("-h")
+    again = f"{stem}-h{int(number) + 1}" if stem and number.isdigit() else f"{name[:70]}-h1"
+    asked = {word: closing.request[word] for word in ("marts",) if word in closing.request}
+    return {"name": again, "input": {"table": closing.table, **asked}}

@@ -42,6 +42,8 @@ def handle(event: Mapping[str, Any], world: World) -> Closed:
         stage_error=event.get("stage_error"),
         marts_error=event.get("marts_error"),
         failed_before=bool(event.get("failed")),
+        iteration=int(event.get("iteration", 0)),
+        request=event.get("input") or {},
     )
     closed = close_batch(world, closing)
     logger.info("batch closed", more=closed.answer["more"], **closed.answer["summary"])

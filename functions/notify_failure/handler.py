@@ -1,4 +1,4 @@
-"""Lambda notify_failure: one message for each execution that failed."""
+"""Lambda notify_failure: one message for each execution that failed, one when its table is well again."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import boto3
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.notify_failure.message import attributes, body, subject
 from functions.notify_failure.reading import read_event
+from functions.notify_failure.telling import tell
 from functions.shared.environment import Environment
+from functions.shared.ledger import Ledger
 
 logger = Logger()
 tracer = Tracer()
 
 
 @lru_cache(maxsize=1)
-def _sns() -> Any:
-    return boto3.client("sns")
+def _clients() -> tuple[Any, Any]:
+    return boto3.client("dynamodb"), boto3.client("sns")
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Tell the topic about an execution that failed, or that EventBridge says was cut off."""
-    return notify(event, Environment.read(), _sns())
+def handler(event: dict[str, Any], _context: LambdaContext) -> Mapping[str, Any]:
+    """Tell the topic about an execution that failed or recovered, or that EventBridge says has ended badly."""
+    environment = Environment.read()
+    dynamodb, sns = _clients()
+    return handle(event, environment, Ledger(dynamodb, environment.ledger_table), sns)
 
 
-def notify(event: Mapping[str, Any], environment: Environment, sns: Any) -> dict[str, Any]:
-    """Publish the message; return its subject."""
+def handle(event: Mapping[str, Any], environment: Environment, ledger: Ledger, sns: Any) -> Mapping[str, Any]:
+    """Tell what the event reports, once for each execution."""
     report = read_event(event, environment)
     logger.set_correlation_id(report.execution.rpartition(":")[2])
-    told = subject(report)
-    sns.publish(
-        TopicArn=environment.topic_arn, Subject=told, Message=body(report), MessageAttributes=attributes(report)
-    )
-    logger.info("told", subject=told, kind=report.kind, table=report.table)
-    return {"subject": told}
+    told = tell(report, ledger, sns, environment.topic_arn)
+    logger.info("execution told", kind=report.kind, table=report.table, told=told["told"])
+    return told

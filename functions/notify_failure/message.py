@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from functions.notify_failure.advice import advise
+from functions.notify_failure.advice import Advice, advise
+from functions.notify_failure.report import Report
 
 _LONGEST_SUBJECT = 100
 _LONGEST_BODY = 200_000
 
 
-@dataclass(frozen=True)
-class Report:
-    """What is known of an execution that failed; `failures` and `summaries` are the state machine's."""
-
-    pipeline: str
-    environment: str
-    table: str
-    execution: str
-    request: Mapping[str, Any]
-    failures: Sequence[Mapping[str, Any]]
-    summaries: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def name(self) -> str:
-        return f"{self.pipeline}-{self.environment}"
-
-    @property
-    def kind(self) -> str:
-        """Return the first failure's kind: open, stage, mart, marts, close, extract, aborted or timed_out."""
-        return str(self.failures[0]["kind"]) if self.failures else "unknown"
-
-    @property
-    def severity(self) -> str:
-        """A mart that is behind is an error; a table that could not be worked on at all is critical."""
-        return "error" if self.kind in ("stage", "mart", "open", "extract") else "critical"
-
-
 def subject(report: Report) -> str:
     """Return a subject that fits a phone and that SNS takes: ASCII, one line, at most 100 characters."""
-    first = report.failures[0] if report.failures else {"kind": "unknown", "name": report.table, "error": ""}
+    if report.is_good:
+        return _ascii(f"[{report.name}] {report.table}: recovered")[:_LONGEST_SUBJECT]
+    first = report.failures[0]
     more = f" (+{len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
     what = {
         "mart": f"mart {first['name']} failed",
@@ -52,6 +27,7 @@ def subject(report: Report) -> str:
         "extract": "not extracted",
         "aborted": "aborted",
         "timed_out": "timed out",
+        "hand_over": "not handed over",
     }.get(str(first["kind"]), "failed")
     error = f": {first['error']}" if first["error"] else ""
     text = f"[{report.name}] {report.table or 'unknown table'}: {what}{error}"
@@ -96,13 +72,17 @@ def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heading(report: Report) -> str:
+    if report.is_good:
+        return (
+            f"Pipeline {report.name}, table {report.table}: recovered. What had failed was done; no action is needed."
+        )
     names = ", ".join(dict.fromkeys(str(failure["name"]) for failure in report.failures)) or report.table
     return f"Pipeline {report.name}, table {report.table or 'unknown'}: {names} failed."
 
 
 def _failure(report: Report, failure: Mapping[str, Any]) -> str:
     advice = _advice(report, failure)
-    skipped = sorted(set(failure.get("skipped", ())) - _built(report.summaries))
+    skipped = sorted(set(failure.get("skipped", ())) - report.built)
     lines = [
         f"WHAT     {advice.what}",
         f"WHY      {failure['error']}: {failure['cause']}",
@@ -117,13 +97,9 @@ def _failure(report: Report, failure: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _advice(report: Report, failure: Mapping[str, Any]) -> Any:
+def _advice(report: Report, failure: Mapping[str, Any]) -> Advice:
     batch_ids = [str(summary["batch_id"]) for summary in report.summaries if summary.get("batch_id")]
     return advise(failure, report.table, report.request, batch_ids)
-
-
-def _built(summaries: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {mart for summary in summaries for mart in summary.get("marts", {})}
 
 
 def _batches(report: Report) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 
-from functions.notify_failure.message import Report
+from functions.notify_failure.report import Report
 from functions.shared.environment import Environment
 
 _CUT_OFF = {
     "ABORTED": ("aborted", "ExecutionAbortedError", "somebody stopped the execution"),
+    "FAILED": ("failed", "ExecutionFailedError", "the machine itself failed; the execution's last state says where"),
     "TIMED_OUT": ("timed_out", "ExecutionTimedOutError", "the execution took longer than the machine allows"),
 }
 _EXTRACT_MACHINE = "-extract-source"
@@ -25,10 +26,10 @@ def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
     return Report(
         pipeline=environment.pipeline,
         environment=environment.environment,
-        table=str(event["table"]),
+        table=_text(event["table"]),
         execution=event["execution"]["id"],
         request=event["input"],
-        failures=event["failures"],
+        failures=[] if event.get("recovered") else event["failures"],
         summaries=event["summaries"],
     )
 
@@ -37,16 +38,16 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
     detail = event.detail
     kind, error, cause = _CUT_OFF[detail["status"]]
     request = _request(detail.get("input"))
-    table = str(request.get("table", ""))
+    table = _text(request.get("table"))
     kind = "extract" if detail["stateMachineArn"].endswith(_EXTRACT_MACHINE) else kind
-    why = detail.get("cause") or cause
+    name, why = detail.get("error") or error, detail.get("cause") or cause
     return Report(
         pipeline=environment.pipeline,
         environment=environment.environment,
         table=table,
         execution=detail["executionArn"],
         request=request,
-        failures=[{"kind": kind, "name": table or "the execution", "error": error, "cause": why, "skipped": []}],
+        failures=[{"kind": kind, "name": table or "the execution", "error": name, "cause": why, "skipped": []}],
     )
 
 
@@ -56,3 +57,7 @@ def _request(text: str | None) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return request if isinstance(request, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

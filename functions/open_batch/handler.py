@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.open_batch.opening import Caller, open_batch
+from functions.open_batch.planning import plan
 from functions.open_batch.request import read_request
 from functions.shared.environment import Environment
 from functions.shared.world import World, the_world
@@ -27,9 +28,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     """Check the request, then open; only the first batch obeys all of its words."""
-    caller = Caller(event["execution"]["id"], event["execution"]["name"], int(event["iteration"]))
+    execution = event["execution"]
+    caller = Caller(execution["id"], execution["name"], int(event["iteration"]), bool(event.get("failed")))
     logger.set_correlation_id(caller.base)
     request = read_request(event["input"], world.plan)
+    if request.mode == "dry_run":
+        return {"action": "dry_run", "table": request.table, "plan": plan(world, request, caller.id), "failures": []}
     answer = open_batch(world, request if caller.iteration == 0 else request.after_the_first(), caller)
     logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
     return answer

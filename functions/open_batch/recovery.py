@@ -6,10 +6,14 @@ from functions.shared import actions
 from functions.shared.batches import ABANDONED, CLOSED, PUBLISHED
 from functions.shared.errors import ConditionFailedError, StaleLeaseError
 from functions.shared.ledger import Action, Lease, batch_key, lease_key
-from functions.shared.settling import lost, read_outcome, retired, settle, verdicts
+from functions.shared.settling import StageOutcome, lost, read_outcome, retired, settle, verdicts
 from functions.shared.world import World
 
-_DIED = {"Error": "ExecutionDiedError", "Cause": "the execution that staged it ended without closing the batch"}
+_DIED = StageOutcome(
+    published=False,
+    error="ExecutionDiedError",
+    cause="the execution that staged it ended without closing the batch",
+)
 
 
 def recover_orphans(world: World, lease: Lease) -> None:
@@ -26,21 +30,24 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
     published = False
     if batch["landings"]:
         manifest = world.files.read(lease.table, batch_id, "manifest")
-        outcome = read_outcome(world.files.read(lease.table, batch_id, "stage"), _DIED)
+        outcome = read_outcome(world.files.read(lease.table, batch_id, "stage"), None)
         published = outcome.published
         ids = [one["id"] for one in (*manifest["landings"], *manifest["retired"])]
         found = world.ledger.landings(lease.table, ids)
         now = world.ledger.now()
         pairs = verdicts(
             found.values(),
-            outcome,
+            outcome if published else _DIED,  # whoever stages it next judges it anew
             batch_id=batch_id,
             execution="",
             max_attempts=world.environment.max_attempts,
             now=now,
         )
         settle(world.ledger, lease, [*pairs, *(retired(manifest, found, now) if published else [])])
-    due = batch.get("marts", frozenset()) if published or not batch["landings"] else frozenset()
+    downstream = frozenset(mart for wave in world.plan.waves(lease.table) for mart in wave)
+    due = downstream if published else frozenset()
+    if not batch["landings"]:
+        due = downstream & batch["marts"]
     _forget(world, lease, batch_id, closed=PUBLISHED if published else ABANDONED, due=due)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +32,25 @@ class Request:
     until: str = ""
     prefix: str = ""
     batch_id: str = ""
-    layer: str = "marts"
+    layer: str = ""
 
     @property
     def is_plain(self) -> bool:
         """Tell whether any other execution of the table does the same work."""
         return self == Request(self.table)
+
+    @property
+    def rebuilds_marts(self) -> bool:
+        return self.mode == "rebuild" and self.layer != "staging"
+
+    @property
+    def rebuilds_staging(self) -> bool:
+        return self.mode == "rebuild" and self.layer == "staging"
+
+    @property
+    def reopens(self) -> bool:
+        """Tell whether landings that are settled are to be taken up again."""
+        return self.mode == "replay" or self.rebuilds_staging or bool(self.allow)
 
     def after_the_first(self) -> Request:
         """Return what the later batches of the execution are asked to do."""
@@ -62,7 +76,7 @@ def read_request(raw: Any, plan: Plan) -> Request:
         until=_time(raw, "to"),
         prefix=_text(raw, "prefix"),
         batch_id=_text(raw, "batch_id"),
-        layer=_one_of(raw.get("layer", "marts"), LAYERS, "layer"),
+        layer=_one_of(raw["layer"], LAYERS, "layer") if "layer" in raw else "",
     )
     _check_together(raw, request)
     return request
@@ -105,6 +119,8 @@ def _text(raw: Mapping[str, Any], word: str) -> str:
 def _time(raw: Mapping[str, Any], word: str) -> str:
     text = _text(raw, word)
     try:
+        if word == "to" and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return normal_time(f"{text}T23:59:59.999999")
         return normal_time(text) if text else ""
     except ValueError as error:
         raise InvalidRequestError(

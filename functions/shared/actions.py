@@ -29,6 +29,17 @@ def holds(lease: Lease) -> Action:
     )
 
 
+def keep(lease: Lease, **facts: frozenset[str]) -> Action:
+    """The lease keeps these sets from now on; empty ones go."""
+    held = holds(lease)
+    sets = [f"{name} = :{name}" for name, value in facts.items() if value]
+    removes = [name for name, value in facts.items() if not value]
+    parts = [("SET", sets), ("REMOVE", removes)]
+    update = " ".join(f"{verb} {', '.join(some)}" for verb, some in parts if some)
+    values = {f":{name}": value for name, value in facts.items() if value}
+    return Action("Update", held.key, {}, update, held.condition, held.names, {**held.values, **values})
+
+
 def is_claiming(table: str, batch_id: str) -> Action:
     """The batch has not finished claiming: nobody who is late may claim for it any more."""
     return Action(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.model import Table
-from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, STAGED, SUPERSEDED, Landing
+from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, REBUILD, STAGED, SUPERSEDED, Landing
 
 _UNSETTLED = (PENDING, CLAIMED)
 
@@ -68,13 +68,17 @@ def choose(
     """Return the next work of an execution, oldest arrivals first.
 
     What the execution has tried in vain it does not try again; a landing before its last attempt goes alone;
-    landings of a replay and others do not mix.
+    landings that an operator's request waits for and others do not mix. What a rebuild that never came to its
+    end has left pending is what it was before.
     """
     claims: list[Landing] = []
     settled: list[Change] = []
     retired: list[Change] = []
     size = 0
     for one in sorted(pending, key=lambda landing: landing.order):
+        if one.mode == REBUILD:
+            settled.append(Change(one, one.was, one.reason))
+            continue
         if one.tried_by == execution or _is_held(one, held):
             continue
         if claims and not _joins(one, claims[0], limits):
@@ -94,12 +98,13 @@ def choose(
 
 def _joins(one: Landing, first: Landing, limits: Limits) -> bool:
     last_chance = limits.attempts - 1
-    return one.attempts < last_chance and first.attempts < last_chance and one.mode == first.mode
+    alike = (one.mode, one.allow) == (first.mode, first.allow)
+    return alike and one.attempts < last_chance and first.attempts < last_chance
 
 
 def _is_held(one: Landing, held: frozenset[str]) -> bool:
     """Tell whether a landing waits for an earlier one that failed; newer versions of that object do not."""
-    if not held or one.mode:
+    if not held or one.mode or one.allow:
         return False
     objects = {entry.partition("#")[2].partition("-")[0] for entry in held}
     return one.object_id not in objects and "#".join(one.order) > min(held)

@@ -21,14 +21,16 @@ STATES = (PENDING, CLAIMED, STAGED, DUPLICATE, SUPERSEDED, QUARANTINED, FAILED)
 _SEQUENCER_DIGITS = 32
 _OBJECT_DIGITS, _VERSION_DIGITS = 24, 16
 _STORED = ("id", "bucket", "key", "version_id", "sequencer", "event_time", "etag", "size", "state", "attempts")
-_SOMETIMES = ("batch_id", "reason", "column", "tried_by", "mode", "updated_at")
+_SOMETIMES = ("batch_id", "reason", "column", "tried_by", "mode", "was", "allow", "updated_at")
+REPLAY, REBUILD = "replay", "rebuild"
 
 
 @dataclass(frozen=True)
 class Landing:
     """One object version that arrived; `event_time` is ISO 8601 in UTC with microseconds, `size` in bytes.
 
-    `tried_by` is the execution that last tried it in vain, `mode` is `replay` while an operator's replay waits.
+    `tried_by` is the execution that last tried it in vain. While an operator's request waits, `mode` is `replay`
+    or `rebuild` and `was` the state before it; `allow` names the limits that it may break, parted by commas.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Landing:
     column: str = ""
     tried_by: str = ""
     mode: str = ""
+    was: str = ""
+    allow: str = ""
     updated_at: str = ""
 
     @property
@@ -80,6 +84,11 @@ class Landing:
 
     def with_state(self, state: str, **changes: Any) -> Landing:
         return replace(self, state=state, **changes)
+
+    def settled(self, state: str, now: str, **changes: Any) -> Landing:
+        """Return it in a state that it keeps: whatever was asked of it is done with."""
+        done = {"mode": "", "was": "", "allow": "", "tried_by": "", "column": ""}
+        return replace(self, state=state, updated_at=now, **{**done, **changes})
 
 
 def landing_id(key: str, version_id: str) -> str:

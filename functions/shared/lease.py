@@ -42,21 +42,22 @@ def acquire(ledger: Ledger, executions: Executions, table: str, execution: str, 
     raise LedgerBusyError(f"{table}: others take the lease at the same time; tried {_TRIES} times")
 
 
-def release(ledger: Ledger, lease: Lease, failed: bool | None = None) -> bool:
+def release(ledger: Ledger, lease: Lease, failed: bool | None = None, *, unseen: bool = False) -> bool:
     """Give the lease back unless something landed since `lease.arrivals` was read; tell whether it was.
 
-    `failed` tells how the execution ended; None leaves what is known of the table's health.
+    `failed` tells how the execution ended; None leaves what is known of the table's health. `unseen` gives it
+    back whatever landed, for a holder that sends somebody else.
     """
+    seen = "" if unseen else "arrivals = :arrivals" if lease.arrivals else "attribute_not_exists(arrivals)"
     healthy = ", failing" if failed is False else ""
     action = Action(
         "Update",
         lease_key(lease.table),
         update=f"REMOVE holder{healthy}" + (" SET failing = :failing" if failed else ""),
-        condition="#token = :token AND holder = :holder AND "
-        + ("arrivals = :arrivals" if lease.arrivals else "attribute_not_exists(arrivals)"),
+        condition=" AND ".join(filter(None, ["#token = :token", "holder = :holder", seen])),
         names={"#token": "token"},
         values={":token": lease.token, ":holder": lease.holder}
-        | ({":arrivals": lease.arrivals} if lease.arrivals else {})
+        | ({":arrivals": lease.arrivals} if ":arrivals" in seen else {})
         | ({":failing": True} if failed else {}),
     )
     try:

@@ -112,6 +112,10 @@ class Ledger:
         found = [Landing.from_plain(item) for item in self._query(table_key(table), f"LANDING#{object_id}-")]
         return sorted(found, key=lambda one: (one.sequence, one.id))
 
+    def all_landings(self, table: str) -> Iterator[Landing]:
+        """Yield every landing of a table."""
+        return (Landing.from_plain(item) for item in self._query(table_key(table), "LANDING#"))
+
     def landings(self, table: str, ids: Sequence[str]) -> dict[str, Landing]:
         """Return landings by id."""
         found: dict[str, Landing] = {}

@@ -10,7 +10,7 @@ from functions.shared import actions
 from functions.shared.causes import first_cause
 from functions.shared.choosing import Change
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
-from functions.shared.landings import CLAIMED, FAILED, PENDING, QUARANTINED, STAGED, SUPERSEDED, Landing
+from functions.shared.landings import CLAIMED, FAILED, PENDING, QUARANTINED, REBUILD, STAGED, SUPERSEDED, Landing
 from functions.shared.ledger import MAX_ACTIONS, Lease, Ledger
 
 LIMIT_ERROR = "LimitExceededError"
@@ -65,10 +65,7 @@ def lost(lease: Lease) -> str:
 
 def changed(changes: Iterable[Change], now: str) -> list[Pair]:
     """Return the pairs of changes that need no staging."""
-    return [
-        (one.landing, one.landing.with_state(one.state, reason=one.reason, tried_by="", updated_at=now))
-        for one in changes
-    ]
+    return [(one.landing, one.landing.settled(one.state, now, reason=one.reason)) for one in changes]
 
 
 def verdicts(
@@ -90,23 +87,29 @@ def verdicts(
 
 def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: int, now: str) -> Landing:
     blamed, quarantined = outcome.blamed, outcome.quarantined
-    done = {"mode": "", "tried_by": "", "updated_at": now}
+    if not outcome.published and one.mode == REBUILD:
+        return one.settled(one.was, now, reason=f"the rebuild failed: {outcome.cause}")
     if one.id in blamed:
-        reason, column = blamed[one.id]
-        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, column=column, **done)
+        return _failed(one, now, *blamed[one.id])
     if one.id in quarantined:
-        return one.with_state(QUARANTINED, reason=quarantined[one.id], **done)
+        return one.settled(QUARANTINED, now, reason=quarantined[one.id])
     if outcome.published:
-        return one.with_state(SUPERSEDED if one.id in outcome.superseded else STAGED, reason="", **done)
+        return one.settled(SUPERSEDED if one.id in outcome.superseded else STAGED, now, reason="")
     if blamed:
         return one.with_state(PENDING, updated_at=now)
-    reason = outcome.cause
     if outcome.error == LIMIT_ERROR:
-        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, **done)
+        return _failed(one, now, outcome.cause)
     if one.attempts + 1 >= max_attempts:
-        reason = f"failed {one.attempts + 1} times, last: {reason}"
-        return one.with_state(FAILED, attempts=one.attempts + 1, reason=reason, **done)
-    return one.with_state(PENDING, attempts=one.attempts + 1, reason=reason, tried_by=execution, updated_at=now)
+        return _failed(one, now, f"failed {one.attempts + 1} times, last: {outcome.cause}")
+    attempts = one.attempts + 1
+    return one.with_state(PENDING, attempts=attempts, reason=outcome.cause, tried_by=execution, updated_at=now)
+
+
+def _failed(one: Landing, now: str, reason: str, column: str = "") -> Landing:
+    """Return a landing that failed; one whose rows are staged already keeps them when its replay fails."""
+    if one.was == STAGED:
+        return one.settled(STAGED, now, reason=f"the replay failed: {reason}", column=column)
+    return one.settled(FAILED, now, attempts=one.attempts + 1, reason=reason, column=column)
 
 
 def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | None) -> StageOutcome:
@@ -152,7 +155,7 @@ def _reasons(result: Mapping[str, Any], name: str) -> dict[str, str]:
 def retired(manifest: Mapping[str, Any], found: Mapping[str, Landing], now: str) -> list[Pair]:
     """Return what becomes of staged landings whose rows left when the batch was published."""
     return [
-        (one, one.with_state(entry["state"], reason=entry["reason"], updated_at=now))
+        (one, one.settled(entry["state"], now, reason=entry["reason"]))
         for entry in manifest["retired"]
         if (one := found.get(entry["id"])) and one.state == STAGED
     ]

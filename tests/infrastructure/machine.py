@@ -15,7 +15,10 @@ import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_glue
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_glue,
+    state_task_service_sfn,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -96,6 +99,13 @@ def _wait_for_glue(self: Any, env: Any, **parts: Any) -> None:
     env.stack.append(result)
 
 
+def _as_boto_names(self: Any, parameters: dict[str, Any], **_: Any) -> None:
+    """Name StartExecution's parameters as boto3 does; moto forgets to."""
+    for name in list(parameters):
+        value = parameters.pop(name)
+        parameters[name[0].lower() + name[1:]] = value if isinstance(value, str) else to_json_str(value)
+
+
 def _patch_moto(patch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     glue = state_task_service_glue.StateTaskServiceGlue
     shim = type("time", (), {"sleep": staticmethod(cloud.waits.append)})
@@ -108,6 +118,7 @@ def _patch_moto(patch: pytest.MonkeyPatch, cloud: Cloud) -> None:
     patch.setattr(lambda_eval_utils, "_invoke_lambda_function", cloud.invoke)
     patch.setattr(glue, "_get_glue_client", staticmethod(lambda **_: cloud))
     patch.setattr(glue, "_eval_integration_pattern", _wait_for_glue)
+    patch.setattr(state_task_service_sfn.StateTaskServiceSfn, "_normalise_parameters", _as_boto_names)
     patch.setattr(retrier_decl, "time", shim)
     patch.setattr(
         wait_function.WaitFunction,
@@ -132,6 +143,8 @@ def run_machine(
         arn = client.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
         execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
         outcome = _wait(client, execution)
+        for other in client.list_executions(stateMachineArn=arn)["executions"]:
+            _wait(client, other["executionArn"])
         keys = {name: batch_item()[name] for name in ("pk", "sk")}
         return outcome, table.get_item(Key=keys)["Item"]
 

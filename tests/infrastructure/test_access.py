@@ -140,10 +140,11 @@ def test_no_job_drops_a_table_or_touches_a_database(resources: Resources) -> Non
         assert verbs == {"CreateTable", "UpdateTable"}
 
 
-def test_only_receive_files_starts_executions_and_only_the_machine_starts_jobs(resources: Resources) -> None:
+def test_who_starts_executions_and_that_only_the_machine_starts_jobs(resources: Resources) -> None:
+    """receive_files begins; an execution whose history runs full hands over to another."""
     starters = {role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"}
     runners = {role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"}
-    assert (starters, runners) == ({"receive_files"}, {"machine"})
+    assert (starters, runners) == ({"receive_files", "machine"}, {"machine"})
 
 
 def test_the_machine_runs_watches_and_stops_the_jobs_of_its_pipeline_only(resources: Resources) -> None:
@@ -180,8 +181,11 @@ def test_no_role_takes_a_managed_policy(resources: Resources) -> None:
     assert not [name for name, role in resources.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role]
 
 
-def test_only_s3_of_this_account_may_send_to_the_queue(resources: Resources) -> None:
+def test_only_s3_of_this_account_and_the_sweep_may_send_to_the_queue(resources: Resources) -> None:
     policy = resources.one("AWS::SQS::QueuePolicy", "IngestionLandings")["PolicyDocument"]
-    [allowed] = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
-    assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    sweep = resources.logical_id("AWS::Events::Rule", "Sweep")
+    assert {json.dumps(one["Principal"]): one["Condition"] for one in allowed} == {
+        '{"Service": "s3.amazonaws.com"}': {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        '{"Service": "events.amazonaws.com"}': {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [sweep, "Arn"]}}},
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.receive_files.arrivals import read_message
 from tests.infrastructure.stack import Resources, Template, synthesize
 
 FUNCTIONS = ("ReceiveFiles", "OpenBatch", "CloseBatch", "NotifyFailure")
@@ -163,11 +164,19 @@ def test_the_machine_logs_everything_and_is_traced(resources: Resources) -> None
     )
 
 
-def test_an_execution_that_is_cut_off_is_told_by_notify_failure(resources: Resources) -> None:
-    [rule] = resources.of_type("AWS::Events::Rule").values()
+def test_an_execution_that_ended_badly_is_told_by_notify_failure(resources: Resources) -> None:
+    rule = resources.one("AWS::Events::Rule", "WorkflowCutOff")
     notify = resources.logical_id("AWS::Lambda::Function", "FunctionsNotifyFailure")
-    assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "TIMED_OUT"]
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "ABORTED", "TIMED_OUT"]
     assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": [notify, "Arn"]}]
+
+
+def test_a_sweep_looks_for_landings_that_nobody_works_on(resources: Resources) -> None:
+    rule = resources.one("AWS::Events::Rule", "Sweep")
+    queue = resources.logical_id("AWS::SQS::Queue", "IngestionLandings")
+    [target] = rule["Targets"]
+    assert (rule["ScheduleExpression"], target["Arn"]) == ("rate(15 minutes)", {"Fn::GetAtt": [queue, "Arn"]})
+    assert read_message(target["Input"]).sweep
 
 
 def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resources) -> None:

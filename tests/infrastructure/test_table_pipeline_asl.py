@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "state_machines" / "table_pipeline.asl.json").read_text()
 MACHINE = json.loads(TEXT)
 State = dict[str, Any]
+LAMBDA_ERRORS_THAT_PASS = {
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+    "LedgerBusyError",
+    "ClientError",
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+}
 
 
 def walk(states: dict[str, State]) -> Iterator[tuple[str, State]]:
@@ -74,9 +83,10 @@ def test_a_task_ends_retries_what_passes_and_catches_the_rest(task: State) -> No
     assert isinstance(task["TimeoutSeconds"], int)
     assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
     service = task["Resource"].split(":::")[1].split(":")[0]
-    prefix = {"lambda": "Lambda.", "glue": "Glue.", "dynamodb": "DynamoDB."}[service]
+    prefix = {"lambda": "Lambda.", "glue": "Glue.", "dynamodb": "DynamoDB.", "states": "StepFunctions."}[service]
+    passing = {"States.Timeout", *(LAMBDA_ERRORS_THAT_PASS if service == "lambda" else ())}
     for retry in task["Retry"]:
-        assert all(name.startswith(prefix) or name == "States.Timeout" for name in retry["ErrorEquals"])
+        assert all(name.startswith(prefix) or name in passing for name in retry["ErrorEquals"])
         assert retry["JitterStrategy"] == "FULL"
         assert retry["BackoffRate"] > 1
         assert retry["MaxDelaySeconds"] >= retry["IntervalSeconds"]
@@ -140,3 +150,11 @@ def test_errors_that_a_second_run_cannot_mend_are_those_that_the_jobs_declare() 
     stay = MACHINE["States"]["Read the request"]["Assign"]["errors_that_stay"]
     assert "StaleLeaseError" in bases
     assert set(stay) == data_errors | {"StaleLeaseError"}
+
+
+def test_errors_that_the_lambdas_raise_on_purpose_are_retried_only_where_they_pass() -> None:
+    """The class name is the error name: a refused request or a lost lease ends the execution at once."""
+    source = ast.parse((ROOT / "functions" / "shared" / "errors.py").read_text())
+    declared = {node.name for node in ast.walk(source) if isinstance(node, ast.ClassDef)}
+    retried = {name for state in STATES.values() for retry in state.get("Retry", []) for name in retry["ErrorEquals"]}
+    assert declared & retried == {"LedgerBusyError"}

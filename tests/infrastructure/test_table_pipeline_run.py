@@ -96,6 +96,8 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
         "stage_error": None,
         "marts_error": None,
         "failed": False,
+        "iteration": 0,
+        "input": {"table": "planes"},
     }
     assert cloud.invocations["notify"] == []
 
@@ -273,3 +275,32 @@ def test_failures_that_opening_found_are_told_at_the_end(run: Run) -> None:
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.error) == ("FAILED", "OverwriteRefusedError")
     assert cloud.invocations["close"][0]["failed"] is True
+
+
+def test_a_table_that_is_well_again_is_told_once(run: Run) -> None:
+    cloud = Cloud(functions={"close": [closed() | {"recovered": True}]})
+    outcome, _ = run(cloud)
+    assert outcome.status == "SUCCEEDED"
+    [told] = cloud.invocations["notify"]
+    assert (told["recovered"], told["table"], told["failures"]) == (True, "planes", [])
+    assert outcome.states[-2:] == ("Tell that the table recovered", "Report the batches")
+
+
+def test_an_execution_whose_history_runs_full_hands_over_to_another(run: Run) -> None:
+    successor = {"name": "run-h1", "input": {"table": "planes"}}
+    cloud = Cloud(
+        functions={
+            "open": [opened(), {"action": "nothing", "table": "planes", "reason": "nothing is pending"}],
+            "close": [closed() | {"hand_over": successor}],
+        }
+    )
+    outcome, _ = run(cloud)
+    assert (outcome.status, "Hand over to a new execution" in outcome.states) == ("SUCCEEDED", True)
+    assert [asked["execution"]["name"] for asked in cloud.invocations["open"]] == ["run", "run-h1"]
+    assert cloud.invocations["open"][1]["input"] == {"table": "planes"}
+
+
+def test_a_lambda_that_was_killed_is_called_again(run: Run) -> None:
+    cloud = Cloud(functions={"open": [LambdaError("Runtime.ExitError", "signal: killed"), opened()]})
+    outcome, _ = run(cloud)
+    assert (outcome.status, len(cloud.invocations["open"])) == ("SUCCEEDED", 2)

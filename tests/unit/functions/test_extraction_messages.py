@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notify_failure.message import Report, attributes, body, subject
+from functions.notify_failure.message import attributes, body, subject
 from functions.notify_failure.reading import read_event
+from functions.notify_failure.report import Report
 from functions.shared.environment import Environment
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:shop-dev-extract-source:run-1"

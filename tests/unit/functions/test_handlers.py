@@ -52,7 +52,7 @@ def deployed(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     for module in (receive_files, open_batch, close_batch):
         module._world.cache_clear()
-    notify_failure._sns.cache_clear()
+    notify_failure._clients.cache_clear()
     return pipeline
 
 

@@ -1,0 +1,46 @@
+"""What is known of an execution that is to be told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Report:
+    """An execution that failed, or whose table is well again; `failures` and `summaries` are the state machine's."""
+
+    pipeline: str
+    environment: str
+    table: str
+    execution: str
+    request: Mapping[str, Any]
+    failures: Sequence[Mapping[str, Any]]
+    summaries: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.pipeline}-{self.environment}"
+
+    @property
+    def is_good(self) -> bool:
+        """Tell whether the table has recovered."""
+        return not self.failures
+
+    @property
+    def kind(self) -> str:
+        """Return recovered, or the first failure's kind: open, stage, mart, close, hand_over, extract, aborted …"""
+        return "recovered" if self.is_good else str(self.failures[0]["kind"])
+
+    @property
+    def severity(self) -> str:
+        """A mart or a batch that failed is an error; a table that could not be worked on at all is critical."""
+        if self.is_good:
+            return "info"
+        return "error" if self.kind in ("stage", "mart", "open", "extract") else "critical"
+
+    @property
+    def built(self) -> set[str]:
+        """Return the marts that some batch of the execution built."""
+        return {mart for summary in self.summaries for mart in summary.get("marts", {})}

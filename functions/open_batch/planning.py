@@ -1,0 +1,129 @@
+"""Dry runs: what a request would do, what it would cost, and nothing touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from contracts.model import Capacity
+from functions.open_batch.opening import marts_to_build
+from functions.open_batch.reopening import selected
+from functions.open_batch.request import Request
+from functions.shared.choosing import Limits, choose
+from functions.shared.landings import Landing
+from functions.shared.ledger import Lease
+from functions.shared.world import World
+
+_SHOWN = 100
+_DPU = {"G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8, "G.12X": 12, "G.16X": 16}
+_BYTES_PER_DPU_MINUTE = 600_000_000
+_START_MINUTES = 1
+_HOW = (
+    "one minute for a job to start and one for each 600 MB and DPU that it stages; at least two for each mart. "
+    "What a mart really takes depends on how many keys change."
+)
+
+
+def plan(world: World, request: Request, execution: str) -> dict[str, Any]:
+    """Return the plan of a dry run: landings, batches, marts, an estimate, and who works on the table."""
+    lease = world.ledger.lease(request.table)
+    mode = _meant(request)
+    landings, apart = _landings(world, replace(request, mode=mode), lease, execution)
+    batches = _batches(landings, world.limits) if mode != "rebuild" else [landings] if landings else []
+    marts = _marts(world, replace(request, mode=mode), lease, bool(landings))
+    held = bool(lease.holder) and world.executions.is_running(lease.holder)
+    return {
+        "table": request.table,
+        "mode": mode,
+        "nothing_was_touched": True,
+        "landings": len(landings),
+        "bytes": sum(one.size for one in landings),
+        "batches": [len(batch) for batch in batches],
+        "files": [_shown(one) for one in landings[:_SHOWN]],
+        **apart,
+        "marts": marts,
+        "estimate": _estimate(world, request.table, batches, marts),
+        "worked_on_by": lease.holder if held else "",
+    }
+
+
+def _meant(request: Request) -> str:
+    """Return the mode that the request's other words go with."""
+    if request.since or request.until or request.prefix or request.batch_id:
+        return "replay"
+    return "rebuild" if request.layer else "incremental"
+
+
+def _landings(world: World, request: Request, lease: Lease, execution: str) -> tuple[list[Landing], dict[str, Any]]:
+    """Return the landings that would be staged, and those that would be settled without or would wait."""
+    if request.rebuilds_marts:
+        return [], {}
+    if request.mode in ("replay", "rebuild"):
+        return selected(world, request), {}
+    ledger = world.ledger
+    pending = ledger.pending(request.table)
+    endless = Limits(len(pending) + 1, sum(one.size for one in pending) + 1, world.limits.attempts)
+    work = choose(
+        world.plan.tables[request.table],
+        [replace(one, attempts=0, mode="", allow="") for one in pending],
+        lambda object_id: ledger.versions(request.table, object_id),
+        execution,
+        endless,
+        lease.held,
+    )
+    settled = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in work.settled]
+    ids = {one.id for one in work.claims} | {one.landing.id for one in work.settled}
+    waiting = [_shown(one) for one in pending if one.id not in ids]
+    return list(work.claims), {"settled_without_staging": settled[:_SHOWN], "waiting": waiting[:_SHOWN]}
+
+
+def _batches(landings: Sequence[Landing], limits: Limits) -> list[list[Landing]]:
+    """Cut landings into batches as open_batch would."""
+    batches: list[list[Landing]] = []
+    size = 0
+    for one in landings:
+        full = not batches or len(batches[-1]) >= limits.landings or size + one.size > limits.bytes
+        if full:
+            batches.append([])
+            size = 0
+        batches[-1].append(one)
+        size += one.size
+    return batches
+
+
+def _marts(world: World, request: Request, lease: Lease, staged: bool) -> list[list[str]]:
+    """Return the marts that would be built, wave by wave."""
+    waves = world.plan.waves(request.table)
+    chosen = marts_to_build(world.plan, request, lease)
+    if staged:
+        chosen = request.marts or frozenset(mart for wave in waves for mart in wave)
+    return [names for wave in waves if (names := [mart for mart in wave if mart in chosen])]
+
+
+def _estimate(
+    world: World, table: str, batches: Sequence[Sequence[Landing]], marts: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    stage = sum(_job(world.plan.tables[table].capacity, sum(one.size for one in batch)) for batch in batches)
+    once = sum(_dpus(world.plan.marts[mart].capacity) * 2 for wave in marts for mart in wave)
+    return {"dpu_minutes": math.ceil(stage + once * max(1, len(batches))), "how": _HOW}
+
+
+def _job(capacity: Capacity, size: int) -> float:
+    return _dpus(capacity) * (_START_MINUTES + size / (_dpus(capacity) * _BYTES_PER_DPU_MINUTE))
+
+
+def _dpus(capacity: Capacity) -> float:
+    return _DPU.get(capacity.worker_type, 1) * capacity.workers
+
+
+def _shown(one: Landing) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "version_id": one.version_id,
+        "event_time": one.event_time,
+        "size": one.size,
+        "state": one.state,
+        "attempts": one.attempts,
+    }

@@ -1,0 +1,94 @@
+"""Take landings up again: for a replay, for a rebuild of staging, or through a limit that stopped them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from functions.open_batch.request import Request
+from functions.shared import actions
+from functions.shared.errors import ConditionFailedError, InvalidRequestError, StaleLeaseError
+from functions.shared.landings import FAILED, PENDING, QUARANTINED, REBUILD, REPLAY, STAGED, Landing
+from functions.shared.ledger import Lease
+from functions.shared.settling import lost, settle
+from functions.shared.world import World
+
+Again = Callable[[Landing], Landing]
+
+
+def reopen(world: World, request: Request, lease: Lease) -> None:
+    """Make the landings that a request means pending again; done twice it is the same."""
+    ledger, now = world.ledger, world.ledger.now()
+    if request.allow and request.mode == "incremental":
+        stopped = _stopped(world, request, lease)
+        allow = ",".join(sorted(request.allow))
+        chosen = [one for found in stopped.values() for one in found]
+        settle(ledger, lease, [(one, _again(one, now, allow=allow)) for one in chosen])
+        _keep(world, lease, chosen, lease.stopped - set(stopped))
+        return
+    chosen = selected(world, request)
+    mode = REBUILD if request.rebuilds_staging else REPLAY
+    settle(ledger, lease, [(one, _again(one, now, mode=mode, was=one.state)) for one in chosen])
+    _keep(world, lease, chosen, lease.stopped)
+
+
+def selected(world: World, request: Request) -> list[Landing]:
+    """Return the landings that a replay or a rebuild of staging takes up again, oldest first.
+
+    A landing that failed is as if it had not come: only a replay, which names it, takes it up.
+    """
+    states = (STAGED, QUARANTINED) if request.rebuilds_staging else (STAGED, QUARANTINED, FAILED)
+    ids = _of_batch(world, request)
+    return sorted(
+        (
+            one
+            for one in world.ledger.all_landings(request.table)
+            if one.state in states and _is_meant(one, request) and (ids is None or one.id in ids)
+        ),
+        key=lambda one: one.order,
+    )
+
+
+def _is_meant(one: Landing, request: Request) -> bool:
+    return (
+        (not request.since or request.since <= one.event_time)
+        and (not request.until or one.event_time <= request.until)
+        and one.key.startswith(request.prefix)
+    )
+
+
+def _of_batch(world: World, request: Request) -> set[str] | None:
+    if not request.batch_id:
+        return None
+    manifest = world.files.read(request.table, request.batch_id, "manifest")
+    if manifest is None:
+        raise InvalidRequestError(f"batch_id {request.batch_id!r}: {request.table} has no batch of landings of this id")
+    return {one["id"] for one in manifest["landings"]}
+
+
+def _stopped(world: World, request: Request, lease: Lease) -> dict[str, list[Landing]]:
+    """Return the landings of the batches that one of the request's limits stopped, by batch."""
+    found = {}
+    for batch_id in sorted(lease.stopped):
+        batch = world.ledger.batch(lease.table, batch_id) or {}
+        if batch.get("limit") in request.allow:
+            manifest = world.files.read(lease.table, batch_id, "manifest")
+            landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
+            found[batch_id] = [one for one in landings.values() if one.state == FAILED and one.batch_id == batch_id]
+    return found
+
+
+def _again(one: Landing, now: str, *, mode: str = "", was: str = "", allow: str = "") -> Landing:
+    again = replace(one, state=PENDING, attempts=0, reason="", column="", tried_by="", updated_at=now)
+    return replace(again, mode=mode, was=was, allow=allow)
+
+
+def _keep(world: World, lease: Lease, chosen: list[Landing], stopped: frozenset[str]) -> None:
+    """Forget that later files wait for these landings, and that these batches were stopped."""
+    held = lease.held - {"#".join(one.order) for one in chosen}
+    if (held, stopped) == (lease.held, lease.stopped):
+        return
+    try:
+        world.ledger.transact([actions.keep(lease, held=held, stopped=stopped)])
+    except ConditionFailedError as error:
+        raise StaleLeaseError(lost(lease)) from error
