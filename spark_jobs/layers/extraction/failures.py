@@ -32,7 +32,9 @@ class Symptom:
     message: str
 
 
-CREDENTIALS, CONTRACT, DATA, UNAVAILABLE, UNKNOWN = "credentials", "contract", "data", "unavailable", "unknown"
+CREDENTIALS, CONTRACT, DATA, UNAVAILABLE = "credentials", "contract", "data", "unavailable"
+UNKNOWN, OTHER = "unknown", "other"
+_SQL = "java.sql.SQLException"
 _ORACLE = re.compile(r"ORA-(\d{5})")
 _ORACLE_CODES = {
     CREDENTIALS: {1005, 1017, 1045, 1918, 28000, 28001, 28002, 28009},
@@ -94,7 +96,7 @@ def _chain(thrown: Any) -> Iterator[Symptom]:
         if thrown is None:
             return
         kinds = _ancestry(thrown)
-        is_sql = "java.sql.SQLException" in kinds
+        is_sql = _SQL in kinds
         state = thrown.getSQLState() if is_sql else None
         yield Symptom(" ".join(kinds), state or "", thrown.getMessage() or "")
         thrown = thrown.getCause() or (thrown.getNextException() if is_sql else None)
@@ -110,12 +112,16 @@ def _ancestry(thrown: Any) -> list[str]:
 
 
 def diagnose(found: list[Symptom]) -> tuple[str, str]:
-    """Return what kind of failure it is, and the database's own words: the innermost that is known decides."""
+    """Return what kind of failure it is, and the database's own words: the innermost that is known decides.
+
+    Without an SQLException it is the database's only where a value could not be read: the lake fails too.
+    """
+    is_sql = any(_SQL in symptom.kind for symptom in found)
     for symptom in reversed(found):
         kind = _kind(symptom)
-        if kind != UNKNOWN:
+        if kind == DATA or (is_sql and kind != UNKNOWN):
             return kind, _first_line(symptom.message)
-    return UNKNOWN, _first_line(found[-1].message) if found else ""
+    return UNKNOWN if is_sql else OTHER, _first_line(found[-1].message) if found else ""
 
 
 def _kind(symptom: Symptom) -> str:
@@ -129,11 +135,10 @@ def _kind(symptom: Symptom) -> str:
 
 
 def explained(error: Exception, connection: Connection, table: str, password: str = "") -> Exception:
-    """Return the error that an operator reads in place of Java's; one that Java has no part in comes back as it is."""
-    found = symptoms(error)
-    if not found:
+    """Return the error that an operator reads in place of the driver's; one of another origin comes back as it is."""
+    kind, words = diagnose(symptoms(error))
+    if kind == OTHER:
         return error
-    kind, words = diagnose(found)
     if password:
         words = words.replace(password, "***")
     place = f"{table}: {connection.name} ({address(connection.url)})"
@@ -146,8 +151,7 @@ def explained(error: Exception, connection: Connection, table: str, password: st
             return SourceRefusedError(f"{place} holds a value that cannot be read as the contract asks: {words}")
         case "unavailable":
             return SourceUnavailableError(
-                f"{place} does not answer or broke off: {words} (is it up, and do its subnet and security groups let "
-                "the job in?)"
+                f"{place} does not answer or broke off: {words} (is it up, and does its network let the job in?)"
             )
     return ExtractionError(f"{place} failed: {words}")
 

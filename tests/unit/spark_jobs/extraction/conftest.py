@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,7 +76,6 @@ class Bench:
     credentials: Credentials
     s3: FolderS3
     now: datetime = NOW
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
     prefix: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:8]}/")
 
     def execute(self, *statements: str) -> None:
@@ -105,7 +103,7 @@ class Bench:
 
     def extraction(self, table: Table, extract: Extract, mode: str = "incremental", **words: Any) -> Extraction:
         parts: dict[str, Any] = {
-            "id": f"run-{next(self.numbers)}",
+            "id": uuid.uuid4().hex,
             "database": self.database(),
             "ledger": self.ledger(extract),
             "s3": self.s3,
@@ -172,7 +170,3 @@ def derby(spark: Any, aws: None) -> Bench:
 
 def whole(table: str = "PLANES", **words: Any) -> Extract:
     return Extract("ops", table, **words)
-
-
-def dates(*texts: str) -> Sequence[datetime]:
-    return [datetime.fromisoformat(text) for text in texts]
