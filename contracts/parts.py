@@ -13,7 +13,9 @@ from contracts.databases import Extract
 class Column:
     """One declared column; `type` is a Spark SQL type as Spark writes it, `source` the name or path in the file.
 
-    `reads` are the columns of the file that it is made of, `source_name` where it is empty.
+    `reads` are the columns of the file that it is made of, `source_name` where it is empty. `time_zone` is where the
+    clocks are that a timestamp without a zone was read from. `start` (from 1) and `width` say where it stands in a
+    line of fixed width.
     """
 
     name: str
@@ -23,6 +25,9 @@ class Column:
     format: str | None = None
     required: bool = False
     reads: tuple[str, ...] = ()
+    time_zone: str | None = None
+    start: int | None = None
+    width: int | None = None
 
     @property
     def source_name(self) -> str:

@@ -60,6 +60,9 @@ def _column(raw: dict[str, Any]) -> Column:
         format=raw.get("format"),
         required=raw.get("required", False),
         reads=_reads(raw),
+        time_zone=raw.get("time_zone"),
+        start=raw.get("start"),
+        width=raw.get("width"),
     )
 
 

@@ -1,52 +1,81 @@
-"""Claims: a batch reads its own copies of the object versions it claimed, whatever lands meanwhile."""
+"""Claims: a batch reads its own copies of the object versions it claimed, whatever lands meanwhile.
+
+A copy is what the format's reader wants to read: of text, plain UTF-8 without compression; of documents that one
+task must read in order, the bytes in lines of base64; of Parquet, the object itself. Each text passes the driver once,
+in pieces, so that an archive that is cut off, or bytes that are no text, are known before any row is read.
+"""
 
 from __future__ import annotations
 
-import bz2
+import base64
+import io
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.model import Source
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.landings import Landing
+from spark_jobs.layers.staging.readers.dialect import Dialect, dialect_of
+from spark_jobs.layers.staging.readers.plain import (
+    NONE,
+    UTF8,
+    UnreadableError,
+    as_utf8,
+    chunks_of,
+    compression_of,
+    is_utf8,
+    refuse_utf16,
+    unpacked,
+)
+from spark_jobs.layers.staging.readers.scan import Content, Scan
 
-HEAD_BYTES = 65_536
-_MAGIC = ((b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"))
-_SUFFIX = {"gzip": ".gz", "bzip2": ".bz2", "none": ""}
+_LINE_BYTES = 192 * 1024  # a multiple of three, so that base64 needs no padding inside a document
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A landing, its number in the batch, the URI of the batch's copy, and its first bytes, decompressed."""
+    """A landing, its number in the batch, the URI of the batch's copy, and what the copy was found to hold."""
 
     number: int
     landing: Landing
     uri: str
-    head: bytes
+    content: Content = field(default_factory=Content)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a landing is copied to, and how its contract says it is written."""
+
+    bucket: str
+    key: str
+    source: Source
+    split_bytes: int
+
+    @property
+    def encoding(self) -> str:
+        return str(self.source.options.get("encoding", UTF8))
 
 
 def claim_all(
-    s3: Any, numbered: Sequence[tuple[int, Landing]], bucket: str, batch_id: str, source: Source
+    s3: Any, numbered: Sequence[tuple[int, Landing]], bucket: str, batch_id: str, source: Source, split_bytes: int
 ) -> tuple[list[Claim], list[ContractViolationError]]:
-    """Copy each claimed version to `claims/<batch>/<n>.<format>[.gz|.bz2]` and read its first 64 KiB.
+    """Copy each claimed version to `claims/<batch>/<n>.<format>`.
 
-    The copy's suffix tells what the content is, by its magic bytes (`auto`) or by the contract's word, so that
-    a suffix that lies does no harm. Returns the claims, and the errors of landings that cannot be unpacked.
+    Returns the claims, and the errors of landings that cannot be read to their end.
     """
+    copy = _COPIES.get(source.format, _copy_text)
 
     def one(numbered: tuple[int, Landing]) -> Claim | ContractViolationError:
         number, landing = numbered
+        key = f"claims/{batch_id}/{number:06d}.{source.format}{_SUFFIXES.get(source.format, '')}"
         try:
-            suffix, head = _read_head(s3, landing, source.compression)
-        except ContractViolationError as error:
-            return error
-        key = f"claims/{batch_id}/{number:06d}.{source.format}{suffix}"
-        origin = {"Bucket": landing.bucket, "Key": landing.key, "VersionId": landing.version_id}
-        s3.copy(origin, bucket, key)
-        return Claim(number, landing, f"s3://{bucket}/{key}", head)
+            content = copy(s3, landing, Target(bucket, key, source, split_bytes))
+        except UnreadableError as error:
+            return ContractViolationError(f"file {landing.key}: {error}", {landing.id: (str(error), None)})
+        return Claim(number, landing, f"s3://{bucket}/{key}", content)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         done = list(pool.map(one, numbered))
@@ -54,52 +83,96 @@ def claim_all(
     return claims, [error for error in done if isinstance(error, ContractViolationError)]
 
 
-def _read_head(s3: Any, landing: Landing, compression: str) -> tuple[str, bytes]:
-    """Return the suffix of the content's compression and up to HEAD_BYTES of the plain content."""
+def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:
+    compression, chunks = _opened(s3, landing, target)
+    scan = Scan(_dialect(target.source), target.split_bytes)
+    text = scan.through(as_utf8(unpacked(chunks, compression), target.encoding))
+    if compression == NONE and is_utf8(target.encoding):
+        for _ in text:
+            pass
+        _copy_object(s3, landing, target)
+    else:
+        s3.upload_fileobj(_Stream(text), target.bucket, target.key)
+    return scan.content()
+
+
+def _copy_document(s3: Any, landing: Landing, target: Target) -> Content:
+    compression, chunks = _opened(s3, landing, target)
+    s3.upload_fileobj(_Stream(_in_lines(unpacked(chunks, compression))), target.bucket, target.key)
+    return Content()
+
+
+def _copy_object(s3: Any, landing: Landing, target: Target) -> Content:
+    origin = {"Bucket": landing.bucket, "Key": landing.key, "VersionId": landing.version_id}
+    s3.copy(origin, target.bucket, target.key)
+    return Content()
+
+
+_COPIES: dict[str, Callable[[Any, Landing, Target], Content]] = {
+    "json": _copy_document,
+    "xml": _copy_document,
+    "parquet": _copy_object,
+}
+_SUFFIXES = {"json": ".gz", "xml": ".gz"}  # Spark splits no gzip: one task reads a document from its beginning
+
+
+def _opened(s3: Any, landing: Landing, target: Target) -> tuple[str, Iterator[bytes]]:
+    """Return the object's compression and its pieces, the first of which tell it."""
     body = s3.get_object(Bucket=landing.bucket, Key=landing.key, VersionId=landing.version_id)["Body"]
-    try:
-        chunk = body.read(HEAD_BYTES)
-        suffix = _suffix(chunk) if compression == "auto" else _SUFFIX[compression]
-        unpack = _UNPACK[suffix]() if suffix else None
-        head = b""
-        while chunk and len(head) < HEAD_BYTES:
-            head += unpack.decompress(chunk) if unpack else chunk
-            chunk = b"" if unpack and unpack.eof else body.read(HEAD_BYTES)
-    except (zlib.error, OSError) as error:
-        reason = f"is no readable archive ({error})"
-        raise ContractViolationError(f"file {landing.key}: {reason}", {landing.id: (reason, None)}) from error
-    finally:
-        body.close()
-    return suffix, head[:HEAD_BYTES]
+    chunks = chunks_of(body)
+    first = next(chunks, b"")
+    compression = compression_of(first, target.source.compression)
+    if compression == NONE:
+        refuse_utf16(first, target.encoding)
+    return compression, _chained(first, chunks)
 
 
-def unpack_error(s3: Any, claim: Claim, bucket: str) -> str | None:
-    """Return why a claim's archive does not unpack to its end; None when it does, or is no archive."""
-    suffix = next((suffix for _, suffix in _MAGIC if claim.uri.endswith(suffix)), "")
-    if not suffix:
+def _chained(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from chunks
+
+
+def _dialect(source: Source) -> Dialect | None:
+    """Return the dialect of CSV whose records may hold line breaks."""
+    if source.format != "csv" or not source.options.get("multiline", True):
         return None
-    body = s3.get_object(Bucket=bucket, Key=claim.uri.removeprefix(f"s3://{bucket}/"))["Body"]
-    unpack = _UNPACK[suffix]()
-    try:
-        while chunk := body.read(1024 * 1024):
-            while chunk:
-                unpack.decompress(chunk)
-                chunk = unpack.unused_data
-                if unpack.eof and chunk:
-                    unpack = _UNPACK[suffix]()
-    except (zlib.error, OSError) as error:
-        return str(error)
-    finally:
-        body.close()
-    return None if unpack.eof else "the archive is cut off"
+    return dialect_of(source.options)
 
 
-def _suffix(head: bytes) -> str:
-    return next((suffix for magic, suffix in _MAGIC if head.startswith(magic)), "")
+def _in_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a gzip member of lines of base64; it is stored, not packed, for it lives as long as the batch."""
+    pack = zlib.compressobj(0, wbits=31)
+    left = b""
+    for chunk in chunks:
+        left += chunk
+        while len(left) >= _LINE_BYTES:
+            yield pack.compress(base64.b64encode(left[:_LINE_BYTES]) + b"\n")
+            left = left[_LINE_BYTES:]
+    if left:
+        yield pack.compress(base64.b64encode(left) + b"\n")
+    yield pack.flush()
 
 
-def _gunzip() -> Any:
-    return zlib.decompressobj(wbits=31)
+class _Stream(io.RawIOBase):
+    """A file to read from, made of pieces."""
 
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
 
-_UNPACK: dict[str, Callable[[], Any]] = {".gz": _gunzip, ".bz2": bz2.BZ2Decompressor}
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = -1 if size is None else size
+        parts, have = [self._left], len(self._left)
+        while wanted < 0 or have < wanted:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            have += len(piece)
+        text = b"".join(parts)
+        self._left = text[wanted:] if wanted >= 0 else b""
+        return text[:wanted] if wanted >= 0 else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -12,11 +13,17 @@ from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError, all_violations
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
-from spark_jobs.layers.staging.claims import Claim, claim_all, unpack_error
-from spark_jobs.layers.staging.csv_reader import check_header, read_csv
+from spark_jobs.layers.staging.claims import Claim, claim_all
 from spark_jobs.layers.staging.landings import Landing
+from spark_jobs.layers.staging.readers.formats import FORMATS
+from spark_jobs.layers.staging.readers.seam import FATAL_RULES, first_words, refuse
 from spark_jobs.layers.staging.records import REJECT, to_rows
+from spark_jobs.layers.staging.session import split_bytes
 
+# Causes of a failed read that are no file's fault.
+_OF_THE_MACHINE = re.compile(
+    r"amazon|aws|s3a?exception|http|socket|timeout|timed out|connect|OutOfMemory|space left", re.I
+)
 _LANDING_SCHEMA = "_landing int, _order string, _source_file string, _landed_at timestamp, _file_time timestamp"
 
 
@@ -34,10 +41,11 @@ class Reader:
     def claim(self, table: Table, landings: Sequence[Landing]) -> list[Claim]:
         """Copy the landings and check their headers; one ContractViolationError names every bad landing."""
         numbered = [(next(self._numbers), landing) for landing in landings]
-        claims, errors = claim_all(self._s3, numbered, self.bucket, self.batch_id, table.source)
+        splits = split_bytes(self.spark)
+        claims, errors = claim_all(self._s3, numbered, self.bucket, self.batch_id, table.source, splits)
         for claim in claims:
             try:
-                check_header(table, claim)
+                FORMATS[table.source.format].check(self.spark, table, claim)
             except ContractViolationError as error:
                 errors.append(error)
         if errors:
@@ -51,7 +59,8 @@ class Reader:
             [(c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time) for c in claims],
             _LANDING_SCHEMA,
         )
-        return dated(to_rows(read_csv(self.spark, table, claims), table), landings, table)
+        records = FORMATS[table.source.format].read(self.spark, table, claims)
+        return dated(to_rows(records, table), landings, table)
 
     def work(self, name: str) -> str:
         """Return the URI of a scratch folder of the batch."""
@@ -59,9 +68,7 @@ class Reader:
 
     def refuse_fatal(self, table: Table, refused: DataFrame) -> None:
         """Raise ContractViolationError when refused rows break a rule that fails the whole landing."""
-        rules = fatal_rules(table)
-        if not rules:
-            return
+        rules = [*FATAL_RULES, *fatal_rules(table)]
         found = (
             refused.filter(refused[REJECT]["rule"].isin(rules))
             .groupBy("_landing")
@@ -73,17 +80,15 @@ class Reader:
             raise all_violations([self._fatal(table, row.landing, row.row, row.reject) for row in found])
 
     def blame(self, table: Table) -> ContractViolationError | None:
-        """Return the violation behind a read that broke off: the archives that do not unpack, if any."""
+        """Return the violation behind a read that broke off: it names the files that cannot be read by themselves."""
         violations = []
-        for claim in self._claims.values():
-            if broken := unpack_error(self._s3, claim, self.bucket):
-                reason = f"cannot be unpacked to its end ({broken})"
-                violations.append(
-                    ContractViolationError(
-                        f"{table.name}: file {claim.landing.key}: {reason}; send it again",
-                        {claim.landing.id: (reason, None)},
-                    )
-                )
+        for claim in self._claims.values() if FORMATS[table.source.format].can_break else ():
+            try:
+                self.rows(table, [claim]).write.format("noop").mode("overwrite").save()
+            except Exception as error:
+                cause = first_words(error)
+                if not _OF_THE_MACHINE.search(cause):
+                    violations.append(refuse(table, claim, f"cannot be read to its end ({cause}); send it again"))
         return all_violations(violations) if violations else None
 
     def duplicate_keys(self, table: Table, claims: Sequence[Claim], count: int) -> ContractViolationError:

@@ -1,4 +1,4 @@
-"""From text records to typed rows: casts that lose nothing, and the reason why a row is refused."""
+"""From records to typed rows: casts that lose nothing, and the reason why a row is refused."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from functools import cache
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DecimalType, StructType, _parse_datatype_string
+from pyspark.sql.types import DataType, StringType, StructType, _parse_datatype_string
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
-from spark_jobs.layers.staging.checks import WARNINGS, because, look_further, refusals, warnings
-from spark_jobs.layers.staging.csv_reader import BROKEN, source_names
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.staging.casts import cast
+from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
+from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT
+from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
 REJECT = "_reject"
 DELETING = "_deleting"
-RAW = "_raw"
-RAW_LIMIT = 4_000
 NULL_OPTION = "null_value"
 _CAST_FAILURE = "_cast_failure"
 
@@ -37,23 +38,11 @@ def parse_schema(ddl: str) -> StructType:
 def to_rows(records: DataFrame, table: Table) -> DataFrame:
     """Return the declared columns, typed, beside the records' own `_` columns.
 
-    Adds `_deleting` (delete_when is true), `_raw` (the record as JSON, for rows that may be refused) and `_reject`:
+    Adds `_deleting` (delete_when is true), `_raw` (the record's text, for rows that may be refused) and `_reject`:
     NULL for a good row, else struct(column, rule, reason) of the first thing wrong with it; and `_warnings`,
     the names of the checks that only warn of it.
     """
-    texts = _with_nulls(records, table)
-    schema = business_schema(table)
-    deleting = F.coalesce(F.expr(table.delete_when), F.lit(False)) if table.delete_when else F.lit(False)
-    typed = [_typed(c, schema[c.name].dataType).alias(c.name) for c in table.columns]
-    carried = [F.col(name) for name in records.columns if name.startswith("_")]
-    sources = F.struct(*(F.col(f"`{name}`") for name in source_names(table)))
-    rows = texts.withColumn(DELETING, deleting).select(
-        *typed,
-        *carried,
-        DELETING,
-        _first_cast_failure(table, schema).alias(_CAST_FAILURE),
-        F.coalesce(F.col(BROKEN), F.to_json(sources)).alias(RAW),
-    )
+    rows = _typed(_with_nulls(records, table), table)
     warned = F.when(~F.col(DELETING), warnings(table)).otherwise(F.array().cast("array<string>"))
     rows = rows.withColumns({REJECT: _first_reason(table), WARNINGS: warned})
     refused = F.lit(True) if look_further(table) else F.col(REJECT).isNotNull()
@@ -62,67 +51,66 @@ def to_rows(records: DataFrame, table: Table) -> DataFrame:
 
 
 def _with_nulls(records: DataFrame, table: Table) -> DataFrame:
+    """Put NULL in place of the words that mean it, '' among them if the contract says so."""
     words = table.source.options.get(NULL_OPTION, ())
     words = [words] if isinstance(words, str) else list(words)
-    words = [word for word in words if word != ""]
-    if not words:
+    texts = [f.name for f in records.schema.fields if f.name not in CARRIED and isinstance(f.dataType, StringType)]
+    if not words or not texts:
         return records
-    names = source_names(table)
-    nulled = {n: F.when(F.col(f"`{n}`").isin(words), None).otherwise(F.col(f"`{n}`")) for n in names}
+    nulled = {n: F.when(F.col(f"`{n}`").isin(words), None).otherwise(F.col(f"`{n}`")) for n in texts}
     return records.withColumns(nulled)
 
 
-def _source(column: ContractColumn) -> Column:
-    return F.expr(column.expr) if column.expr else F.col(f"`{column.source_name}`")
+def _typed(records: DataFrame, table: Table) -> DataFrame:
+    """Return the typed columns, what records carry, `_deleting` and `_cast_failure`.
+
+    Each value is computed once, in a projection of its own, for its cast is looked at again to see what was lost.
+    """
+    schema = business_schema(table)
+    deleting = F.coalesce(F.expr(table.delete_when), F.lit(False)) if table.delete_when else F.lit(False)
+    results = {f"_result{i}": F.expr(c.expr) for i, c in enumerate(table.columns) if c.expr}
+    sources = records.withColumns({**results, DELETING: deleting})
+    places = [f"_result{i}" if c.expr else c.source_name for i, c in enumerate(table.columns)]
+    kinds = {field.name.lower(): field.dataType for field in sources.schema.fields}
+    values: list[Column] = []
+    failures: list[Column] = []
+    for place, column in zip(places, table.columns, strict=True):
+        source, want = f"`{place}`", schema[column.name].dataType
+        found = cast(source, kinds[place.lower()], want, column)
+        if found is None:
+            raise _mismatch(table, column, kinds[place.lower()], want)
+        value = f"_value{len(values)}"
+        values.append(F.expr(found.value).alias(value))
+        failures.append(_failure(table, column, source, found.lost(f"`{value}`"), want))
+    carried = [*CARRIED, DELETING]
+    computed = sources.select(*carried, *(f"`{name}`" for name in {p.lower(): p for p in places}.values()), *values)
+    named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]
+    return computed.select(*named, *carried, F.coalesce(*failures).alias(_CAST_FAILURE))
 
 
-def _typed(column: ContractColumn, kind: DataType) -> Column:
-    name = kind.simpleString()
-    if column.expr:
-        return F.expr(f"try_cast(({column.expr}) AS {name})")
-    source = f"`{column.source_name}`"
-    if column.format and name == "date":
-        return F.expr(f"CAST(try_to_timestamp({source}, '{column.format}') AS DATE)")
-    if column.format and name.startswith("timestamp"):
-        return F.expr(f"try_to_timestamp({source}, '{column.format}')")
-    if name == "string":
-        return F.col(source)
-    return F.expr(f"try_cast({source} AS {name})")
-
-
-def _cast_failure(column: ContractColumn, kind: DataType) -> Column:
-    """Return why the column's text is no value of its type: struct(column, rule, reason), or NULL."""
-    source, value = _source(column), _typed(column, kind)
-    lost = source.isNotNull() & value.isNull()
-    if isinstance(kind, DecimalType):
-        exact = F.expr(f"try_cast({_sql(column)} AS DECIMAL(38,18))")
-        lost = lost | (exact.isNotNull() & ~value.cast("decimal(38,18)").eqNullSafe(exact))
-    wording = f"is no {kind.simpleString()}" + (f" of format {column.format}" if column.format else "")
-    reason = F.concat(F.lit("'"), source.cast("string").substr(1, 100), F.lit(f"' {wording}"))
-    failure = F.when(lost, because(column.name, "type", reason))
+def _failure(table: Table, column: ContractColumn, source: str, lost: str, want: DataType) -> Column:
+    """Return why the column's source is no value of its type; of a deleting row only key and sequence matter."""
+    wording = f"is no {want.simpleString()}" + (f" of format {column.format}" if column.format else "")
+    text = F.expr(f"substr(CAST({source} AS string), 1, 100)")
+    failure = F.when(F.expr(lost), because(column.name, "type", F.concat(F.lit("'"), text, F.lit(f"' {wording}"))))
     if column.required:
-        failure = F.coalesce(failure, F.when(source.isNull(), because(column.name, "required", "is NULL")))
-    return failure
+        missing = F.when(F.expr(f"{source} IS NULL"), because(column.name, "required", "is NULL"))
+        failure = F.coalesce(failure, missing)
+    if column.name in {*table.key, *table.sequence_columns}:
+        return failure
+    return F.when(~F.col(DELETING), failure)
 
 
-def _sql(column: ContractColumn) -> str:
-    return f"({column.expr})" if column.expr else f"`{column.source_name}`"
-
-
-def _first_cast_failure(table: Table, schema: StructType) -> Column:
-    """Return the first cast that lost a value; of a deleting row only key and sequence matter (SEMANTICS 6)."""
-    sequencing = {*table.key, *table.sequence_columns}
-    failures = []
-    for column in table.columns:
-        failure = _cast_failure(column, schema[column.name].dataType)
-        failures.append(failure if column.name in sequencing else F.when(~F.col(DELETING), failure))
-    return F.coalesce(*failures)
+def _mismatch(table: Table, column: ContractColumn, have: DataType, want: DataType) -> ContractViolationError:
+    what = f"expr gives {have.simpleString()}" if column.expr else f"the files hold {have.simpleString()}"
+    return ContractViolationError(
+        f"{table.name}: column {column.name} is declared {want.simpleString()}, but {what}; convert it with expr"
+    )
 
 
 def _first_reason(table: Table) -> Column:
     """Pick the first thing wrong: broken record, casts, NULL key or effective_at, checks that do not only warn."""
     needed = [*table.key, *([table.effective_at.column] if table.effective_at.column else [])]
-    broken = F.when(F.col(BROKEN).isNotNull(), because("", "record", "has more or fewer fields than the header"))
     nulls = [F.when(F.col(f"`{n}`").isNull(), because(n, "key", "is NULL")) for n in needed]
     checks = [F.when(~F.col(DELETING), reason) for reason in refusals(table)]
-    return F.coalesce(broken, F.col(_CAST_FAILURE), *nulls, *checks)
+    return F.coalesce(F.col(BROKEN).cast(REASON), F.col(_CAST_FAILURE), *nulls, *checks)

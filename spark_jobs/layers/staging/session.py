@@ -23,3 +23,8 @@ def configure(spark: SparkSession) -> SparkSession:
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
     return spark
+
+
+def split_bytes(spark: SparkSession) -> int:
+    """Return the size at which Spark splits a file."""
+    return int(str(spark.conf.get("spark.sql.files.maxPartitionBytes")).removesuffix("b"))

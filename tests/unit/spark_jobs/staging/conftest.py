@@ -21,7 +21,7 @@ from spark_jobs.layers.staging.stage import Staged, stage
 
 
 class FolderS3:
-    """The two S3 calls that staging makes, on folders; versions of a key lie beside each other."""
+    """The three S3 calls that staging makes, on folders; versions of a key lie beside each other."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -42,6 +42,12 @@ class FolderS3:
         target = self.root / bucket / key
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.path(source["Bucket"], source["Key"], source["VersionId"]), target)
+
+    def upload_fileobj(self, source: Any, bucket: str, key: str) -> None:
+        target = self.root / bucket / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            shutil.copyfileobj(source, out)
 
 
 @dataclass

@@ -1,0 +1,82 @@
+"""The seam of all formats: the records that a reader returns, and the words in which it refuses a file.
+
+A reader returns a DataFrame of records: the contract's source columns (text, or what a typed format holds), `_broken`
+(NULL, or why the record cannot be used: struct(column, rule, reason)), `_raw` (its text), `_landing` (the claim's
+number) and `_row_number` (orders and finds the record in its file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from contracts.model import Table
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.staging.checks import REASON
+from spark_jobs.layers.staging.claims import Claim
+
+BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
+CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
+CARRIED_SCHEMA = f"{BROKEN} {REASON}, {RAW} string, {LANDING} int, {ROW_NUMBER} bigint"
+RECORD, FILE, COLUMNS = "record", "file", "columns"
+# Rules that condemn the whole file: behind what broke there may be records that nobody can see.
+FATAL_RULES = (FILE, COLUMNS)
+RAW_LIMIT = 4_000
+
+
+def no_records(spark: SparkSession, names: Sequence[str]) -> DataFrame:
+    """Return no records, with source columns of these names."""
+    columns = ", ".join(f"`{name}` string" for name in names)
+    return spark.createDataFrame([], f"{columns}, {CARRIED_SCHEMA}")
+
+
+def united(frames: Sequence[DataFrame]) -> DataFrame:
+    """Return the records of several frames."""
+    records = frames[0]
+    for frame in frames[1:]:
+        records = records.unionByName(frame)
+    return records
+
+
+def option(table: Table, name: str, default: Any) -> Any:
+    """Return a word of `source.options`."""
+    return table.source.options.get(name, default)
+
+
+def refuse(table: Table, claim: Claim, reason: str, column: str | None = None) -> ContractViolationError:
+    """Return the error that names a file, why it cannot be read, and the column at fault."""
+    return ContractViolationError(
+        f"{table.name}: file {claim.landing.key}: {reason}", {claim.landing.id: (reason, column)}
+    )
+
+
+def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
+    """Refuse a file whose columns break the contract's `extra_columns` and `missing_columns`."""
+    have, want = [name.lower() for name in found], {name.lower() for name in table.source_names}
+    missing = [name for name in table.source_names if name.lower() not in have]
+    extra = [name for name in found if name.lower() not in want]
+    twice = [name for name in found if have.count(name.lower()) > 1 and name.lower() in want]
+    if twice:
+        raise refuse(table, claim, f"column {twice[0]} stands more than once in the header", twice[0])
+    if missing and (table.missing_columns == "fail" or _needed(table, missing)):
+        names = ", ".join(found)
+        reason = f"column {', '.join(missing)} is missing (the file has {names}); send it, or allow it with "
+        raise refuse(table, claim, f"{reason}missing_columns: null", missing[0])
+    if extra and table.extra_columns == "fail":
+        reason = f"column {', '.join(extra)} is not in the contract; declare it, or allow it with extra_columns: ignore"
+        raise refuse(table, claim, reason, extra[0])
+
+
+def _needed(table: Table, missing: Sequence[str]) -> bool:
+    needed = {*table.key, table.effective_at.column}
+    sources = {source.lower() for column in table.columns if column.name in needed for source in column.sources}
+    return any(name.lower() in sources for name in missing)
+
+
+def first_words(error: Exception) -> str:
+    """Return the innermost cause of an error of Spark in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes[-1] if causes else lines[0] if lines else type(error).__name__)[:300]
