@@ -46,23 +46,19 @@ def extract_table(plan: Plan, options: dict[str, str]) -> Record:
     credentials = fetch_credentials(connection, table, boto3.client("secretsmanager"))
     database = Database(configured(SparkSession.builder.getOrCreate()), connection, credentials, table.name)
     ledger = ExtractionLedger(boto3.client("dynamodb"), options["ledger"], table.name, extract.watermark)
-    try:
-        return run(
-            Extraction(
-                id=options["extraction_id"],
-                table=table,
-                extract=extract,
-                mode=options["mode"],
-                database=database,
-                ledger=ledger,
-                s3=boto3.client("s3"),
-                raw=options["raw_bucket"],
-                staging=options["staging_bucket"],
-                clock=lambda: datetime.now(UTC),
-            )
-        )
-    finally:
-        database.let_go()
+    extraction = Extraction(
+        id=options["extraction_id"],
+        table=table,
+        extract=extract,
+        mode=options["mode"],
+        database=database,
+        ledger=ledger,
+        s3=boto3.client("s3"),
+        raw=options["raw_bucket"],
+        staging=options["staging_bucket"],
+        clock=lambda: datetime.now(UTC),
+    )
+    return run(extraction)
 
 
 def configured(spark: SparkSession) -> SparkSession:

@@ -19,6 +19,7 @@ from orchestration.embedded.synth import Assembly, synthesize
 if TYPE_CHECKING:
     from orchestration.embedded.live import Live
 
+EXTRACT_MACHINE = "ExtractMachineArn"
 _FOLDER = "cloud"
 _POLL_SECONDS = 0.05
 _JOBS = ("warm", "process")
@@ -80,6 +81,16 @@ class Cloud:
         """Start one execution as an operator does and wait for its end."""
         live = self.live
         arn = live.start(request).arn
+        live.executions.wait(arn)
+        live.save()
+        return live.executions.get(arn)
+
+    def extract(self, request: Mapping[str, Any]) -> Execution:
+        """Start one extraction, such as {"table": "planes"}, and wait for its end; what landed waits for `run`."""
+        live = self.live
+        if EXTRACT_MACHINE not in live.outputs:
+            raise CloudError("No table of the pipeline comes from a database: no contract names a connection.")
+        arn = live.start(request, machine=EXTRACT_MACHINE).arn
         live.executions.wait(arn)
         live.save()
         return live.executions.get(arn)

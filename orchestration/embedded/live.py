@@ -15,7 +15,7 @@ import boto3
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
-from orchestration.embedded import journal, policies, rules, serial, state, stepfunctions
+from orchestration.embedded import adopted, journal, policies, rules, secrets, serial, state, stepfunctions
 from orchestration.embedded.catalogs import options_of
 from orchestration.embedded.deploy import ACCOUNT, REGION, deploy
 from orchestration.embedded.deployment import Deployment
@@ -82,6 +82,7 @@ class Live:
             policies.attached(),
             serial.attached(),
             self.objects.attached(),
+            adopted.attached(self.objects, lake),
             self.events.attached(),
             self.executions.attached(),
         ):
@@ -120,12 +121,12 @@ class Live:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs["LedgerTableName"])
         return [item for page in pages for item in page["Items"]]
 
-    def start(self, request: Mapping[str, Any], name: str = "") -> Execution:
-        """Start an execution as an operator does."""
+    def start(self, request: Mapping[str, Any], name: str = "", machine: str = "StateMachineArn") -> Execution:
+        """Start an execution as an operator does; `machine` is the stack's output that names the state machine."""
         import json
 
         arn = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["StateMachineArn"],
+            stateMachineArn=self.outputs[machine],
             name=name or str(uuid.uuid4()),
             input=json.dumps(dict(request)),
         )["executionArn"]
@@ -147,6 +148,7 @@ class Live:
             dumped = {
                 **state.dump(self._names, self.client("dynamodb")),
                 "executions": self.executions.dump(),
+                "secrets": secrets.dump(self.client("secretsmanager")),
                 "sequencer": self.events.last_sequencer,
             }
             state.write(self._folder / STATE_FILE, dumped)
@@ -198,6 +200,7 @@ class Live:
             return
         self.objects.restore(_buckets())
         state.restore(self._names, self.client("dynamodb"), saved)
+        secrets.restore(self.client("secretsmanager"), saved.get("secrets", {}))
         died = self.executions.restore(saved["executions"], ACCOUNT, REGION)
         for line in self.objects.journal.lines():  # what landed after the last save, in a command that was killed
             if line["op"] == "event" and line["record"]["s3"]["object"]["sequencer"] > saved["sequencer"]:
@@ -223,7 +226,7 @@ class Live:
 
     def _tell_rules(self, execution: Execution) -> None:
         if execution.status in _CUT_OFF:
-            machine = self.outputs["StateMachineArn"]
+            machine = execution.arn.replace(":execution:", ":stateMachine:").rpartition(":")[0]
             rules.tell_rules(self.client("events"), execution, machine, self.functions.invoke)
 
     def _job_changed(self, run: JobRun) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 from moto.core import botocore_stubber
 from moto.s3 import models
@@ -65,6 +66,28 @@ class Objects:
 
     def keeps(self, key: Any) -> bool:
         return getattr(key, "bucket_name", None) in self._buckets
+
+    def keeps_bucket(self, name: str) -> bool:
+        return name in self._buckets
+
+    def adopt(self, bucket: Any, key: str, body: Path) -> None:
+        """Make an object of a body that Spark wrote, as if it had been put."""
+        line = {
+            "key": key,
+            "version": str(uuid4()),
+            "body": self.bodies.name(body),
+            "etag": bodies.md5(body),
+            "modified": datetime.now(UTC).isoformat(),
+            "metadata": {},
+            "encryption": None,
+            "is_versioned": bucket.is_versioned,
+        }
+        self._is_restoring = True
+        try:
+            _restore_put(self.bodies, bucket, line)
+        finally:
+            self._is_restoring = False
+        self.journal.append({"op": "put", "bucket": bucket.name, **line})
 
     def write(self, key: Any, value: bytes | Slice) -> None:
         """Write the body of a new version and show it in the lake."""

@@ -26,6 +26,11 @@ def iceberg_jar() -> Path:
     return next(folder.rglob("iceberg-spark-runtime-3.5_2.12-*.jar"))
 
 
+def jdbc_jars() -> list[str]:
+    """Return the drivers of the databases that one extracts from: the jars of LANDFALL_JDBC_JARS (Derby is there)."""
+    return [path for path in os.environ.get("LANDFALL_JDBC_JARS", "").split(os.pathsep) if path]
+
+
 def mount_options(root: Path, buckets: Iterable[str]) -> dict[str, str]:
     """Return the Spark options that mount `s3://<bucket>/` on `<root>/<bucket>/`."""
     options = {
@@ -57,7 +62,7 @@ def base_options(root: Path, cores: str = "local[2]") -> dict[str, str]:
     return {
         "spark.master": cores,
         "spark.app.name": "landfall",
-        "spark.jars": str(iceberg_jar()),
+        "spark.jars": ",".join([str(iceberg_jar()), *jdbc_jars()]),
         "spark.sql.extensions": ICEBERG_EXTENSIONS,
         "spark.sql.session.timeZone": "UTC",
         "spark.driver.extraJavaOptions": (

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from contracts.databases import Connection
 from spark_jobs.layers.extraction.dialects import CONNECT_SECONDS, Dialect, dialect_of, driver_url
-from spark_jobs.layers.extraction.failures import SourceRefusedError, explained, symptoms
+from spark_jobs.layers.extraction.failures import SourceRefusedError, explained
 
 Answer = TypeVar("Answer")
 
@@ -103,16 +103,6 @@ class Database:
         """Do what reads the database, and raise what an operator understands where it fails."""
         with self._explaining():
             return work()
-
-    def let_go(self) -> None:
-        """Let go of an embedded database, which one process at a time may open."""
-        if not self.dialect.closing_url:
-            return
-        try:
-            self._driver().connect(self.dialect.closing_url.format(url=self._url), self._jvm.java.util.Properties())
-        except Exception as error:  # an embedded database says by an error that it is closed, or was
-            if not any(symptom.state in ("08006", "XJ004") for symptom in symptoms(error)):
-                raise
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

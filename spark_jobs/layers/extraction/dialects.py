@@ -17,8 +17,7 @@ class Dialect:
     """One database's ways; in the templates {column}, {value}, {count} and {index} are filled in.
 
     `in_text` turns a column of a type that JDBC has no word for into text, `zoned_text` a time with its zone;
-    `hashed` gives a column's bucket. Empty where the database has no such thing. `closing_url` lets go of an
-    embedded database.
+    `hashed` gives a column's bucket. Empty where the database has no such thing.
     """
 
     driver: str
@@ -30,7 +29,6 @@ class Dialect:
     zoned_text: str = ""
     in_text: str = ""
     hashed: str = ""
-    closing_url: str = ""
 
 
 _ORACLE = Dialect(
@@ -72,7 +70,7 @@ _POSTGRESQL = Dialect(
     in_text="CAST({column} AS text)",
     hashed="(hashtext(CAST({column} AS text)) & 2147483647) % {count} = {index}",
 )
-_DERBY = Dialect("org.apache.derby.jdbc.EmbeddedDriver", closing_url="{url};shutdown=true")
+_DERBY = Dialect("org.apache.derby.jdbc.EmbeddedDriver")
 _DIALECTS = {
     "oracle": _ORACLE,
     "h2": _H2,
