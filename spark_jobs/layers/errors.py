@@ -33,6 +33,10 @@ class LimitExceededError(DataError):
         self.rejected = rejected
 
 
+class SchemaChangeError(DataError):
+    """A contract asks for columns that its table cannot take without losing values."""
+
+
 class StaleLeaseError(LandfallJobError):
     """A later run has taken the table over: this run must not publish."""
 

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_jobs.layers.errors import ConcurrentPublishError
+from spark_jobs.layers.shaping import conformed
 
 PROPERTY = "landfall."
 BRANCH_PREFIX = "b_"
@@ -199,12 +200,12 @@ class Branch:
         return self.lake.spark.read.table(self.identifier)
 
     def append(self, rows: DataFrame) -> None:
-        """Append rows, columns matched by name."""
-        rows.writeTo(self.identifier).append()
+        """Append rows, columns matched by name; the table's other columns are NULL."""
+        conformed(rows, self.read().schema).writeTo(self.identifier).append()
 
     def overwrite(self, rows: DataFrame, where: Column) -> None:
         """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns)."""
-        rows.writeTo(self.identifier).overwrite(where)
+        conformed(rows, self.read().schema).writeTo(self.identifier).overwrite(where)
 
     def remove(self, keys: DataFrame) -> None:
         """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""

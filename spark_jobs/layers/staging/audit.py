@@ -8,7 +8,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType, TimestampType
 
 from contracts.model import Table
+from spark_jobs.layers.evolution import ensure
 from spark_jobs.layers.lake import Lake, Snapshot
+from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.landings import Manifest
 
@@ -31,7 +33,7 @@ SCHEMA = StructType(
 def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books) -> None:
     """Write the batch's books once, however often it is called."""
     name = lake.table("audit", TABLE)
-    lake.create(name, SCHEMA)
+    ensure(lake, name, SCHEMA)
     if lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
         return
     row = (
@@ -45,4 +47,5 @@ def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, bo
         done.id,
         datetime.now(UTC),
     )
-    lake.spark.createDataFrame([row], SCHEMA).coalesce(1).writeTo(name).append()
+    written = conformed(lake.spark.createDataFrame([row], SCHEMA), lake.read(name).schema)
+    written.coalesce(1).writeTo(name).append()

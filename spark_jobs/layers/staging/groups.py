@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
+from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture, quality, writers
 from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
@@ -20,7 +21,7 @@ from spark_jobs.layers.staging.landings import Landing, Manifest, by_file_time, 
 from spark_jobs.layers.staging.outcome import Outcome, together
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.records import DELETING, REJECT
-from spark_jobs.layers.staging.state import ENTRY, PART, ROW, SNAPSHOT
+from spark_jobs.layers.staging.state import ENTRY, PART, ROW, SNAPSHOT, log_schema, state_schema
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,7 @@ def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
 
 
 def _stage_snapshot(work: Work, claims: Sequence[Claim], instant: capture.Instant, last: bool, order: str) -> Outcome:
-    table, state = work.table, _state(work)
-    stored = state.read()
+    table, stored = work.table, _stored(work)
     known = capture.known_now(stored, table) if last else capture.known_as_of(stored, table, instant.at)
     counts = Observation()
     refused, first = F.col(REJECT).isNotNull(), F.coalesce(F.col(capture.RANK), F.lit(1)) == 1
@@ -181,7 +181,7 @@ def _put_right(
 ) -> dict[str, int]:
     """Bring log and state of the keys in `fresh` to what their observations say; return verdict counts."""
     table, state = work.table, _state(work)
-    stored = state.read()
+    stored = _stored(work)
     entries = stored.filter(F.col(PART) == ENTRY).join(
         fresh.select(*table.key).distinct(), on=list(table.key), how="left_semi"
     )
@@ -192,7 +192,8 @@ def _put_right(
     assert found is not None
     values = writers.payloads(news, table, None, None)
     if found["restores"]:
-        older = work.log.read().join(keys.select(*table.key), on=list(table.key), how="left_semi")
+        logged = conformed(work.log.read(), log_schema(table))
+        older = logged.join(keys.select(*table.key), on=list(table.key), how="left_semi")
         values = _spooled(work, writers.payloads(news, table, older, entries), f"values-{label}")
     if found["log_changes"]:
         removes = bool(found["log_removes"])
@@ -282,6 +283,11 @@ def _spooled(work: Work, rows: DataFrame, name: str) -> DataFrame:
     uri = work.reader.work(name)
     rows.write.mode("overwrite").parquet(uri)
     return rows.sparkSession.read.schema(rows.schema).parquet(uri)
+
+
+def _stored(work: Work) -> DataFrame:
+    """Return the key state in the contract's columns: the table keeps those that a contract has dropped."""
+    return conformed(_state(work).read(), state_schema(work.table))
 
 
 def _state(work: Work) -> Branch:

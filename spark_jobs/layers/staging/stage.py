@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contracts.model import Table
+from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
 from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
 from spark_jobs.layers.staging import audit
@@ -50,7 +51,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
     Raises ContractViolationError or LimitExceededError with nothing published, StaleLeaseError when a later
     run has taken the table over. A batch that is published already answers with its books and does nothing.
     """
-    names = _prepared(lake, table)
+    names = _prepared(lake, table, manifest)
     claims: list[Claim] | None = None
     for _ in range(PUBLISH_ATTEMPTS):
         if done := lake.published_by(names.log, manifest.batch_id):
@@ -67,13 +68,23 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
     return _settled(lake, names, table, manifest, done)
 
 
-def _prepared(lake: Lake, table: Table) -> Names:
+def _prepared(lake: Lake, table: Table, manifest: Manifest) -> Names:
+    """Create the tables, or bring them to what the contract asks for now."""
     names = Names(*(lake.table(layer, table.name) for layer in ("staging", "state", "quarantine")))
-    lake.create(names.log, log_schema(table), table.partition_by)
-    lake.create(names.quarantine, QUARANTINE_SCHEMA)
+    _fence(lake, names.log, manifest)
+    anew = manifest.mode == "rebuild"
+    evolution.ensure(lake, names.quarantine, QUARANTINE_SCHEMA)
+    evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=_way_out(table), anew=anew)
     if table.load != "append":
-        lake.create(names.state, state_schema(table), (PART,))
+        evolution.ensure(lake, names.state, state_schema(table), (PART,), way_out=_way_out(table), anew=anew)
     return names
+
+
+def _way_out(table: Table) -> str:
+    return (
+        "Keep the type, or declare a column of another name, or stage the table anew from its raw files: start "
+        f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
+    )
 
 
 def _fence(lake: Lake, log: str, manifest: Manifest) -> None:
@@ -110,10 +121,8 @@ def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names:
     state: Branch | None = None
     if table.load != "append":
         pointer = lake.property(names.log, "state-snapshot")
-        state = lake.branch(names.state, name, int(pointer) if pointer else None)
-        lake.drop_other_branches(names.state, name)
-    log = lake.branch(names.log, name)
-    lake.drop_other_branches(names.log, name)
+        state = lake.branch(names.state, name, int(pointer) if pointer else None, alone=True)
+    log = lake.branch(names.log, name, alone=True)
     quarantine = lake.branch(names.quarantine, name)
     return Work(table, manifest, reader, log, quarantine, state, datetime.now(UTC))
 
@@ -145,7 +154,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
 def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot) -> Staged:
     """Finish what comes after publishing, whoever published: the state's main and the books."""
     if table.load != "append":
-        lake.settle(names.state, branch_name(manifest.batch_id), int(done.summary["landfall.state-snapshot"]))
+        lake.settle(names.state, int(done.summary["landfall.state-snapshot"]))
     books = from_dict(json.loads(done.summary["landfall.books"]))
     audit.write_batch(lake, table, manifest, done, books)
     return Staged(

@@ -1,0 +1,115 @@
+"""Tables follow their contracts: columns are added and widened in place; what would lose values is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql.types import (
+    ArrayType,
+    ByteType,
+    DataType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    MapType,
+    ShortType,
+    StructType,
+)
+
+from spark_jobs.layers.errors import SchemaChangeError
+from spark_jobs.layers.lake import Lake
+
+
+@dataclass
+class Changes:
+    """What brings a table's columns to those wanted: Iceberg's ALTERs, and the columns it cannot change."""
+
+    alters: list[str] = field(default_factory=list)
+    refused: list[tuple[tuple[str, ...], DataType, DataType]] = field(default_factory=list)
+
+
+def ensure(
+    lake: Lake,
+    name: str,
+    schema: StructType,
+    partition_by: Sequence[str] = (),
+    *,
+    way_out: str = "",
+    anew: bool = False,
+) -> None:
+    """Create a table, or bring its columns to `schema`; columns that `schema` lacks stay and are NULL in new rows.
+
+    SchemaChangeError where a type would narrow or change, with nothing changed and `way_out` in its message. `anew`:
+    every row is about to be replaced, so that such a column begins again, empty.
+    """
+    if not lake.exists(name):
+        lake.create(name, schema, partition_by)
+        return
+    found = changes(lake.read(name).schema, schema)
+    if found.refused and not anew:
+        raise SchemaChangeError(_message(name, found.refused, way_out))
+    alters = list(found.alters)
+    for path, _, wanted in found.refused:
+        alters += [f"DROP COLUMN {_quoted(path)}", f"ADD COLUMN {_quoted(path)} {wanted.simpleString()}"]
+    for alter in alters:
+        lake.spark.sql(f"ALTER TABLE {name} {alter}")
+
+
+def changes(have: StructType, want: StructType) -> Changes:
+    """Return what brings the columns `have` to `want`."""
+    found = Changes()
+    _compare_structs(have, want, (), found)
+    return found
+
+
+def _compare_structs(have: StructType, want: StructType, path: tuple[str, ...], found: Changes) -> None:
+    present = {f.name.lower(): f for f in have.fields}
+    for one in want.fields:
+        there = present.get(one.name.lower())
+        if there is None:
+            found.alters.append(f"ADD COLUMN {_quoted((*path, one.name))} {one.dataType.simpleString()}")
+        else:
+            _compare(there.dataType, one.dataType, (*path, there.name), found)
+
+
+def _compare(have: DataType, want: DataType, path: tuple[str, ...], found: Changes) -> None:
+    if isinstance(have, StructType) and isinstance(want, StructType):
+        _compare_structs(have, want, path, found)
+    elif isinstance(have, ArrayType) and isinstance(want, ArrayType):
+        _compare(have.elementType, want.elementType, (*path, "element"), found)
+    elif isinstance(have, MapType) and isinstance(want, MapType):
+        _compare(have.keyType, want.keyType, (*path, "key"), found)
+        _compare(have.valueType, want.valueType, (*path, "value"), found)
+    elif have != _kept_as(want):
+        if _widens(have, want):
+            found.alters.append(f"ALTER COLUMN {_quoted(path)} TYPE {want.simpleString()}")
+        else:
+            found.refused.append((path, have, want))
+
+
+def _kept_as(kind: DataType) -> DataType:
+    """Return the type in which Iceberg keeps one; it has no integers of 8 and 16 bits."""
+    return IntegerType() if isinstance(kind, ByteType | ShortType) else kind
+
+
+def _widens(have: DataType, want: DataType) -> bool:
+    if isinstance(have, DecimalType) and isinstance(want, DecimalType):
+        return have.scale == want.scale and have.precision < want.precision
+    pairs = ((IntegerType(), LongType()), (FloatType(), DoubleType()))
+    return (have, want) in pairs
+
+
+def _message(name: str, refused: Sequence[tuple[tuple[str, ...], DataType, DataType]], way_out: str) -> str:
+    told = "; ".join(
+        f"column {'.'.join(path)} is {have.simpleString()} in the table and {want.simpleString()} in the contract"
+        for path, have, want in refused
+    )
+    widening = "a type may only widen: int to bigint, float to double, decimal(p,s) to more digits before the point"
+    return f"{name.rsplit('.', 1)[-1]}: {told}; {widening}. {way_out}".rstrip()
+
+
+def _quoted(path: Sequence[str]) -> str:
+    return ".".join(f"`{part}`" for part in path)
