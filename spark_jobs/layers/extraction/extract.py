@@ -16,8 +16,7 @@ from spark_jobs.layers.extraction.columns import Reading
 from spark_jobs.layers.extraction.database import Database
 from spark_jobs.layers.extraction.failures import SourceRefusedError
 from spark_jobs.layers.extraction.landing import Place, has_landed, land, write
-from spark_jobs.layers.extraction.ledger import EMPTY, LANDED, LANDING, ExtractionLedger, Record
-from spark_jobs.layers.extraction.marks import Mark
+from spark_jobs.layers.extraction.ledger import EMPTY, LANDED, LANDING, ExtractionLedger, Record, Watermark
 from spark_jobs.layers.extraction.survey import Survey, survey
 
 MODES = ("incremental", "full")
@@ -94,7 +93,7 @@ def _place(extraction: Extraction, now: datetime) -> Place:
     return Place(extraction.raw, extraction.staging, table.name, table.source.prefix, extraction.id, now)
 
 
-def _has_nothing_new(extraction: Extraction, found: Survey, seen: Mark | None) -> bool:
+def _has_nothing_new(extraction: Extraction, found: Survey, seen: Watermark | None) -> bool:
     """Tell whether there is nothing to land; where a freshness is watched, an empty landing keeps it."""
     return seen is not None and found.rows == 0 and extraction.table.freshness is None
 

@@ -32,13 +32,21 @@ class Record:
     watermark_kind: str = ""
 
 
+@dataclass(frozen=True)
+class Watermark:
+    """How far a table is extracted, and when the extraction that says so read the database."""
+
+    mark: Mark
+    read_at: datetime
+
+
 class ExtractionLedger:
     """The extractions and the watermark of one table, in the pipeline's ledger; `column` is '' without a watermark."""
 
     def __init__(self, dynamodb: Any, ledger: str, table: str, column: str) -> None:
         self._dynamodb, self._ledger, self._table, self._column = dynamodb, ledger, table, column
 
-    def watermark(self) -> Mark | None:
+    def watermark(self) -> Watermark | None:
         """Return the stored watermark; SourceRefusedError when it is of another column than the contract names."""
         item = self._get("WATERMARK") if self._column else {}
         if "value" not in item:
@@ -48,7 +56,7 @@ class ExtractionLedger:
                 f"{self._table}: the stored watermark is of {item['column']}, and source.watermark is {self._column}: "
                 "extract once with mode full"
             )
-        return Mark(item["kind"], item["value"])
+        return Watermark(Mark(item["kind"], item["value"]), datetime.fromisoformat(item["read_at"]))
 
     def record(self, extraction: str) -> Record | None:
         """Return what an extraction came to, or None for one that has not begun to land."""
@@ -75,7 +83,7 @@ class ExtractionLedger:
                 ExpressionAttributeValues=_texts({":extraction": record.extraction}),
             )
 
-    def settle(self, record: Record, seen: Mark | None) -> None:
+    def settle(self, record: Record, seen: Watermark | None) -> None:
         """Note in one step that an extraction landed and how far its watermark is.
 
         Where another extraction has moved the watermark from `seen` meanwhile, its watermark stays: what it passed
@@ -92,12 +100,13 @@ class ExtractionLedger:
                 raise
             self._dynamodb.put_item(TableName=self._ledger, Item=self._item(record))
 
-    def _advance(self, record: Record, seen: Mark | None) -> Mapping[str, Any]:
+    def _advance(self, record: Record, seen: Watermark | None) -> Mapping[str, Any]:
         item = {
             "column": self._column,
             "kind": record.watermark_kind,
             "value": record.watermark,
             "extraction": record.extraction,
+            "read_at": record.effective_at,
             "updated_at": _now(),
         }
         put: dict[str, Any] = {
@@ -111,7 +120,7 @@ class ExtractionLedger:
             return put | {"ConditionExpression": "attribute_not_exists(#value)"}
         return put | {
             "ConditionExpression": "#value = :seen",
-            "ExpressionAttributeValues": _texts({":seen": seen.value}),
+            "ExpressionAttributeValues": _texts({":seen": seen.mark.value}),
         }
 
     def _item(self, record: Record) -> dict[str, Any]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from contracts.databases import DEFAULT_OVERLAP, Extract
 from contracts.model import Table
 from spark_jobs.layers.extraction.columns import DECIMALS, TEXTS, Reading, chosen, find, is_plain_number, readings
 from spark_jobs.layers.extraction.database import Database, SourceColumn
 from spark_jobs.layers.extraction.failures import SourceRefusedError
+from spark_jobs.layers.extraction.ledger import Watermark
 from spark_jobs.layers.extraction.marks import (
     GETTERS,
+    MARGINS,
     MOMENT,
     NUMBER,
     TIMES,
@@ -43,7 +45,7 @@ class Survey:
     rows: int | None
 
 
-def survey(database: Database, table: Table, extract: Extract, stored: Mark | None, now: datetime) -> Survey:
+def survey(database: Database, table: Table, extract: Extract, stored: Watermark | None, now: datetime) -> Survey:
     """Ask the database what there is; `stored` is the watermark to go on from, None to read everything.
 
     The watermark's upper bound is read here, before any row: what is committed later is above it, or within the
@@ -53,9 +55,8 @@ def survey(database: Database, table: Table, extract: Extract, stored: Mark | No
     read = chosen(table, extract.said, columns)
     asked = _Questions(database, table, extract, columns, stored)
     rows, marked, reached, split_bounds = asked.answers(now)
-    if stored is not None and reached is not None:
-        reached = max(stored, reached, key=lambda mark: mark.order)
-    reached = reached or stored
+    known = [mark for mark in (stored.mark if stored else None, reached) if mark]
+    reached = max(known, key=lambda mark: mark.order, default=None)
     how = readings(table, read, database.dialect, database.quote)
     asked.refuse_unmarked(rows, marked)
     selected = [f"{r.sql} AS {database.quote(r.name)}" if r.sql else database.quote(r.name) for r in how]
@@ -74,13 +75,14 @@ class _Questions:
         table: Table,
         extract: Extract,
         columns: Sequence[SourceColumn],
-        stored: Mark | None,
+        stored: Watermark | None,
     ) -> None:
         self._database, self._table, self._extract, self._stored = database, table, extract, stored
         self._dialect = database.dialect
         self._mark, self._mark_kind = self._ordering(columns, extract.watermark, "source.watermark")
         self._split, self._split_kind = self._ordering(columns, extract.split_by, "source.split_by")
         self._low = self._lower_bound()
+        self._is_strict = self._low is not None and stored is not None and self._low == stored.mark
 
     def _ordering(self, columns: Sequence[SourceColumn], name: str, word: str) -> tuple[str, str]:
         """Return the quoted column that a word names and its kind: of marks, `hash`, or '' where there is none."""
@@ -100,18 +102,26 @@ class _Questions:
         return self._database.quote(column.name), kind
 
     def _lower_bound(self) -> Mark | None:
-        """Return where the window begins: the stored watermark less the overlap."""
-        stored, overlap = self._stored, self._extract.overlap
-        if stored is None or self._table.load == "append":
-            return stored
-        if (self._mark_kind in TIMES) != isinstance(overlap, str) and overlap is not None:
-            wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
+        """Return where the window begins: the stored watermark less the overlap, as long as that may hold news."""
+        if self._stored is None:
+            return None
+        mark, overlap, name = self._stored.mark, self._extract.overlap, self._table.name
+        if mark.kind != self._mark_kind:
             raise SourceRefusedError(
-                f"{self._table.name}: source.overlap {overlap} must be {wanted}, as the watermark is"
+                f"{name}: {self._extract.watermark} is a {self._mark_kind}, and the stored watermark a {mark.kind}: "
+                "extract once with mode full"
             )
-        if self._mark_kind == NUMBER:
-            return Mark(NUMBER, f"{stored.order[0] - int(overlap or 0):f}")
-        return mark_of(stored.kind, stored.moment - timedelta(seconds=seconds_of(str(overlap or DEFAULT_OVERLAP))))
+        if overlap is not None and (self._mark_kind in TIMES) != isinstance(overlap, str):
+            wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
+            raise SourceRefusedError(f"{name}: source.overlap {overlap} must be {wanted}, as the watermark is")
+        if self._table.load == "append":
+            return mark
+        if mark.kind == NUMBER:
+            return Mark(NUMBER, f"{mark.order[0] - int(overlap or 0):f}")
+        span = timedelta(seconds=seconds_of(str(overlap or DEFAULT_OVERLAP)))
+        settled = mark.moment.replace(tzinfo=UTC) + span + MARGINS[mark.kind] <= self._stored.read_at
+        has_none = not span and mark.kind in (MOMENT, ZONED)
+        return mark if settled or has_none else mark_of(mark.kind, mark.moment - span)
 
     def answers(self, now: datetime) -> tuple[int | None, int, Mark | None, tuple[Mark | None, ...]]:
         """Return the count of rows, of those with a watermark, the highest one, and the bounds of the splits."""
@@ -142,7 +152,7 @@ class _Questions:
     def _since(self) -> str:
         """Return the condition of rows that are new since the stored watermark, or have none."""
         assert self._low is not None
-        sign = ">" if self._table.load == "append" else ">="
+        sign = ">" if self._is_strict else ">="
         return f"({self._mark} {sign} {self._low.literal(self._dialect)} OR {self._mark} IS NULL)"
 
     def window(self, reached: Mark | None) -> str:

@@ -22,6 +22,7 @@ from spark_jobs.layers.extraction.database import Credentials, Database
 from spark_jobs.layers.extraction.extract import Extraction, run
 from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record
 from spark_jobs.layers.extraction.manifest import read_manifest
+from spark_jobs.layers.extraction.marks import Mark
 
 LEDGER = "ledger"
 NOW = datetime(2013, 1, 2, 2, tzinfo=UTC)
@@ -123,6 +124,10 @@ class Bench:
 
     def ledger(self, extract: Extract) -> ExtractionLedger:
         return ExtractionLedger(boto3.client("dynamodb"), LEDGER, "planes", extract.watermark)
+
+    def watermark(self, extract: Extract) -> Mark | None:
+        stored = self.ledger(extract).watermark()
+        return stored.mark if stored else None
 
     def landed(self, record: Record) -> Any:
         """Return the rows of what landed, as Spark reads them."""

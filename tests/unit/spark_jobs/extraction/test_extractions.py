@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from contracts.databases import Connection
 from spark_jobs.layers.extraction.extract import Extraction, run
 from spark_jobs.layers.extraction.failures import SourceRefusedError
-from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record
+from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record, Watermark
 from spark_jobs.layers.extraction.manifest import read_manifest
 from spark_jobs.layers.extraction.marks import MOMENT, NUMBER, Mark
 from tests.unit.spark_jobs.extraction.conftest import LEDGER, Bench, whole
@@ -45,7 +45,7 @@ def test_a_table_lands_whole_as_one_parquet_object_named_by_its_time(derby: Benc
     assert derby.raw_keys() == [record.key] == [f"{derby.prefix}2013-01-02T020000.000000Z.parquet"]
     assert derby.rows(record) == [(1, "a", datetime(2013, 1, 2, 1, 0, 1)), (2, None, None)]
     assert (record.state, record.rows, record.parts, record.watermark) == ("landed", 2, 1, "")
-    assert derby.ledger(whole()).watermark() is None
+    assert derby.watermark(whole()) is None
 
 
 def test_an_empty_table_lands_too_for_its_rows_are_gone(derby: Bench) -> None:
@@ -109,7 +109,7 @@ def test_the_second_extraction_reads_what_is_new_and_the_overlap_again(derby: Be
     add(derby, f"4, 'late commit', {at(41)}", f"5, 'too late', {at(39)}", f"6, 'new', {at(55)}")
     second = derby.extract(table, extract)
     assert (ids(derby, second), second.watermark) == ([2, 3, 4, 6], "2013-01-02 01:00:55.0")
-    assert derby.ledger(extract).watermark() == Mark(MOMENT, "2013-01-02 01:00:55.0")
+    assert derby.watermark(extract) == Mark(MOMENT, "2013-01-02 01:00:55.0")
 
 
 def test_without_a_word_the_overlap_of_a_time_is_ten_minutes(derby: Bench) -> None:
@@ -132,7 +132,7 @@ def test_rows_that_are_committed_while_reading_wait_for_the_next_extraction(derb
 
     database.read = commit_then_read  # type: ignore[method-assign]
     assert ids(derby, run(extraction)) == [1]
-    assert ids(derby, derby.extract(table, extract)) == [1, 2]
+    assert ids(derby, derby.extract(table, extract)) == [2]
 
 
 def test_nine_digits_of_a_second_are_kept_in_the_watermark(derby: Bench) -> None:
@@ -143,13 +143,34 @@ def test_nine_digits_of_a_second_are_kept_in_the_watermark(derby: Bench) -> None
     assert derby.extract(table, extract).watermark == "2013-01-02 01:00:00.1234568"
 
 
+def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Bench) -> None:
+    """Whatever commits ten minutes late had done so when the table was read a day later."""
+    filled(derby, f"1, 'a', {at(1)}", "2, 'no time', NULL")
+    table, extract = derby.table(COLUMNS), whole(watermark="UPD")
+    derby.extract(table, extract)
+    derby.now = datetime(2013, 1, 3, 1, 10, 1, tzinfo=UTC)
+    assert ids(derby, derby.extract(table, extract)) == [1, 2]
+    derby.execute("DELETE FROM planes WHERE upd IS NULL")
+    assert derby.extract(table, extract).state == "empty"
+    add(derby, f"3, 'new', {at(2)}")
+    assert ids(derby, derby.extract(table, extract)) == [3]
+
+
+def test_a_number_without_overlap_reads_what_is_above_it(derby: Bench) -> None:
+    filled(derby, "1, 'a', NULL", "7, 'b', NULL")
+    table, extract = derby.table(COLUMNS), whole(watermark="ID")
+    derby.extract(table, extract)
+    add(derby, "8, 'new', NULL")
+    assert ids(derby, derby.extract(table, extract)) == [8]
+
+
 def test_a_number_is_a_watermark_too(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "7, 'b', NULL")
     table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=2)
     derby.extract(table, extract)
     add(derby, "4, 'too low', NULL", "5, 'in the overlap', NULL", "9, 'new', NULL")
     record = derby.extract(table, extract)
-    assert (ids(derby, record), derby.ledger(extract).watermark()) == ([5, 7, 9], Mark(NUMBER, "9"))
+    assert (ids(derby, record), derby.watermark(extract)) == ([5, 7, 9], Mark(NUMBER, "9"))
 
 
 def test_nothing_new_lands_nothing_unless_a_freshness_is_watched(derby: Bench) -> None:
@@ -162,7 +183,7 @@ def test_nothing_new_lands_nothing_unless_a_freshness_is_watched(derby: Bench) -
     derby.now = datetime(2013, 1, 3, tzinfo=UTC)
     watched = derby.extract(derby.table(COLUMNS, freshness="26h"), extract)
     assert (watched.state, watched.rows, len(derby.raw_keys())) == ("landed", 0, 2)
-    assert derby.ledger(extract).watermark() == Mark(MOMENT, "2013-01-02 01:00:01.0")
+    assert derby.watermark(extract) == Mark(MOMENT, "2013-01-02 01:00:01.0")
 
 
 def test_mode_full_reads_everything_again_and_sets_the_watermark_anew(derby: Bench) -> None:
@@ -171,7 +192,7 @@ def test_mode_full_reads_everything_again_and_sets_the_watermark_anew(derby: Ben
     derby.extract(table, extract)
     derby.execute("DELETE FROM planes WHERE id = 2")
     record = derby.extract(table, extract, mode="full")
-    assert (ids(derby, record), derby.ledger(extract).watermark()) == ([1], Mark(MOMENT, "2013-01-02 01:00:01.0"))
+    assert (ids(derby, record), derby.watermark(extract)) == ([1], Mark(MOMENT, "2013-01-02 01:00:01.0"))
 
 
 def test_append_reads_each_row_once_and_refuses_rows_without_a_watermark(derby: Bench) -> None:
@@ -243,7 +264,7 @@ def test_a_database_that_goes_away_after_the_survey_leaves_nothing_and_the_water
     with pytest.raises(SourceRefusedError, match="Table/View 'PLANES' does not exist"):
         run(extraction)
     assert derby.raw_keys() == []
-    assert derby.ledger(extract).watermark() is None
+    assert derby.watermark(extract) is None
     assert derby.ledger(extract).record(extraction.id) is None
 
 
@@ -260,7 +281,7 @@ def interrupted(bench: Bench, extraction: Extraction, after: str) -> Extraction:
             if after == "announce":
                 raise _KilledError
 
-        def settle(self, record: Record, seen: Mark | None) -> None:
+        def settle(self, record: Record, seen: Watermark | None) -> None:
             if after == "land":
                 raise _KilledError
             super().settle(record, seen)
@@ -281,7 +302,7 @@ def test_an_extraction_that_is_run_again_lands_once(derby: Bench, after: str) ->
     record = run(extraction)
     assert (record.state, derby.raw_keys()) == ("landed", [record.key])
     assert (run(extraction), derby.raw_keys()) == (record, [record.key])
-    assert derby.ledger(extract).watermark() == Mark(MOMENT, "2013-01-02 01:00:01.0")
+    assert derby.watermark(extract) == Mark(MOMENT, "2013-01-02 01:00:01.0")
 
 
 def test_an_append_that_landed_before_its_job_died_is_not_read_again_by_the_next(derby: Bench) -> None:
