@@ -13,6 +13,7 @@ from rich.status import Status as Spinner
 from orchestration.embedded.cli.tables import console
 from orchestration.embedded.report import Happened, Progress
 
+_UNDER_WAY = frozenset({"waiting", "starting", "running", "stopping"})
 _QUIET_STATES = frozenset({"Read the request", "What is due?", "Did everything succeed?", "Report the batches"})
 
 
@@ -60,8 +61,8 @@ class Follower:
 
     def _job(self, event: Happened) -> str:
         job = (event.table, event.name)
-        if event.text == "running":
-            self._running[job] = time.monotonic()
+        if event.text in _UNDER_WAY:
+            self._running.setdefault(job, time.monotonic())
             return ""
         seconds = time.monotonic() - self._running.pop(job, time.monotonic())
         verb = "staged" if event.name == event.table else f"built {event.name}"

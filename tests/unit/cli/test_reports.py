@@ -173,6 +173,7 @@ def test_progress_writes_a_line_for_each_job_that_ends_and_each_failure() -> Non
     follow(Happened("execution", "planes", "planes-1", "RUNNING"))
     follow(Happened("state", "planes", "Stage the table", ""))
     assert follow.now() == "planes: Stage the table"
+    follow(Happened("job", "planes", "planes", "starting"))
     follow(Happened("job", "planes", "planes", "running"))
     assert follow.now() == "planes: planes"
     follow(Happened("job", "planes", "planes", "succeeded"))
