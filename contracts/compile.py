@@ -11,6 +11,7 @@ from contracts.connections import build_connection, check_connection, check_extr
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
 from contracts.model import Connection, Plan, Table
+from contracts.presets import expanded
 from contracts.table_rules import check_table
 from contracts.tables import build_table
 
@@ -59,7 +60,8 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     if mistakes:
         return None, sorted(set(mistakes))
     marts = {name: build_mart(by_name[name], tables, by_name) for name in sorted(by_name)}
-    return Plan(folder.name, dict(sorted(tables.items())), marts, connections=connections), []
+    compiled = {name: expanded(table) for name, table in sorted(tables.items())}
+    return Plan(folder.name, compiled, marts, connections=connections), []
 
 
 def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Document, Table]], int]:

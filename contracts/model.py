@@ -53,6 +53,7 @@ class Table:
     effective_at: EffectiveAt = field(default_factory=lambda: EffectiveAt(event_time=True))
     tie_break: tuple[str, ...] = ()
     delete_when: str | None = None
+    truncate_when: str | None = None
     on_missing: str = "close"
     on_overwrite: str = "replace"
     on_bad_key: str = "quarantine"
@@ -83,6 +84,12 @@ class Table:
         """Return the columns of the file that the contract reads, once each, without regard to case."""
         read = [name for column in self.columns for name in column.sources]
         return tuple({name.lower(): name for name in [*read, *self.unstored]}.values())
+
+    def columns_of_file(self, fields: int) -> tuple[str, ...]:
+        """Return the columns of a file without a header whose records have this many fields."""
+        names = self.source.names or self.source_names
+        optional = {name.lower() for name in self.source.optional}
+        return tuple(n for n in names if n.lower() not in optional) if fields == len(names) - len(optional) else names
 
     @property
     def sequence_columns(self) -> tuple[str, ...]:
@@ -217,7 +224,7 @@ def table_from_dict(raw: Mapping[str, Any]) -> Table:
     """Build a Table from the plan's JSON object."""
     extract = raw["source"].get("extract")
     nested: dict[str, Any] = {
-        "source": Source(**raw["source"] | {"extract": Extract(**extract) if extract else None}),
+        "source": Source(**_flat(raw["source"]) | {"extract": Extract(**extract) if extract else None}),
         "columns": tuple(Column(**_flat(c)) for c in raw["columns"]),
         "effective_at": EffectiveAt(**raw["effective_at"]),
         "checks": tuple(check_from_dict(c) for c in raw["checks"]),

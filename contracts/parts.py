@@ -40,22 +40,33 @@ class Column:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table's files land and how they are read; `extract` where they come from a database."""
+    """Where a table's files land and how they are read; `extract` where they come from a database.
+
+    `preset` names the system whose change feed it is. `names` are the columns of files without a header, in their
+    order; `optional` those that a file may lack.
+    """
 
     prefix: str = ""
     format: str = "csv"
     compression: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     extract: Extract | None = None
+    preset: str = ""
+    names: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class EffectiveAt:
-    """When what a file says became true: exactly one of the three."""
+    """When what a file says became true: exactly one of the three.
+
+    `unmatched` is what becomes of a key that does not match `from_key`: quarantine, or it goes by its event time.
+    """
 
     column: str | None = None
     from_key: str | None = None
     event_time: bool = False
+    unmatched: str = "quarantine"
 
 
 @dataclass(frozen=True)

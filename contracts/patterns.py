@@ -10,9 +10,11 @@ from contracts.types import TIMES, SparkType
 from contracts.wording import one_of
 
 _TIME_GROUPS = ("year", "month", "day", "hour", "minute", "second")
-_GROUPS = {"date", "time", *_TIME_GROUPS}
+_GROUPS = {"date", "time", "fraction", *_TIME_GROUPS}
 # The letters that Spark reads with; it refuses week-based and localized ones.
 _DATE_LETTERS = frozenset("GyMLdDEFahHkKmsSVzOxXZQq")
+EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros", "epoch_nanos")
+BINARY_FORMATS = ("base64", "hex")
 _PARTITION = re.compile(
     r"(?:(?P<time>year|month|day|hour)\(\s*(?P<column>\w+)\s*\)|(?P<plain>\w+)|"
     r"(?P<sized>bucket|truncate)\(\s*[1-9]\d*\s*,\s*(?P<of>\w+)\s*\))"
@@ -46,15 +48,22 @@ def check_from_key(document: Document, pattern: str) -> Iterator[Mistake]:
         yield document.mistake(f"group {found[0]} does not go with date; with date goes time", *place)
     elif "time" in groups and "date" not in groups:
         yield document.mistake("group time goes with date; with year go month, day, hour, minute, second", *place)
+    elif "fraction" in groups and not groups & {"time", "second"}:
+        yield document.mistake("group fraction goes with time or second", *place)
     elif "date" not in groups and found != list(_TIME_GROUPS[: len(found)]):
         lacks = next(name for name in _TIME_GROUPS if name not in groups)
         yield document.mistake(f"group {found[-1]} needs {lacks} too", *place)
 
 
 def check_date_format(document: Document, text: str, kind: SparkType, *path: str | int) -> Iterator[Mistake]:
-    """Yield the mistakes of a column's `format`, a pattern such as dd/MM/yyyy HH:mm."""
+    """Yield the mistakes of a column's `format`: a pattern such as dd/MM/yyyy, an epoch, or how bytes are written."""
+    if (text in EPOCH_FORMATS and kind.name in ("date", *TIMES)) or (text in BINARY_FORMATS and kind.name == "binary"):
+        return
+    if kind.name == "binary":
+        yield document.mistake(one_of(text, BINARY_FORMATS), *path)
+        return
     if kind.name not in ("date", *TIMES):
-        yield document.mistake(f"is for date and timestamp columns only, this one is {kind}", *path)
+        yield document.mistake(f"is for date, timestamp and binary columns only, this one is {kind}", *path)
         return
     bare = re.sub(r"'(?:[^']|'')*'", "", text)
     wrong = sorted({letter for letter in bare if letter.isalpha() and letter not in _DATE_LETTERS})

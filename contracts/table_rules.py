@@ -9,12 +9,14 @@ from contracts.column_rules import check_expression, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.model import READABLE_FORMATS, Table
 from contracts.patterns import check_date_format, check_from_key, check_partitions
+from contracts.presets import check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
 from contracts.wording import one_of
 
 # Words that one kind of load alone has a use for, and why.
 _ONLY_FOR = {
     "delete_when": (("changes",), "upsert and append never delete, and a snapshot deletes by absence"),
+    "truncate_when": (("changes",), "other files hold no operations"),
     "on_missing": (("snapshot",), "other files do not say what is absent"),
     "on_duplicate_key": (("snapshot",), "elsewhere a key may come often"),
     "on_overwrite": (("append",), "elsewhere every version counts"),
@@ -27,6 +29,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_columns(document, table, types)
     yield from _check_load(document, table, types)
     yield from _check_effective_at(document, table, types)
+    yield from check_preset(document, table)
     yield from _check_sql(document, table)
     yield from check_partitions(document, table.partition_by, types)
     if table.source.format not in READABLE_FORMATS:
@@ -80,6 +83,14 @@ def _check_load(document: Document, table: Table, types: dict[str, SparkType | N
 
 
 def _check_effective_at(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
+    said = document.data.get("effective_at", {"event_time": True})
+    ways = ("column", "from_key", "event_time")
+    if len([way for way in ways if way in said]) != 1:
+        yield document.mistake(f"must hold exactly one of {', '.join(ways)}", "effective_at")
+    if "unmatched" in said and "from_key" not in said:
+        yield document.mistake(
+            "goes with from_key: what becomes of a key that does not match", "effective_at", "unmatched"
+        )
     column, place = table.effective_at.column, ("effective_at", "column")
     if table.effective_at.from_key is not None:
         yield from check_from_key(document, table.effective_at.from_key)
@@ -107,8 +118,9 @@ def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:
         if column.expr:
             own = (column.name,) if not column.source else ()
             yield from check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
-    if table.delete_when:
-        yield from check_expression(document, table.delete_when, sources, "delete_when")
+    for word in ("delete_when", "truncate_when"):
+        if word in document.data:
+            yield from check_expression(document, document.data[word], sources, word)
     yield from check_checks(document, table)
 
 

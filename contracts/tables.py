@@ -16,6 +16,7 @@ from contracts.model import (
     Source,
     Table,
 )
+from contracts.presets import with_defaults
 from contracts.sql import SqlMistakeError, columns_of
 from contracts.types import TypeMistakeError, parse_type
 
@@ -25,9 +26,9 @@ def build_table(document: Document) -> Table:
     data, source, schema = document.data, dict(document.data.get("source", {})), document.data["schema"]
     extract = build_extract(source)
     effective = data.get("effective_at", {"from_key": EXTRACTED_AT} if extract else {"event_time": True})
-    keep = ("load", "delete_when", "on_missing", "on_overwrite", "on_bad_key", "on_duplicate_key", "on_failed_file",
-            "freshness", "description")  # fmt: skip
-    return Table(
+    keep = ("load", "delete_when", "truncate_when", "on_missing", "on_overwrite", "on_bad_key", "on_duplicate_key",
+            "on_failed_file", "freshness", "description")  # fmt: skip
+    table = Table(
         name=data["table"],
         source=Source(
             prefix=source.get("prefix", f"{data['table']}/"),
@@ -35,6 +36,7 @@ def build_table(document: Document) -> Table:
             compression=source.get("compression", "auto"),
             options=dict(source.get("options", {})),
             extract=extract,
+            preset=source.get("preset", ""),
         ),
         columns=tuple(_column(raw) for raw in schema["columns"]),
         key=tuple(data.get("key", ())),
@@ -49,6 +51,7 @@ def build_table(document: Document) -> Table:
         capacity=Capacity(**data.get("capacity", {})),
         **{name: data[name] for name in keep if name in data},
     )
+    return with_defaults(table, data)
 
 
 def _column(raw: dict[str, Any]) -> Column:

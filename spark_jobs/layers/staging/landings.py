@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.model import Table
@@ -90,14 +90,17 @@ def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
 
 
 def find_file_time(table: Table, key: str) -> datetime | None:
-    """Return the time that `from_key` finds in an object key, None where the contract has no `from_key`.
+    """Return the time that `from_key` finds in an object key, None where the event's time counts.
 
-    ContractViolationError when the key does not match or holds no real date (SEMANTICS 2).
+    ContractViolationError when the key does not match (unless the contract lets it pass) or holds no real date
+    (SEMANTICS 2).
     """
     pattern = table.effective_at.from_key
     if pattern is None:
         return None
     match = re.search(pattern, key)
+    if match is None and table.effective_at.unmatched == "event_time":
+        return None
     if match is None:
         raise ContractViolationError(f"{table.name}: key {key}: does not match from_key {pattern}")
     try:
@@ -137,10 +140,16 @@ def by_file_time(landings: Sequence[Landing]) -> list[tuple[datetime, list[Landi
 def _time_of(groups: Mapping[str, str | None]) -> datetime:
     if date := groups.get("date"):
         text = date if not (time := groups.get("time")) else f"{date}T{time}"
-        return _parse(text)
+        return _parse(text) + _fraction(groups)
     numbers = [int(groups[name] or 0) for name in _PARTS if groups.get(name) is not None]
     year, month, day, hour, minute, second = (*numbers, *(1, 1, 1, 0, 0, 0)[len(numbers) :])
-    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC) + _fraction(groups)
+
+
+def _fraction(groups: Mapping[str, str | None]) -> timedelta:
+    """Return the digits behind the second as a time, in microseconds at the finest."""
+    digits = groups.get("fraction") or "0"
+    return timedelta(microseconds=int(digits[:6].ljust(6, "0")))
 
 
 def _parse(text: str) -> datetime:

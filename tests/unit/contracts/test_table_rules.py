@@ -37,7 +37,7 @@ SCHEMA = {
         [
             "9: keys: is no field here; allowed: capacity, checks, delete_when, description, effective_at, freshness, "
             "key, limits, load, on_bad_key, on_duplicate_key, on_failed_file, on_missing, on_overwrite, partition_by, "
-            "schema, source, table, tie_break (did you mean key?)"
+            "schema, source, table, tie_break, truncate_when (did you mean key?)"
         ],
     ),
     "a word that is not allowed": (
@@ -74,14 +74,6 @@ SCHEMA = {
     "a freshness that is none": (
         ORDERS + "freshness: daily\n",
         ["9: freshness: 'daily' must be a time such as 90m, 26h or 7d"],
-    ),
-    "two ways to date a file": (
-        ORDERS + "effective_at: {column: at, event_time: true}\n",
-        ["9: effective_at: must hold exactly one of column, from_key, event_time"],
-    ),
-    "no way to date a file": (
-        ORDERS + "effective_at: {}\n",
-        ["9: effective_at: must hold exactly one of column, from_key, event_time"],
     ),
     "event_time that is not true": (
         ORDERS + "effective_at: {event_time: false}\n",
@@ -156,7 +148,12 @@ COLUMNS = {
     ),
     "a format for a column that is no date": (
         changed(("type: string", "type: int, format: yyyy")),
-        ["7: schema.columns[1].format: is for date and timestamp columns only, this one is int"],
+        ["7: schema.columns[1].format: is for date, timestamp and binary columns only, this one is int"],
+    ),
+    "an epoch": (changed(("type: string", "type: timestamp, format: epoch_millis")), []),
+    "bytes": (
+        changed(("type: string", "type: binary, format: base32")),
+        ["7: schema.columns[1].format: 'base32' is not one of base64, hex (did you mean base64?)"],
     ),
     "a format that Spark cannot read": (
         changed(("type: string", "type: date, format: YYYY-ww")),
@@ -222,6 +219,17 @@ LOADS = {
         ORDERS + "limits: {max_deleted: 5%}\n",
         ["9: limits.max_deleted: load upsert never deletes"],
     ),
+    "two ways to date a file": (
+        ORDERS + "effective_at: {column: at, event_time: true}\n",
+        ["9: effective_at: must hold exactly one of column, from_key, event_time"],
+    ),
+    "no way to date a file": (
+        ORDERS + "effective_at: {unmatched: event_time}\n",
+        [
+            "9: effective_at: must hold exactly one of column, from_key, event_time",
+            "9: effective_at.unmatched: goes with from_key: what becomes of a key that does not match",
+        ],
+    ),
     "effective_at that is no column": (
         ORDERS + "effective_at: {column: when}\n",
         ["9: effective_at.column: no such column: 'when' is not one of at, id, note"],
@@ -254,6 +262,8 @@ PATTERNS = {
     r"(?P<date>\d{8})T(?P<time>\d{6})": [],
     r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2})": [],
     r"(?P<year>\d{4})": [],
+    r"(?P<date>\d{8})-(?P<time>\d{6})(?P<fraction>\d*)": [],
+    r"(?P<date>\d{8})-(?P<fraction>\d*)": ["group fraction goes with time or second"],
     r"(\d{4}-\d{2}-\d{2})": [
         r"names no group date, nor year, month and day, such as (?P<date>\d{4}-\d{2}-\d{2})",
     ],
@@ -264,7 +274,7 @@ PATTERNS = {
         "group time goes with date; with year go month, day, hour, minute, second",
     ],
     r"(?P<date>\d{8})-(?P<hours>\d+)": [
-        "group 'hours' is not one of date, day, hour, minute, month, second, time, year (did you mean hour?)",
+        "group 'hours' is not one of date, day, fraction, hour, minute, month, second, time, year (did you mean hour?)",
     ],
 }
 

@@ -1,0 +1,43 @@
+"""The time that a file speaks of: what from_key finds in its key, else its event's time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.model import EffectiveAt, Source, Table
+from contracts.presets import DMS_FILE_TIME
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.staging.landings import find_file_time
+
+
+def table(pattern: str, unmatched: str = "quarantine") -> Table:
+    return Table("t", "changes", Source(), (), effective_at=EffectiveAt(from_key=pattern, unmatched=unmatched))
+
+
+FOUND = {
+    (r"(?P<date>\d{4}-\d{2}-\d{2})", "a/2020-02-29/x.csv"): datetime(2020, 2, 29, tzinfo=UTC),
+    (r"(?P<date>\d{8})T(?P<time>\d{6})", "a/20200131T235959.csv"): datetime(2020, 1, 31, 23, 59, 59, tzinfo=UTC),
+    (r"(?P<year>\d{4})/(?P<month>\d\d)", "a/2020/03/x.csv"): datetime(2020, 3, 1, tzinfo=UTC),
+    (DMS_FILE_TIME, "dms/20141029-1134010000.csv"): datetime(2014, 10, 29, 11, 34, 1, tzinfo=UTC),
+    (DMS_FILE_TIME, "dms/20141029-113401125.csv.gz"): datetime(2014, 10, 29, 11, 34, 1, 125000, tzinfo=UTC),
+    (DMS_FILE_TIME, "dms/20141029-113401125.csv"): datetime(2014, 10, 29, 11, 34, 1, 125000, tzinfo=UTC),
+    (DMS_FILE_TIME, "dms/2014/10/20141029-113401.parquet"): datetime(2014, 10, 29, 11, 34, 1, tzinfo=UTC),
+    (DMS_FILE_TIME, "dms/LOAD00000001.csv"): None,
+}
+
+
+@pytest.mark.parametrize(("pattern", "key"), FOUND)
+def test_the_time_in_a_key(pattern, key):
+    assert find_file_time(table(pattern, "event_time"), key) == FOUND[pattern, key]
+
+
+def test_a_key_that_does_not_match_is_refused_unless_the_contract_lets_it_pass():
+    with pytest.raises(ContractViolationError, match=r"^t: key dms/LOAD00000001.csv: does not match from_key "):
+        find_file_time(table(DMS_FILE_TIME), "dms/LOAD00000001.csv")
+
+
+def test_a_date_that_does_not_exist_is_refused_in_any_case():
+    with pytest.raises(ContractViolationError, match=r"^t: key dms/20140230-113401.csv: from_key finds no time: "):
+        find_file_time(table(DMS_FILE_TIME, "event_time"), "dms/20140230-113401.csv")
