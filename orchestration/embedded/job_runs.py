@@ -23,6 +23,7 @@ from orchestration.embedded.logs import logging_to
 
 _ACTIVE = ("STARTING", "RUNNING", "STOPPING")
 _MESSAGE_LENGTH = 4000
+_REST_SECONDS = 1.0
 
 
 class JobFailedError(Exception):
@@ -102,6 +103,7 @@ class JobRuns:
         self._slots = threading.Semaphore(at_once)
         self._ordered: dict[str, list[str | None]] = defaultdict(list)
         self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     @contextmanager
     def attached(self) -> Iterator[None]:
@@ -118,6 +120,11 @@ class JobRuns:
             mock.patch.object(GlueResponse, "batch_stop_job_run", stop, create=True),
         ):
             yield
+
+    def rest(self) -> None:
+        """Wait until a run ends, at most a second."""
+        with self._changed:
+            self._changed.wait(_REST_SECONDS)
 
     def fail(self, job: str, message: str, times: int = 1) -> None:
         """Let the next runs of a job fail with this message, before the script does anything."""
@@ -181,8 +188,10 @@ class JobRuns:
             raise JobFailedError(orders.pop(0))
 
     def _end(self, run: JobRun, status: str) -> None:
-        run.completed_on = datetime.now(UTC)
-        run.status = status
+        with self._changed:
+            run.completed_on = datetime.now(UTC)
+            run.status = status
+            self._changed.notify_all()
         self._note(run)
 
     def _time_out(self, run: JobRun) -> None:

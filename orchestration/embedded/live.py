@@ -23,7 +23,7 @@ from orchestration.embedded.events import Events, deliver
 from orchestration.embedded.executions import ABORTED, Executions, Hooks
 from orchestration.embedded.job_runs import JobRun, JobRuns, Runner
 from orchestration.embedded.lambdas import Lambdas
-from orchestration.embedded.logs import routed
+from orchestration.embedded.logs import moto_kept, routed
 from orchestration.embedded.objects import Objects
 from orchestration.embedded.poller import Poller, find_mappings
 from orchestration.embedded.report import Execution, Happened, Progress
@@ -70,6 +70,7 @@ class Live:
     def _open(self, assembly: Assembly, lake: Path, settings: CloudSettings, jobs: str) -> None:
         self._stack.callback(_environment())
         self._stack.enter_context(routed())
+        self._stack.enter_context(moto_kept(lake / "logs" / "moto.log"))
         moto = mock_aws(config=_MOTO)
         moto.start()
         self._stack.callback(moto.stop)
@@ -100,8 +101,9 @@ class Live:
         )
         world = stepfunctions.World(
             invoke=self.functions.invoke,
-            glue=lambda: self.client("glue"),
+            client=self.client,
             sleep=lambda seconds: time.sleep(min(seconds, settings.longest_wait)),
+            rest=self.jobs.rest,
         )
         self._stack.enter_context(self.jobs.attached())
         self._stack.enter_context(stepfunctions.executing(world))

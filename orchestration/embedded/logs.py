@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -41,6 +42,23 @@ def routed() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def moto_kept(path: Path) -> Iterator[None]:
+    """Let moto, which prints whole state machines, write to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("moto")
+    before = logger.propagate
+    handler = logging.FileHandler(path, delay=True)
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = before
+        logger.removeHandler(handler)
+        handler.close()
 
 
 @contextmanager

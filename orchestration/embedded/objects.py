@@ -40,7 +40,6 @@ class Objects:
         self.bodies = Bodies(state / "bodies")
         self._mirror = Mirror(lake)
         self._buckets: frozenset[str] = frozenset()
-        self._is_restoring = False
 
     def keep(self, buckets: frozenset[str]) -> None:
         """Keep what is put into these buckets from now on."""
@@ -82,19 +81,15 @@ class Objects:
             "encryption": None,
             "is_versioned": bucket.is_versioned,
         }
-        self._is_restoring = True
-        try:
-            _restore_put(self.bodies, bucket, line)
-        finally:
-            self._is_restoring = False
+        _restore_put(self.bodies, bucket, line)
         self.journal.append({"op": "put", "bucket": bucket.name, **line})
 
     def write(self, key: Any, value: bytes | Slice) -> None:
         """Write the body of a new version and show it in the lake."""
-        if not self._is_restoring:
+        if not hasattr(key, "body"):
             key.body = self.bodies.write(key.bucket_name, value)
             self._mirror.show(key.bucket_name, key.name, key.body)
-        key.contentsize = key.body.stat().st_size if hasattr(key, "body") else 0
+        key.contentsize = key.body.stat().st_size
 
     def forget(self, key: Any) -> None:
         """Remove the body of a version that is deleted for good."""
@@ -102,7 +97,7 @@ class Objects:
             key.body.unlink(missing_ok=True)
 
     def note_put(self, key: Any) -> None:
-        if self.keeps(key) and not self._is_restoring:
+        if self.keeps(key) and not hasattr(key, "is_known"):
             self.journal.append(self._put_line(key))
 
     def note_delete(self, bucket: Any, key_name: str, version_id: str | None) -> None:
@@ -124,13 +119,9 @@ class Objects:
     def restore(self, buckets: Mapping[str, Any]) -> None:
         """Put the journal's objects back into moto's buckets."""
         self.journal.mend()
-        self._is_restoring = True
-        try:
-            for line in self.journal.lines():
-                if line["op"] in _RESTORE and line["bucket"] in buckets:
-                    _RESTORE[line["op"]](self.bodies, buckets[line["bucket"]], line)
-        finally:
-            self._is_restoring = False
+        for line in self.journal.lines():
+            if line["op"] in _RESTORE and line["bucket"] in buckets:
+                _RESTORE[line["op"]](self.bodies, buckets[line["bucket"]], line)
 
     def compact(self, buckets: Mapping[str, Any], events: list[Line]) -> None:
         """Write the journal anew: what exists now, with its metadata, and the events."""
@@ -161,7 +152,7 @@ def _restore_put(store: Bodies, bucket: Any, line: Line) -> None:
     if not path.exists():
         return
     key = _FakeKey.__new__(_FakeKey)
-    key.body = path
+    key.body, key.is_known = path, True
     key.__init__(
         name=line["key"],
         value=b"",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import jsonata
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_dynamodb,
     state_task_service_glue,
     state_task_service_sfn,
 )
@@ -30,16 +30,19 @@ _DECLARING = (
     "moto.stepfunctions.parser.asl.eval.variable_store.encode_jsonata_variable_declarations",
 )
 _ABNORMAL = frozenset({"FAILED", "TIMEOUT", "ERROR", "STOPPED"})  # a run that was stopped has not done its work
-_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class World:
-    """What a state machine works with: Lambda functions, Glue, and time."""
+    """What a state machine works with: functions, boto3 clients by service, and time.
+
+    `rest` returns when a job may have ended.
+    """
 
     invoke: Invoke
-    glue: Callable[[], Any]
+    client: Callable[[str], Any]
     sleep: Sleep
+    rest: Callable[[], None]
 
 
 @contextmanager
@@ -51,8 +54,9 @@ def executing(world: World) -> Iterator[None]:
         patches: tuple[tuple[Any, str, Any], ...] = (
             (moto_jsonata, "_eval_jsonata", _evaluate),
             (lambda_eval_utils, "_invoke_lambda_function", functools.partial(_invoke, world)),
-            (_Glue, "_get_glue_client", staticmethod(lambda **_: world.glue())),
-            (_Glue, "_eval_integration_pattern", _wait_for_job),
+            (state_task_service_dynamodb, "boto_client_for", lambda service, **_: world.client(service)),
+            (_Glue, "_get_glue_client", staticmethod(lambda **_: world.client("glue"))),
+            (_Glue, "_eval_integration_pattern", _wait_of_job(world)),
             (state_task_service_sfn.StateTaskServiceSfn, "_normalise_parameters", _as_boto_names),
             (state_task_service_glue, "_JOB_RUN_STATE_ABNORMAL_TERMINAL_VALUE", _ABNORMAL),
             (retrier_decl, "time", type("time", (), {"sleep": staticmethod(world.sleep)})),
@@ -83,17 +87,24 @@ def _as_boto_names(_self: Any, parameters: dict[str, Any], **_: Any) -> None:
         parameters[name[0].lower() + name[1:]] = value if isinstance(value, str) else to_json_str(value)
 
 
-def _wait_for_job(self: Any, env: Any, **parts: Any) -> None:
-    """Poll the job run until it ends, as Step Functions does: Glue has no callback endpoint, which moto expects."""
-    resolve = self._build_sync_resolver(env=env, **parts)
-    pause = threading.Event()
-    while (result := resolve()) is None:
-        pause.wait(_POLL_SECONDS)
-    env.stack.append(result)
+def _wait_of_job(world: World) -> Callable[..., None]:
+    def wait_for_job(self: Any, env: Any, **parts: Any) -> None:
+        """Look at the job run until it ends: Glue has no callback endpoint, which moto expects."""
+        started = dict(env.stack[-1])
+        resolve = self._build_sync_resolver(env=env, **parts)
+        while (result := resolve()) is None:
+            if not env.is_running():  # aborted, or out of time: Step Functions stops the run
+                ids = [started["JobRunId"]]
+                world.client("glue").batch_stop_job_run(JobName=started["JobName"], JobRunIds=ids)
+                break
+            world.rest()
+        env.stack.append(result)
+
+    return wait_for_job
 
 
 def _wait_of(world: World) -> Callable[..., None]:
-    def wait(_self: Any, _env: Any, wait_seconds: float) -> None:
+    def wait(_self: Any, *, wait_seconds: float, **_: Any) -> None:
         world.sleep(wait_seconds)
 
     return wait

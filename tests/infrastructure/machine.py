@@ -10,18 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-import jsonata
-import pytest
 from moto import mock_aws
-from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-    state_task_service_glue,
-    state_task_service_sfn,
-)
-from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
-from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
-from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+from orchestration.embedded.stepfunctions import World, executing
 
 ROLE = "arn:aws:iam::123456789012:role/machine"
 LEDGER = "ledger"
@@ -47,10 +38,9 @@ class Cloud:
     job_arguments: list[Mapping[str, str]] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
 
-    def invoke(self, parameters: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+    def invoke(self, name: str, payload: Any) -> dict[str, Any]:
         """Answer a Lambda invocation as Step Functions sees it."""
-        name = parameters["FunctionName"]
-        self.invocations[name].append(json.loads(parameters["Payload"]))
+        self.invocations[name].append(payload)
         answers = self.functions[name]
         answer = answers[min(len(self.invocations[name]), len(answers)) - 1]
         if isinstance(answer, LambdaError):
@@ -87,56 +77,19 @@ class Outcome:
     states: tuple[str, ...]
 
 
-def _declare(bindings: Mapping[str, Any]) -> str:
-    return "".join(f"{name}:={to_json_str(value)};" for name, value in bindings.items())
-
-
-def _wait_for_glue(self: Any, env: Any, **parts: Any) -> None:
-    """Poll the job run as Step Functions does: Glue has no callback endpoint, which moto expects."""
-    resolve = self._build_sync_resolver(env=env, **parts)
-    while (result := resolve()) is None:
-        time.sleep(0.01)
-    env.stack.append(result)
-
-
-def _as_boto_names(self: Any, parameters: dict[str, Any], **_: Any) -> None:
-    """Name StartExecution's parameters as boto3 does; moto forgets to."""
-    for name in list(parameters):
-        value = parameters.pop(name)
-        parameters[name[0].lower() + name[1:]] = value if isinstance(value, str) else to_json_str(value)
-
-
-def _patch_moto(patch: pytest.MonkeyPatch, cloud: Cloud) -> None:
-    glue = state_task_service_glue.StateTaskServiceGlue
-    shim = type("time", (), {"sleep": staticmethod(cloud.waits.append)})
-    patch.setattr(moto_jsonata, "_eval_jsonata", lambda text: jsonata.Jsonata(text).evaluate(None))
-    for module in (
-        "moto.stepfunctions.parser.asl.eval.states",
-        "moto.stepfunctions.parser.asl.eval.variable_store",
-    ):
-        patch.setattr(f"{module}.encode_jsonata_variable_declarations", _declare)
-    patch.setattr(lambda_eval_utils, "_invoke_lambda_function", cloud.invoke)
-    patch.setattr(glue, "_get_glue_client", staticmethod(lambda **_: cloud))
-    patch.setattr(glue, "_eval_integration_pattern", _wait_for_glue)
-    patch.setattr(state_task_service_sfn.StateTaskServiceSfn, "_normalise_parameters", _as_boto_names)
-    patch.setattr(retrier_decl, "time", shim)
-    patch.setattr(
-        wait_function.WaitFunction,
-        "_wait_interval",
-        lambda self, env, wait_seconds: cloud.waits.append(wait_seconds),
-    )
+def _client(cloud: Cloud) -> Callable[[str], Any]:
+    return lambda service: cloud if service == "glue" else boto3.client(service)
 
 
 def run_machine(
-    patch: pytest.MonkeyPatch,
     definition: str,
     request: Mapping[str, Any],
     cloud: Cloud,
     batch_item: Callable[[], Mapping[str, Any]],
 ) -> tuple[Outcome, dict[str, Any]]:
     """Run one execution; return how it ended and the batch's item in the ledger afterwards."""
-    _patch_moto(patch, cloud)
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    world = World(invoke=cloud.invoke, client=_client(cloud), sleep=cloud.waits.append, rest=lambda: time.sleep(0.01))
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}), executing(world):
         table = _ledger()
         table.put_item(Item=dict(batch_item()))
         client = boto3.client("stepfunctions")

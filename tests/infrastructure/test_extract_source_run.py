@@ -34,7 +34,7 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def run() -> Run:
     definition = ASL.read_text()
     for name, value in SUBSTITUTIONS.items():
         definition = definition.replace(f"${{{name}}}", value)
@@ -42,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def start(cloud: Cloud, request: Mapping[str, Any] | None = None) -> Outcome:
         cloud.functions = {"notify": [{}]} | cloud.functions
         asked = {"table": "customers"} if request is None else request
-        return run_machine(monkeypatch, definition, asked, cloud, lambda: LANDED)[0]
+        return run_machine(definition, asked, cloud, lambda: LANDED)[0]
 
     return start
 

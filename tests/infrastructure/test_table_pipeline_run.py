@@ -57,14 +57,14 @@ def failure(kind: str, name: str, error: str, cause: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def run() -> Run:
     definition = ASL.read_text()
     for name, value in SUBSTITUTIONS.items():
         definition = definition.replace(f"${{{name}}}", value)
 
     def start(cloud: Cloud, request: Mapping[str, Any] | None = None) -> tuple[Outcome, dict[str, Any]]:
         cloud.functions = {"open": [opened()], "close": [closed()], "notify": [{}]} | cloud.functions
-        return run_machine(monkeypatch, definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH)
+        return run_machine(definition, request or {"table": "planes"}, cloud, lambda: EMPTY_BATCH)
 
     return start
 
