@@ -1,0 +1,57 @@
+"""Change feeds with a preset: from the envelopes that a system writes to records of one event each."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from contracts.model import Table
+from spark_jobs.layers.staging.readers.seam import BROKEN, RAW
+
+OPERATIONS = ("op", "payload.op")
+_SAYS_NOTHING = ("m",)
+_TOMBSTONE = r'^\s*(null|\{.*"payload"\s*:\s*null\s*\})\s*$'
+_LEAVES = "_leaves"
+
+
+def events(records: DataFrame, table: Table) -> DataFrame:
+    """Return one record for each event that the records of a table's change feed stand for."""
+    return _debezium(records, table) if table.source.preset == "debezium" else records
+
+
+def _debezium(records: DataFrame, table: Table) -> DataFrame:
+    """Drop tombstones and messages; an update that changes its key becomes the old key's delete and the new's row.
+
+    The delete has the row before in place of the row after, as Debezium's own deletes have.
+    """
+    operation = F.coalesce(*(_field(name) for name in OPERATIONS))
+    nothing = F.col(RAW).rlike(_TOMBSTONE) | operation.isin(*_SAYS_NOTHING)
+    speaking = records.filter(~F.coalesce(nothing, F.lit(False)))
+    moves = F.coalesce((operation == "u") & _key_differs(table) & F.col(BROKEN).isNull(), F.lit(False))
+    both = F.when(moves, F.array(F.lit(True), F.lit(False))).otherwise(F.array(F.lit(False)))
+    told = speaking.withColumn(_LEAVES, F.explode(both))
+    left = {name: F.when(~F.col(_LEAVES), _field(name)) for name in table.source_names if _is_after(name)}
+    deleting = {
+        name: F.when(F.col(_LEAVES) & _field(name).isNotNull(), "d").otherwise(_field(name)) for name in OPERATIONS
+    }
+    return told.withColumns({**left, **deleting}).drop(_LEAVES)
+
+
+def _key_differs(table: Table) -> Column:
+    """Tell whether the row before has a whole key, and another than the row after."""
+    differs, whole = F.lit(False), F.lit(True)
+    for name in table.key:
+        reads = table.column(name).reads
+        after = F.coalesce(*(_field(path) for path in reads if _is_after(path)))
+        before = F.coalesce(*(_field(path) for path in reads if not _is_after(path)))
+        differs = differs | ~after.eqNullSafe(before)
+        whole = whole & before.isNotNull() & after.isNotNull()
+    return differs & whole
+
+
+def _is_after(path: str) -> bool:
+    return path.removeprefix("payload.").startswith("after.")
+
+
+def _field(name: str) -> Column:
+    return F.col(f"`{name}`")
