@@ -61,7 +61,9 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and lo
 	$(CDK) destroy --context env=$(ENV) --context pipeline=$(PIPELINE)
 
 long: $(READY)  ## run the tests that take minutes
-	@$(PY) -m pytest -m long
+	@if [ -n "$$LANDFALL_TEST_POSTGRES" ]; then $(PY) -m pytest -m long; else \
+	  echo 'The tests on PostgreSQL and H2 are left out: run eval "$$(.ci/databases)" first (Debian, as root).'; \
+	  $(PY) -m pytest -m 'long and not databases'; fi
 
 bench: $(READY)  ## measure a snapshot batch of a million rows
 	@$(PY) benchmarks/snapshot_batch.py
