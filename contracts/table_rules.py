@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contracts.check_rules import check_checks
 from contracts.column_rules import check_expression, column_types, known
 from contracts.documents import Document, Mistake
-from contracts.model import READABLE_FORMATS, Table
+from contracts.format_rules import check_source
+from contracts.model import Table
 from contracts.patterns import check_date_format, check_from_key, check_partitions
 from contracts.presets import check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
@@ -32,9 +33,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from check_preset(document, table)
     yield from _check_sql(document, table)
     yield from check_partitions(document, table.partition_by, types)
-    if table.source.format not in READABLE_FORMATS:
-        words = ", ".join(READABLE_FORMATS)
-        yield document.mistake(f"{table.source.format} cannot be staged yet; readable: {words}", "source", "format")
+    yield from check_source(document, table, types)
 
 
 def _check_columns(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:

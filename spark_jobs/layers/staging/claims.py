@@ -98,8 +98,11 @@ def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:
 
 def _copy_document(s3: Any, landing: Landing, target: Target) -> Content:
     compression, chunks = _opened(s3, landing, target)
-    s3.upload_fileobj(_Stream(_in_lines(unpacked(chunks, compression))), target.bucket, target.key)
-    return Content()
+    plain = unpacked(chunks, compression)
+    sizes: list[int] = []
+    text = as_utf8(plain, target.encoding) if "encoding" in target.source.options else plain
+    s3.upload_fileobj(_Stream(_in_lines(text, sizes)), target.bucket, target.key)
+    return Content(size=sum(sizes))
 
 
 def _copy_object(s3: Any, landing: Landing, target: Target) -> Content:
@@ -122,7 +125,7 @@ def _opened(s3: Any, landing: Landing, target: Target) -> tuple[str, Iterator[by
     chunks = chunks_of(body)
     first = next(chunks, b"")
     compression = compression_of(first, target.source.compression)
-    if compression == NONE:
+    if compression == NONE and target.source.format != "xml":  # XML says itself how it is written
         refuse_utf16(first, target.encoding)
     return compression, _chained(first, chunks)
 
@@ -140,11 +143,15 @@ def _dialect(source: Source) -> Dialect | None:
     return dialect_of(source.options)
 
 
-def _in_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a gzip member of lines of base64; it is stored, not packed, for it lives as long as the batch."""
+def _in_lines(chunks: Iterator[bytes], sizes: list[int]) -> Iterator[bytes]:
+    """Yield a gzip member of lines of base64; it is stored, not packed, for it lives as long as the batch.
+
+    The sizes of the pieces are added to `sizes`.
+    """
     pack = zlib.compressobj(0, wbits=31)
     left = b""
     for chunk in chunks:
+        sizes.append(len(chunk))
         left += chunk
         while len(left) >= _LINE_BYTES:
             yield pack.compress(base64.b64encode(left[:_LINE_BYTES]) + b"\n")

@@ -14,10 +14,11 @@ from spark_jobs.layers.errors import ContractViolationError, all_violations
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
 from spark_jobs.layers.staging.claims import Claim, claim_all
+from spark_jobs.layers.staging.feeds import events
 from spark_jobs.layers.staging.landings import Landing
 from spark_jobs.layers.staging.readers.formats import FORMATS
-from spark_jobs.layers.staging.readers.seam import FATAL_RULES, first_words, refuse
-from spark_jobs.layers.staging.records import REJECT, to_rows
+from spark_jobs.layers.staging.readers.seam import DOCUMENT, FATAL_RULES, first_words, no_records, refuse, united
+from spark_jobs.layers.staging.records import REJECT, mismatches, to_rows
 from spark_jobs.layers.staging.session import split_bytes
 
 # Causes of a failed read that are no file's fault.
@@ -43,11 +44,7 @@ class Reader:
         numbered = [(next(self._numbers), landing) for landing in landings]
         splits = split_bytes(self.spark)
         claims, errors = claim_all(self._s3, numbered, self.bucket, self.batch_id, table.source, splits)
-        for claim in claims:
-            try:
-                FORMATS[table.source.format].check(self.spark, table, claim)
-            except ContractViolationError as error:
-                errors.append(error)
+        errors += FORMATS[table.source.format].check(self.spark, table, claims)
         if errors:
             raise all_violations(errors)
         self._claims.update((claim.number, claim) for claim in claims)
@@ -59,8 +56,18 @@ class Reader:
             [(c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time) for c in claims],
             _LANDING_SCHEMA,
         )
-        records = FORMATS[table.source.format].read(self.spark, table, claims)
-        return dated(to_rows(records, table), landings, table)
+        frames = self._records(table, claims)
+        return dated(united([to_rows(frame, table) for frame in frames]), landings, table)
+
+    def _records(self, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
+        """Return the records of claims, one frame for each set of types; each type can become the contract's."""
+        found = FORMATS[table.source.format].read(self.spark, table, claims) if claims else []
+        frames = [events(frame, table) for frame in found or [no_records(self.spark, table.source_names)]]
+        if any(column.expr for column in table.columns):
+            for frame in frames:
+                for column, reason in mismatches(frame, table)[:1]:
+                    raise all_violations([refuse(table, claim, reason, column) for claim in claims])
+        return frames
 
     def work(self, name: str) -> str:
         """Return the URI of a scratch folder of the batch."""
@@ -102,7 +109,8 @@ class Reader:
     def _fatal(self, table: Table, number: int, row: int, reject: Any) -> ContractViolationError:
         landing = self._claims[number].landing
         column = f"column {reject.column}: " if reject.column else ""
-        reason = f"record {row}: {column}{reject.reason}"
+        place = "" if reject.rule == DOCUMENT else f"record {row}: "
+        reason = f"{place}{column}{reject.reason}"
         return ContractViolationError(
             f"{table.name}: file {landing.key}: {reason}", {landing.id: (reason, reject.column or None)}
         )

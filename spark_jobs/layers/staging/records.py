@@ -10,8 +10,7 @@ from pyspark.sql.types import DataType, StringType, StructType, _parse_datatype_
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
-from spark_jobs.layers.errors import ContractViolationError
-from spark_jobs.layers.staging.casts import cast
+from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
 from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
@@ -61,29 +60,53 @@ def _with_nulls(records: DataFrame, table: Table) -> DataFrame:
     return records.withColumns(nulled)
 
 
+def mismatches(records: DataFrame, table: Table) -> list[tuple[str, str]]:
+    """Return (column, reason) for each column whose source has a type that has nothing to do with the declared one."""
+    sources, places = _sources(_with_nulls(records, table), table)
+    wrong = []
+    for column, (have, want, found) in zip(table.columns, _casts(sources, places, table), strict=True):
+        if found is None:
+            what = "its expr gives" if column.expr else "the file holds"
+            reason = f"column {column.name} is declared {want.simpleString()}, but {what} {have.simpleString()}"
+            wrong.append((column.name, f"{reason}; declare that type, or convert it with expr"))
+    return wrong
+
+
+def _sources(records: DataFrame, table: Table) -> tuple[DataFrame, list[str]]:
+    """Return the records with the results of `expr` and `_deleting`, and the name of each column's source."""
+    deleting = F.coalesce(F.expr(table.delete_when), F.lit(False)) if table.delete_when else F.lit(False)
+    results = {f"_result{i}": F.expr(c.expr) for i, c in enumerate(table.columns) if c.expr}
+    places = [f"_result{i}" if c.expr else c.source_name for i, c in enumerate(table.columns)]
+    return records.withColumns({**results, DELETING: deleting}), places
+
+
+def _casts(sources: DataFrame, places: list[str], table: Table) -> list[tuple[DataType, DataType, Cast | None]]:
+    """Return for each column the type of its source, the declared one, and the cast between them."""
+    schema = business_schema(table)
+    kinds = {field.name.lower(): field.dataType for field in sources.schema.fields}
+    pairs = [(kinds[place.lower()], schema[c.name].dataType) for place, c in zip(places, table.columns, strict=True)]
+    return [
+        (have, want, cast(f"`{place}`", have, want, column))
+        for place, column, (have, want) in zip(places, table.columns, pairs, strict=True)
+    ]
+
+
 def _typed(records: DataFrame, table: Table) -> DataFrame:
     """Return the typed columns, what records carry, `_deleting` and `_cast_failure`.
 
     Each value is computed once, in a projection of its own, for its cast is looked at again to see what was lost.
     """
-    schema = business_schema(table)
-    deleting = F.coalesce(F.expr(table.delete_when), F.lit(False)) if table.delete_when else F.lit(False)
-    results = {f"_result{i}": F.expr(c.expr) for i, c in enumerate(table.columns) if c.expr}
-    sources = records.withColumns({**results, DELETING: deleting})
-    places = [f"_result{i}" if c.expr else c.source_name for i, c in enumerate(table.columns)]
-    kinds = {field.name.lower(): field.dataType for field in sources.schema.fields}
+    sources, places = _sources(records, table)
     values: list[Column] = []
     failures: list[Column] = []
-    for place, column in zip(places, table.columns, strict=True):
-        source, want = f"`{place}`", schema[column.name].dataType
-        found = cast(source, kinds[place.lower()], want, column)
-        if found is None:
-            raise _mismatch(table, column, kinds[place.lower()], want)
+    for place, column, (_, want, found) in zip(places, table.columns, _casts(sources, places, table), strict=True):
+        assert found is not None, f"{table.name}.{column.name} has a source of another kind"
         value = f"_value{len(values)}"
         values.append(F.expr(found.value).alias(value))
-        failures.append(_failure(table, column, source, found.lost(f"`{value}`"), want))
+        failures.append(_failure(table, column, f"`{place}`", found.lost(f"`{value}`"), want))
     carried = [*CARRIED, DELETING]
-    computed = sources.select(*carried, *(f"`{name}`" for name in {p.lower(): p for p in places}.values()), *values)
+    needed = {place.lower(): f"`{place}`" for place in places}.values()
+    computed = sources.select(*carried, *needed, *values)
     named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]
     return computed.select(*named, *carried, F.coalesce(*failures).alias(_CAST_FAILURE))
 
@@ -99,13 +122,6 @@ def _failure(table: Table, column: ContractColumn, source: str, lost: str, want:
     if column.name in {*table.key, *table.sequence_columns}:
         return failure
     return F.when(~F.col(DELETING), failure)
-
-
-def _mismatch(table: Table, column: ContractColumn, have: DataType, want: DataType) -> ContractViolationError:
-    what = f"expr gives {have.simpleString()}" if column.expr else f"the files hold {have.simpleString()}"
-    return ContractViolationError(
-        f"{table.name}: column {column.name} is declared {want.simpleString()}, but {what}; convert it with expr"
-    )
 
 
 def _first_reason(table: Table) -> Column:

@@ -7,18 +7,21 @@ from pyspark.sql import SparkSession
 SPLIT_BYTES = 64 * 1024 * 1024
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.csv.parser.columnPruning.enabled": "false",
     "spark.sql.files.maxPartitionBytes": str(SPLIT_BYTES),
     "spark.sql.files.openCostInBytes": str(SPLIT_BYTES),
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
 
 def configure(spark: SparkSession) -> SparkSession:
     """Set what the readers need and return the session.
 
-    Column pruning must be off for the CSV parser to notice records with too many or too few fields; the open cost
-    gives each file split a partition of its own, which is what record numbers are counted in.
+    The open cost gives each file split a partition of its own, which is what line numbers are counted in. Dates before
+    1582 are read and written as they are called, and nanoseconds as the numbers they are.
     """
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)

@@ -19,11 +19,6 @@ schema:
 """
 
 
-@pytest.fixture(autouse=True)
-def _all_formats(monkeypatch):
-    monkeypatch.setattr("contracts.table_rules.READABLE_FORMATS", ("csv", "jsonl", "parquet", "xml"))
-
-
 def compiled(write, text: str) -> Table:
     plan = compile_plan(write({"tables/orders.yaml": text}))
     assert Plan.from_json(plan.to_json()) == plan

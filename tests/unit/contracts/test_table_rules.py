@@ -63,9 +63,9 @@ SCHEMA = {
         ORDERS + "source:\n  options: {null_value: -999}\n",
         ["10: source.options.null_value: -999 must be text, or a list of texts (put numbers between quotes)"],
     ),
-    "a delimiter of two characters": (
-        ORDERS + "source:\n  options:\n    delimiter: '||'\n",
-        ["11: source.options.delimiter: '||' must be one character"],
+    "a delimiter of eleven characters": (
+        ORDERS + "source:\n  options:\n    delimiter: '~|~|~|~|~|~'\n",
+        ["11: source.options.delimiter: '~|~|~|~|~|~' must be one to ten characters"],
     ),
     "a share that is none": (
         ORDERS + "limits: {max_rejected: 0.01}\n",

@@ -6,13 +6,14 @@ split at its delimiters, any other is taken apart by the dialect's token; both r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.checks import because
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.readers.dialect import Dialect, dialect_of
@@ -22,18 +23,18 @@ from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     FILE,
     LANDING,
+    NO_TEXT,
     RAW,
     RECORD,
     ROW_NUMBER,
     check_columns,
-    no_records,
     option,
     refuse,
-    united,
 )
 from spark_jobs.layers.staging.readers.spanning import OPEN, joined_lines
 
 _FIELDS, _IS_MARKED = "_fields", "_is_marked"
+_HEADER_LINES, _WIDTH, _PLACES = "_header_lines", "_width", "_places"
 _MISQUOTED = "has text behind a closing quote, or a quote that is not closed"
 _NEVER_CLOSED = "opens a quote that is never closed, or ends in an escape"
 
@@ -46,29 +47,23 @@ class Header:
     lines: int
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What claims must have in common to be read as one."""
-
-    header: Header
-    line_end: str
-    spans: bool
-
-
-def check(_: SparkSession, table: Table, claim: Claim) -> None:
-    """Refuse a file whose header does not fit the contract."""
-    header_of(table, claim)
+def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
+    """Yield the errors of files whose header does not fit the contract."""
+    for claim in claims:
+        try:
+            header_of(table, claim)
+        except ContractViolationError as error:
+            yield error
 
 
-def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> DataFrame:
+def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims; `_row_number` counts the lines below the header, blank ones included."""
-    alike: dict[Shape, list[Claim]] = {}
+    alike: dict[tuple[str, bool], dict[Claim, Header]] = {}
     for claim in claims:
         header = header_of(table, claim)
         if header is not None:
-            alike.setdefault(Shape(header, claim.content.line_end, claim.content.spans), []).append(claim)
-    frames = [_read_alike(spark, table, shape, some) for shape, some in alike.items()]
-    return united(frames) if frames else no_records(spark, table.source_names)
+            alike.setdefault((claim.content.line_end, claim.content.spans), {})[claim] = header
+    return [_read_alike(spark, table, headers) for headers in alike.values()]
 
 
 def header_of(table: Table, claim: Claim) -> Header | None:
@@ -77,12 +72,15 @@ def header_of(table: Table, claim: Claim) -> Header | None:
     text = head.lstrip("\r\n")
     if not text:
         return None
-    if not option(table, "header", True):
-        return Header(table.source_names, 0)
+    has_header = option(table, "header", True)
     try:
         names, behind = dialect_of(table.source.options).fields(text)
     except ValueError as error:
-        raise refuse(table, claim, f"its header has {error}") from error
+        if has_header:
+            raise refuse(table, claim, f"its header has {error}") from error
+        names, behind = [], ""
+    if not has_header:
+        return Header(table.columns_of_file(len(names)), 0)
     if not behind and claim.content.size > HEAD_BYTES:
         raise refuse(table, claim, f"its header is longer than {HEAD_BYTES} bytes")
     header = Header(tuple(name.strip() for name in names), _count(head.removesuffix(behind), claim.content.line_end))
@@ -95,28 +93,41 @@ def _count(text: str, line_end: str) -> int:
     return text.count(line_end) or 1
 
 
-def _read_alike(spark: SparkSession, table: Table, shape: Shape, claims: Sequence[Claim]) -> DataFrame:
+def _read_alike(spark: SparkSession, table: Table, headers: Mapping[Claim, Header]) -> DataFrame:
+    claims = list(headers)
+    content = claims[0].content
     dialect = dialect_of(table.source.options)
-    below = lines(spark, claims).filter(F.col(LINE) > shape.header.lines)
-    below = joined_lines(below, dialect, shape.line_end) if shape.spans else below.withColumn(OPEN, F.lit(False))
-    below = below.withColumn(TEXT, _without_return(dialect, shape.line_end))
-    fields = below.filter(F.col(TEXT) != "").select(
-        LANDING,
-        (F.col(LINE) - shape.header.lines).alias(ROW_NUMBER),
-        TEXT,
-        OPEN,
-        _is_marked(dialect).alias(_IS_MARKED),
-        _fields(dialect).alias(_FIELDS),
-    )
-    places = {column.lower(): place for place, column in reversed(list(enumerate(shape.header.columns)))}
+    rows = _with_headers(lines(spark, claims), table, headers).filter(F.col(LINE) > F.col(_HEADER_LINES))
+    rows = joined_lines(rows, dialect, content.line_end) if content.spans else rows.withColumn(OPEN, F.lit(False))
+    rows = rows.withColumn(TEXT, _without_return(dialect, content.line_end)).filter(F.col(TEXT) != "")
+    if content.spans:
+        rows = _with_headers(rows, table, headers)
+    fields = rows.select("*", _is_marked(dialect).alias(_IS_MARKED), _fields(dialect).alias(_FIELDS))
     words = _null_words(table, dialect)
     return fields.select(
-        *(_value(places.get(name.lower()), dialect, words).alias(name) for name in table.source_names),
-        _broken(dialect, len(shape.header.columns), invalid_text(F.col(TEXT), claims)).alias(BROKEN),
+        *(_value(F.get(_PLACES, F.lit(i)), dialect, words).alias(name) for i, name in enumerate(table.source_names)),
+        _broken(dialect, F.col(_WIDTH), invalid_text(F.col(TEXT), claims)).alias(BROKEN),
         F.col(TEXT).alias(RAW),
         LANDING,
-        ROW_NUMBER,
+        (F.col(LINE) - F.col(_HEADER_LINES)).alias(ROW_NUMBER),
     )
+
+
+def _with_headers(rows: DataFrame, table: Table, headers: Mapping[Claim, Header]) -> DataFrame:
+    """Add how many lines the header takes, its width, and the place of each source column (NULL: it has none)."""
+    shapes = {claim.number: _shape(table, header) for claim, header in headers.items()}
+    if len(set(shapes.values())) == 1:
+        lines_taken, width, places = next(iter(shapes.values()))
+        literals = F.array(*(F.lit(place).cast("int") for place in places))
+        return rows.withColumns({_HEADER_LINES: F.lit(lines_taken), _WIDTH: F.lit(width), _PLACES: literals})
+    values = [(number, lines_taken, width, list(places)) for number, (lines_taken, width, places) in shapes.items()]
+    schema = f"{LANDING} int, {_HEADER_LINES} int, {_WIDTH} int, {_PLACES} array<int>"
+    return rows.join(F.broadcast(rows.sparkSession.createDataFrame(values, schema)), on=LANDING, how="inner")
+
+
+def _shape(table: Table, header: Header) -> tuple[int, int, tuple[int | None, ...]]:
+    first = {name.lower(): place for place, name in reversed(list(enumerate(header.columns)))}
+    return header.lines, len(header.columns), tuple(first.get(name.lower()) for name in table.source_names)
 
 
 def _without_return(dialect: Dialect, line_end: str) -> Column:
@@ -143,11 +154,9 @@ def _fields(dialect: Dialect) -> Column:
     return F.when(_is_marked(dialect), tokens).otherwise(plain)
 
 
-def _value(place: int | None, dialect: Dialect, null_words: Sequence[str]) -> Column:
-    """Return the text of one field: NULL when it is empty and unquoted."""
-    if place is None:
-        return F.lit(None).cast("string")
-    field = F.get(_FIELDS, F.lit(place))
+def _value(place: Column, dialect: Dialect, null_words: Sequence[str]) -> Column:
+    """Return the text of one field: NULL when it is empty and unquoted, or not there."""
+    field = F.get(_FIELDS, place)
     value = F.when(field == "", None)
     if dialect.quote:
         inner = field.substr(F.lit(2), F.length(field) - 2)
@@ -175,12 +184,15 @@ def _null_words(table: Table, dialect: Dialect) -> list[str]:
     ]
 
 
-def _broken(dialect: Dialect, width: int, invalid: Column | None) -> Column:
+def _broken(dialect: Dialect, width: Column, invalid: Column | None) -> Column:
     count = F.size(_FIELDS)
     whole = F.octet_length(F.array_join(_FIELDS, dialect.delimiter)) == F.octet_length(TEXT)
     misquoted = F.col(_IS_MARKED) & ~whole
-    ragged = F.concat(F.lit("has "), count, F.lit(" fields, the header has "), F.lit(width))
+    ragged = F.concat(
+        F.lit("has "), count, F.when(count == 1, " field").otherwise(" fields"), F.lit(", the header has ")
+    )
     broken = F.when(F.col(OPEN), because("", FILE, _NEVER_CLOSED))
     if invalid is not None:
-        broken = broken.when(invalid, because("", RECORD, "holds bytes that are no text in the declared encoding"))
-    return broken.when(misquoted, because("", RECORD, _MISQUOTED)).when(count != width, because("", RECORD, ragged))
+        broken = broken.when(invalid, because("", RECORD, NO_TEXT))
+    broken = broken.when(misquoted, because("", RECORD, _MISQUOTED))
+    return broken.when(count != width, because("", RECORD, F.concat(ragged, width)))

@@ -20,10 +20,13 @@ from spark_jobs.layers.staging.claims import Claim
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
 CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
 CARRIED_SCHEMA = f"{BROKEN} {REASON}, {RAW} string, {LANDING} int, {ROW_NUMBER} bigint"
-RECORD, FILE, COLUMNS = "record", "file", "columns"
+RECORD, FILE, DOCUMENT, COLUMNS = "record", "file", "document", "columns"
 # Rules that condemn the whole file: behind what broke there may be records that nobody can see.
-FATAL_RULES = (FILE, COLUMNS)
+FATAL_RULES = (FILE, DOCUMENT, COLUMNS)
 RAW_LIMIT = 4_000
+IS_EXTRA = "is not in the contract; declare it, or allow it with extra_columns: ignore"
+IS_MISSING = "is missing; send it, or allow it with missing_columns: null"
+NO_TEXT = "holds bytes that are no text in the declared encoding"
 
 
 def no_records(spark: SparkSession, names: Sequence[str]) -> DataFrame:
@@ -55,7 +58,8 @@ def refuse(table: Table, claim: Claim, reason: str, column: str | None = None) -
 def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
     """Refuse a file whose columns break the contract's `extra_columns` and `missing_columns`."""
     have, want = [name.lower() for name in found], {name.lower() for name in table.source_names}
-    missing = [name for name in table.source_names if name.lower() not in have]
+    optional = {name.lower() for name in table.source.optional}
+    missing = [name for name in table.source_names if name.lower() not in {*have, *optional}]
     extra = [name for name in found if name.lower() not in want]
     twice = [name for name in found if have.count(name.lower()) > 1 and name.lower() in want]
     if twice:
@@ -77,6 +81,7 @@ def _needed(table: Table, missing: Sequence[str]) -> bool:
 
 def first_words(error: Exception) -> str:
     """Return the innermost cause of an error of Spark in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes[-1] if causes else lines[0] if lines else type(error).__name__)[:300]
+    thrown = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    return [lines[0], *thrown[:1], *causes][-1][:300]

@@ -1,0 +1,78 @@
+"""Read claimed XML documents: the elements that `row_tag` names, columns by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from contracts.model import Table
+from contracts.paths import split_path
+from contracts.types import SparkType, parse_type
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.staging.checks import REASON
+from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.readers.documents import check_not_empty, parsed_documents
+from spark_jobs.layers.staging.readers.seam import (
+    BROKEN,
+    COLUMNS,
+    DOCUMENT,
+    IS_EXTRA,
+    IS_MISSING,
+    LANDING,
+    RAW,
+    RECORD,
+    ROW_NUMBER,
+    option,
+)
+from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, Step, Wanted, rows_of, step_of
+
+
+def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
+    """Yield the errors of files that hold nothing."""
+    yield from check_not_empty(table, claims)
+
+
+def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
+    """Return the records of all claims; `_row_number` is the row's place from 1."""
+    namespaces: Mapping[str, str] = option(table, "namespaces", {})
+    row = step_of(option(table, "row_tag", "row"), namespaces)
+    wanted = [_wanted(table, name, namespaces) for name in table.source_names]
+    encoding = "utf-8" if option(table, "encoding", "") else None  # what is declared, the claim has transcoded
+    columns = ", ".join(f"`{name}` string" for name in table.source_names)
+    schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {columns}"
+    drift = (table.extra_columns == "fail", table.missing_columns == "fail")
+    return [parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift), schema)]
+
+
+def _wanted(table: Table, name: str, namespaces: Mapping[str, str]) -> Wanted:
+    steps = tuple(step_of(part, namespaces) for part in split_path(name))
+    kinds = [parse_type(c.type) for c in table.columns if not c.expr and c.source_name.lower() == name.lower()]
+    return Wanted(name, steps, _nested(kinds[0]) if kinds else None)
+
+
+def _nested(kind: SparkType) -> SparkType | None:
+    return kind if kind.inner else None
+
+
+def _parsed(
+    row: Step, wanted: Sequence[Wanted], encoding: str | None, drift: tuple[bool, bool], chunks: Iterator[bytes]
+) -> Iterator[tuple[Any, ...]]:
+    number = 0
+    try:
+        for number, found in enumerate(rows_of(chunks, row, wanted, encoding), start=1):
+            yield number, found.raw, _broken(found, *drift), *found.texts
+    except BrokenDocumentError as error:
+        yield number + 1, "", ("", DOCUMENT, str(error)), *(None for _ in wanted)
+
+
+def _broken(row: Row, refuse_extra: bool, refuse_missing: bool) -> tuple[str, str, str] | None:
+    if row.problem:
+        return "", RECORD, row.problem
+    if refuse_extra and row.extra:
+        return row.extra, COLUMNS, IS_EXTRA
+    if refuse_missing and row.missing:
+        return row.missing, COLUMNS, IS_MISSING
+    return None
