@@ -10,12 +10,14 @@ from contracts.documents import Document, Mistake
 from contracts.model import Capacity, DimensionLookup, Mart, Table
 from contracts.patterns import check_partitions
 from contracts.sql import Query, SqlMistakeError, columns_of, query_of
+from contracts.types import NUMBERS
 from contracts.wording import one_of
 
 KEYED = ("latest", "scd2", "history", "dimension")
 _ONLY_FOR = {
     "track": ("scd2",),
     "untracked_change": ("scd2",),
+    "valid_from": ("scd2",),
     "keep_for": ("history",),
     "sql": ("fact", "sql"),
     "key": ("fact", "sql"),
@@ -106,6 +108,7 @@ def build_mart(draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str, D
         key=key,
         track=tuple(data.get("track", ())) or (default_track(table) if table and draft.kind == "scd2" else ()),
         untracked_change=data.get("untracked_change", "overwrite"),
+        valid_from=data.get("valid_from", "effective"),
         keep_for=data.get("keep_for"),
         sql=draft.text,
         incremental_by=_incremental_by(draft, key, tables, drafts),
@@ -153,6 +156,11 @@ def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]
         yield document.mistake(f"{table.name} has no key: it feeds only history, fact and sql", "source")
     if draft.kind == "scd2":
         yield from known(document, data.get("track", ()), table.column_names, "track")
+        column = table.effective_at.column
+        kind = column_types(table).get(column) if column else None
+        if data.get("valid_from") == "landed" and kind and kind.name in NUMBERS:
+            message = f"landed is a time, but {table.name} is dated by the number {column}; allowed: effective, epoch"
+            yield document.mistake(message, "valid_from")
     clash = {*_EXTRA[draft.kind], f"{draft.name}_key"} & set(table.column_names)
     if draft.kind in ("scd2", "dimension") and clash:
         yield document.mistake(f"{table.name} has a column {', '.join(sorted(clash))}, which the mart adds", "source")

@@ -139,6 +139,7 @@ class Mart:
     key: tuple[str, ...] = ()
     track: tuple[str, ...] = ()
     untracked_change: str = "overwrite"
+    valid_from: str = "effective"
     keep_for: str | None = None
     sql: str | None = None
     incremental_by: tuple[str, ...] = ()

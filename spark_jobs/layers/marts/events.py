@@ -38,15 +38,15 @@ def columns_of(rows: DataFrame) -> dict[str, str]:
     return {field.name: field.dataType.simpleString() for field in rows.schema.fields}
 
 
-def events(log: DataFrame, table: Table) -> DataFrame:
-    """Return one row per event: business columns, `_op`, `_effective_from`.
+def events(log: DataFrame, table: Table, *carried: str) -> DataFrame:
+    """Return one row per event: business columns, `_op`, `_effective_from`, and the audit columns `carried`.
 
     With a key there is one event per key and instant; the rows of an append table count as upserts of their
     key, the last of an instant wins (SEMANTICS 5, 16). Without a key every row is an event.
     """
     if table.load == "append" and table.key:
         log = last_of_each_instant(log, table)
-    return log.select(*table.column_names, "_op", AT)
+    return log.select(*table.column_names, "_op", AT, *carried)
 
 
 def last_of_each_instant(log: DataFrame, table: Table) -> DataFrame:

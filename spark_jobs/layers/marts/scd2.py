@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, NumericType
 
 from contracts.model import Mart, Table
 from spark_jobs.layers.marts.events import AT, events, living, same
@@ -16,9 +17,10 @@ def rows(log: DataFrame, mart: Mart, table: Table) -> DataFrame:
     valid_from is inclusive, valid_to exclusive and NULL while the version is open.
     """
     return (
-        events(log, table)
+        events(log, table, "_order")
         .transform(_starts, mart, table)
         .transform(_runs, mart, table)
+        .transform(_begun, mart, table)
         .select(
             *[F.col(f"_content.{name}").alias(name) for name in table.column_names],
             "valid_from",
@@ -53,4 +55,23 @@ def _runs(rows: DataFrame, mart: Mart, table: Table) -> DataFrame:
         F.last(F.when(F.col("_starts"), F.col(AT)), ignorenulls=True).over(so_far).alias("valid_from"),
         F.lead(AT).over(by_key).alias("valid_to"),
         next_ends.alias("_ends"),
+        F.last(F.when(F.col("_starts"), F.col("_order")), ignorenulls=True).over(so_far).alias("_order"),
     ).where(living(F.col("_op")) & F.col("_ends"))
+
+
+def _begun(versions: DataFrame, mart: Mart, table: Table) -> DataFrame:
+    """Let the first version of each key begin where the mart's `valid_from` says, but never after its end."""
+    if mart.valid_from == "effective":
+        return versions
+    kind = versions.schema["valid_from"].dataType
+    earliest = F.min("valid_from").over(Window.partitionBy(*[F.col(f"_content.{name}") for name in table.key]))
+    landed = F.get(F.split("_order", "\t"), F.lit(1)).cast("timestamp").cast(kind)
+    begins = F.least("valid_from", _epoch(kind)) if mart.valid_from == "epoch" else landed
+    before_end = F.coalesce(begins < F.col("valid_to"), begins.isNotNull())
+    return versions.withColumn(
+        "valid_from", F.when((F.col("valid_from") == earliest) & before_end, begins).otherwise(F.col("valid_from"))
+    )
+
+
+def _epoch(kind: DataType) -> Column:
+    return F.lit(0).cast(kind) if isinstance(kind, NumericType) else F.lit("1970-01-01").cast(kind)

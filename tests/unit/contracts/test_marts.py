@@ -21,7 +21,13 @@ EVENTS = "table: events\nload: append\nschema: {columns: [{name: id, type: bigin
 DIM = "mart: dim_customers\nkind: scd2\nsource: customers\n"
 SQL = "SELECT id, note, at FROM orders"
 FACT = "mart: fct\nkind: fact\nsql: fct.sql\nkey: [id]\n"
-SHOP = {"tables/orders.yaml": ORDERS, "tables/customers.yaml": CUSTOMERS, "tables/events.yaml": EVENTS}
+NUMBERED = ORDERS.replace("orders", "numbered") + "effective_at: {column: id}\n"
+SHOP = {
+    "tables/orders.yaml": ORDERS,
+    "tables/customers.yaml": CUSTOMERS,
+    "tables/events.yaml": EVENTS,
+    "tables/numbered.yaml": NUMBERED,
+}
 
 
 def found(write, mart: str, sql: str = SQL, **more: str) -> list[str]:
@@ -37,11 +43,14 @@ CASES = {
     "no source": ("mart: m\nkind: latest\n", ["1: (file): lacks source: a latest mart is built from one table"]),
     "a source that is none": (
         "mart: m\nkind: latest\nsource: order\n",
-        ["3: source: no such table: 'order' is not one of customers, events, orders (did you mean orders?)"],
+        ["3: source: no such table: 'order' is not one of customers, events, numbered, orders (did you mean orders?)"],
     ),
     "a mart as the source of a keyed one": (
         "mart: m\nkind: latest\nsource: dim_customers\n",
-        ["3: source: no such table: 'dim_customers' is not one of customers, events, orders (did you mean customers?)"],
+        [
+            "3: source: no such table: 'dim_customers' is not one of customers, events, numbered, orders (did you mean "
+            "customers?)"
+        ],
     ),
     "a source without a key": (
         "mart: m\nkind: latest\nsource: events\n",
@@ -55,6 +64,12 @@ CASES = {
             "5: untracked_change: is for scd2 marts only, this one is latest",
             "6: keep_for: is for history marts only, this one is latest",
             "7: key: is for fact and sql marts only, this one is latest",
+        ],
+    ),
+    "a first version that landed among numbers": (
+        "mart: m\nkind: scd2\nsource: numbered\nvalid_from: landed\n",
+        [
+            "4: valid_from: landed is a time, but numbered is dated by the number id; allowed: effective, epoch",
         ],
     ),
     "tracked columns that are none": (
@@ -120,8 +135,8 @@ def test_what_a_mart_cannot_be(write, mart, messages):
 STATEMENTS = {
     "SELECT id, FROM (orders": ["3: sql: fct.sql: does not parse: line 1, character 23, near 'orders'"],
     "SELECT id FROM ordres": [
-        "3: sql: fct.sql: no such table or mart: 'ordres' is not one of customers, dim_customers, events, orders "
-        "(did you mean orders?)"
+        "3: sql: fct.sql: no such table or mart: 'ordres' is not one of customers, dim_customers, events, numbered, "
+        "orders (did you mean orders?)"
     ],
     "SELECT 1 AS id": ["3: sql: fct.sql: reads no table"],
     "DELETE FROM orders": ["3: sql: fct.sql: must be one SELECT"],

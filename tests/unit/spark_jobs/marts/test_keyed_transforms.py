@@ -49,6 +49,38 @@ def test_neighbours_with_equal_tracked_columns_are_one_version_with_the_last_row
     assert found == [("A", 2, "y", D2, D1, D3, False), ("A", 3, "y", D3, D3, None, True)]
 
 
+def test_the_first_version_may_begin_at_the_epoch_and_no_other_does(spark):
+    from_epoch = mart("dim_planes", "scd2", "planes", track=("seats",), valid_from="epoch")
+    found = versions(
+        spark, up("A", 2, "x", D2), gone("A", D3), up("A", 2, "x", D4), up("B", 1, "z", date(1960, 1, 1)), of=from_epoch
+    )
+    assert [row[4:6] for row in found] == [(date(1970, 1, 1), D3), (D4, None), (date(1960, 1, 1), None)]
+
+
+def test_the_first_version_may_begin_when_its_file_landed_unless_that_was_after_its_end(spark):
+    landed = mart("dim_planes", "scd2", "planes", track=("seats",), valid_from="landed")
+    order = "2024-01-01T00:00:00.000000Z\t{}T06:00:00.000000Z\tkey\t0\tbucket"
+    rows = [
+        (*row[:6], order.format(at), 1)
+        for row, at in (
+            (up("A", 2, "x", D1), "2024-01-03"),
+            (up("A", 3, "x", D4), "2024-01-04"),
+            (up("B", 2, "x", D1), "2024-01-05"),
+            (up("B", 3, "x", D4), "2024-01-05"),
+            (up("C", 2, "x", D4), "2024-01-02"),
+        )
+    ]
+    ddl = ", ".join(f"{name} {kind}" for name, kind in log_columns(PLANES).items())
+    found = scd2.rows(spark.createDataFrame(rows, ddl), landed, PLANES)
+    assert ordered(found.select("tail", "valid_from", "valid_to")) == [
+        ("A", D3, D4),
+        ("A", D4, None),
+        ("B", D1, D4),
+        ("B", D4, None),
+        ("C", D2, None),
+    ]
+
+
 def test_an_untracked_change_is_ignored_on_every_run_when_asked(spark):
     ignoring = mart("dim_planes", "scd2", "planes", track=("seats",), untracked_change="ignore")
     found = versions(spark, up("A", 2, "x", D1), up("A", 2, "y", D2), up("A", 3, "z", D3), of=ignoring)
