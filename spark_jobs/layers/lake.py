@@ -1,22 +1,20 @@
-"""The lake: Iceberg tables of all layers, their snapshots, and publishing by branch and fast-forward."""
+"""The lake: Iceberg tables of all layers and their snapshots."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import IllegalArgumentException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from spark_jobs.layers.errors import ConcurrentPublishError
-from spark_jobs.layers.shaping import conformed
+from spark_jobs.layers.branches import PROPERTY, Branch, branch_name, open_branch
 
-PROPERTY = "landfall."
-BRANCH_PREFIX = "b_"
+__all__ = ["PROPERTY", "Branch", "Lake", "Snapshot", "branch_name", "is_empty"]
+
 _TABLE_PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -55,6 +53,11 @@ class Lake:
         """Return the full identifier of a table, e.g. `staging.nycflights_dev_staging.planes`."""
         return f"{layer}.{self.prefix}_{layer}.{name}"
 
+    def handle(self, table: str) -> Any:
+        """Return the Java table, as it is now."""
+        jvm: Any = self.spark._jvm
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, table)
+
     def exists(self, table: str) -> bool:
         return self.spark.catalog.tableExists(table)
 
@@ -63,15 +66,22 @@ class Lake:
         reader = self.spark.read.option("snapshot-id", snapshot_id) if snapshot_id else self.spark.read
         return reader.table(table)
 
-    def create(self, table: str, schema: StructType, partition_by: Sequence[str] = ()) -> None:
+    def create(
+        self,
+        table: str,
+        schema: StructType,
+        partition_by: Sequence[str] = (),
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
         """Create a table unless it is there; `partition_by` holds contract words such as `month(signup)`."""
         columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in schema.fields)
         partitions = ", ".join(_spark_transform(word) for word in partition_by)
-        properties = ", ".join(f"'{name}'='{value}'" for name, value in _TABLE_PROPERTIES.items())
+        together = {**_TABLE_PROPERTIES, **(properties or {})}
+        words = ", ".join(f"'{name}'='{value}'" for name, value in together.items())
         self.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {table} ({columns}) USING iceberg "
             + (f"PARTITIONED BY ({partitions}) " if partitions else "")
-            + f"TBLPROPERTIES ({properties})"
+            + f"TBLPROPERTIES ({words})"
         )
 
     def head(self, table: str) -> Snapshot | None:
@@ -82,12 +92,20 @@ class Lake:
 
     def history(self, table: str) -> Iterator[Snapshot]:
         """Yield the snapshots of main from the newest back, as far as they are kept."""
-        handle = self._handle(table)
+        handle = self.handle(table)
         java = handle.currentSnapshot()
         while java is not None:
-            parent = java.parentId()
-            yield Snapshot(java.snapshotId(), parent, java.operation(), dict(java.summary()))
-            java = handle.snapshot(parent) if parent is not None else None
+            snapshot = self._snapshot(java)
+            yield snapshot
+            java = handle.snapshot(snapshot.parent_id) if snapshot.parent_id is not None else None
+
+    def _snapshot(self, java: Any) -> Snapshot:
+        """Read a Java snapshot by one call: each costs as much as the next."""
+        jvm: Any = self.spark._jvm
+        raw = json.loads(jvm.org.apache.iceberg.SnapshotParser.toJson(java))
+        summary = raw.get("summary", {})
+        operation = summary.pop("operation", "")
+        return Snapshot(raw["snapshot-id"], raw.get("parent-snapshot-id"), operation, summary)
 
     def property(self, table: str, name: str) -> str | None:
         """Return the newest value that main's history holds for a `landfall.` property."""
@@ -95,40 +113,58 @@ class Lake:
             return None
         return next((s.summary[PROPERTY + name] for s in self.history(table) if PROPERTY + name in s.summary), None)
 
-    def published_by(self, table: str, batch_id: str) -> Snapshot | None:
-        """Return the snapshot by which a batch was published, or None."""
+    def sealed(self, table: str) -> Snapshot | None:
+        """Return the newest snapshot of main by which a batch was published, or None."""
         if not self.exists(table):
             return None
-        return next((s for s in self.history(table) if s.summary.get(PROPERTY + "batch-id") == batch_id), None)
+        return next((s for s in self.history(table) if PROPERTY + "batch-id" in s.summary), None)
 
-    def drop_other_branches(self, table: str, keep: str) -> None:
-        """Drop the branches that dead runs left, all but main and `keep`; for the lease holder only."""
-        handle = self._handle(table)
-        refs = handle.manageSnapshots()
-        others = [name for name in handle.refs() if name not in ("main", keep) and name.startswith(BRANCH_PREFIX)]
-        for name in others:
-            refs = refs.removeBranch(name)
-        if others:
-            refs.commit()
+    def published_by(self, table: str, batch_id: str, token: int | None = None) -> Snapshot | None:
+        """Return the snapshot by which a batch was published, or None.
 
-    def settle(self, table: str, branch: str, snapshot_id: int) -> None:
-        """Make main the published snapshot `snapshot_id` and drop the branch, unless a later run did so."""
-        handle = self._handle(table)
-        if handle.refs().containsKey(branch):
-            handle.manageSnapshots().replaceBranch("main", snapshot_id).removeBranch(branch).commit()
+        Tokens only grow: behind one that is lower than the batch's there is nothing to look for.
+        """
+        if not self.exists(table):
+            return None
+        for snapshot in self.history(table):
+            if snapshot.summary.get(PROPERTY + "batch-id") == batch_id:
+                return snapshot
+            if token is not None and int(snapshot.summary.get(PROPERTY + "token", token)) < token:
+                return None
+        return None
 
-    def branch(self, table: str, name: str, at: int | None = None) -> Branch:
-        """Open a fresh branch at main's head (or at snapshot `at`); one left by a dead run is dropped first."""
-        handle = self._handle(table)
-        if handle.currentSnapshot() is None:
-            handle.newFastAppend().commit()
-            handle.refresh()
-        refs = handle.manageSnapshots()
-        if handle.refs().containsKey(name):
-            refs = refs.removeBranch(name)
-        start = at if at is not None else handle.currentSnapshot().snapshotId()
-        refs.createBranch(name, start).commit()
-        return Branch(self, table, name)
+    def may_hold(self, table: str, column: str, values: Sequence[str]) -> bool:
+        """Tell from metadata whether a row of main may have one of these values: False is certain."""
+        handle = self.handle(table)
+        if not values or handle.currentSnapshot() is None:
+            return False
+        jvm: Any = self.spark._jvm
+        wanted = jvm.java.util.ArrayList()
+        for value in values:
+            wanted.add(value)
+        is_one = getattr(jvm.org.apache.iceberg.expressions.Expressions, "in")(column, wanted)
+        files = handle.newScan().filter(is_one).planFiles()
+        try:
+            found: bool = files.iterator().hasNext()
+            return found
+        finally:
+            files.close()
+
+    def settle(self, table: str, snapshot_id: int) -> None:
+        """Make main the published snapshot `snapshot_id` and drop its branch, unless a later run did so."""
+        handle = self.handle(table)
+        for name, ref in dict(handle.refs()).items():
+            if name != "main" and ref.snapshotId() == snapshot_id:
+                handle.manageSnapshots().replaceBranch("main", snapshot_id).removeBranch(name).commit()
+                return
+
+    def branch(self, table: str, stem: str, at: int | None = None, alone: bool = False) -> Branch:
+        """Open a branch of its own at main's head (or at snapshot `at`); `stem` is that of `branch_name`.
+
+        Those left by dead runs of the same stem are dropped; `alone` drops those of all other runs too: for the
+        lease holder only.
+        """
+        return open_branch(self, table, stem, at, alone)
 
     def changed_keys(self, table: str, columns: Sequence[str], since: int | None) -> DataFrame | None:
         """Return the distinct `columns` of all rows that came or went after snapshot `since`.
@@ -165,7 +201,7 @@ class Lake:
 
     def first_head(self, table: str) -> Snapshot:
         """Return the head of a table; one that has none gets an empty snapshot."""
-        handle = self._handle(table)
+        handle = self.handle(table)
         if handle.currentSnapshot() is None:
             handle.newFastAppend().commit()
         return next(self.history(table))
@@ -178,77 +214,6 @@ class Lake:
             f"options => map('start-snapshot-id', '{since}'))"
         )
         return self.spark.table(view)
-
-    def _handle(self, table: str) -> Any:
-        jvm: Any = self.spark._jvm
-        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self.spark._jsparkSession, table)
-
-
-class Branch:
-    """A branch of one table: written, checked, sealed, then made main in one atomic step."""
-
-    def __init__(self, lake: Lake, table: str, name: str) -> None:
-        self.lake = lake
-        self.table = table
-        self.name = name
-
-    @property
-    def identifier(self) -> str:
-        return f"{self.table}.branch_{self.name}"
-
-    def read(self) -> DataFrame:
-        return self.lake.spark.read.table(self.identifier)
-
-    def append(self, rows: DataFrame) -> None:
-        """Append rows, columns matched by name; the table's other columns are NULL."""
-        conformed(rows, self.read().schema).writeTo(self.identifier).append()
-
-    def overwrite(self, rows: DataFrame, where: Column) -> None:
-        """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns)."""
-        conformed(rows, self.read().schema).writeTo(self.identifier).overwrite(where)
-
-    def remove(self, keys: DataFrame) -> None:
-        """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""
-        condition = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys.columns)
-        view = f"remove_{self.name}_{self.table.rsplit('.', 1)[-1]}"
-        keys.createOrReplaceTempView(view)
-        self.lake.spark.sql(f"MERGE INTO {self.identifier} t USING {view} s ON {condition} WHEN MATCHED THEN DELETE")
-
-    def seal(self, properties: Mapping[str, str]) -> int:
-        """Commit the `landfall.` summary properties on the branch; return the snapshot id."""
-        commit = self.lake._handle(self.table).newFastAppend()
-        for name, value in properties.items():
-            commit = commit.set(PROPERTY + name, value)
-        commit.toBranch(self.name).commit()
-        return self.head_id()
-
-    def head_id(self) -> int:
-        snapshot_id: int = self.lake._handle(self.table).snapshot(self.name).snapshotId()
-        return snapshot_id
-
-    def publish(self) -> int:
-        """Fast-forward main to the branch and drop it; ConcurrentPublishError when main has moved since."""
-        handle = self.lake._handle(self.table)
-        published = self.head_id()
-        try:
-            handle.manageSnapshots().fastForwardBranch("main", self.name).commit()
-        except (IllegalArgumentException, Py4JJavaError) as error:
-            raise ConcurrentPublishError(
-                f"{self.table}: published by another run since this one read it ({str(error).splitlines()[0]})"
-            ) from error
-        self.drop()
-        return published
-
-    def drop(self) -> None:
-        """Remove the branch; its files go with the next maintenance run."""
-        handle = self.lake._handle(self.table)
-        if handle.refs().containsKey(self.name):
-            handle.manageSnapshots().removeBranch(self.name).commit()
-
-
-def branch_name(batch_id: str) -> str:
-    """Return the branch of a batch: the prefix and the batch id with all but letters and digits as `_`."""
-    return BRANCH_PREFIX + "".join(c if c.isalnum() else "_" for c in batch_id)
 
 
 def is_empty(rows: DataFrame) -> bool:

@@ -1,0 +1,133 @@
+"""Branches of Iceberg tables: written, checked, sealed, then made main in one atomic step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import IllegalArgumentException
+from pyspark.sql import Column, DataFrame
+
+from spark_jobs.layers.errors import ConcurrentPublishError
+from spark_jobs.layers.shaping import conformed
+
+if TYPE_CHECKING:
+    from spark_jobs.layers.lake import Lake
+
+PROPERTY = "landfall."
+BRANCH_PREFIX = "b_"
+
+
+def branch_name(batch_id: str) -> str:
+    """Return the stem of a batch's branches: the prefix and the batch id with all but letters and digits as `_`."""
+    return BRANCH_PREFIX + "".join(c if c.isalnum() else "_" for c in batch_id)
+
+
+def open_branch(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> Branch:
+    """Create a branch that no other run knows, so that one which wakes up late cannot write to it."""
+    handle = lake.handle(table)
+    if handle.currentSnapshot() is None:
+        handle.newFastAppend().commit()
+        handle.refresh()
+    refs = handle.manageSnapshots()
+    for old in list(handle.refs()):
+        if old.startswith(f"{stem}_x") or (alone and old.startswith(BRANCH_PREFIX)):
+            refs = refs.removeBranch(old)
+    start = at if at is not None else handle.currentSnapshot().snapshotId()
+    name = f"{stem}_x{uuid.uuid4().hex[:8]}"
+    refs.createBranch(name, start).commit()
+    return Branch(lake, table, name)
+
+
+class Branch:
+    """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError."""
+
+    def __init__(self, lake: Lake, table: str, name: str) -> None:
+        self.lake = lake
+        self.table = table
+        self.name = name
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.table}.branch_{self.name}"
+
+    def read(self) -> DataFrame:
+        return self.lake.spark.read.table(self.identifier)
+
+    def append(self, rows: DataFrame) -> None:
+        """Append rows, brought to the table's columns by name."""
+        rows.transform(conformed, self.read().schema).writeTo(self.identifier).append()
+
+    def overwrite(self, rows: DataFrame, where: Column) -> None:
+        """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns) by `rows`."""
+        rows.transform(conformed, self.read().schema).writeTo(self.identifier).overwrite(where)
+
+    def remove(self, keys: DataFrame) -> None:
+        """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""
+        condition = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys.columns)
+        view = f"remove_{self.name}_{self.table.rsplit('.', 1)[-1]}"
+        keys.createOrReplaceTempView(view)
+        self.lake.spark.sql(f"MERGE INTO {self.identifier} t USING {view} s ON {condition} WHEN MATCHED THEN DELETE")
+
+    def clear(self) -> None:
+        """Remove all rows."""
+        jvm: Any = self.lake.spark._jvm
+        everything = jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue()
+        handle, tip = self._tip()
+        handle.newDelete().deleteFromRowFilter(everything).toBranch(self.name).commit()
+        self._follows(handle, tip)
+
+    def seal(self, properties: Mapping[str, str]) -> int:
+        """Commit the `landfall.` summary properties on the branch; return the snapshot id."""
+        handle, tip = self._tip()
+        commit = handle.newFastAppend()
+        for name, value in properties.items():
+            commit = commit.set(PROPERTY + name, value)
+        commit.toBranch(self.name).commit()
+        return self._follows(handle, tip)
+
+    def head_id(self) -> int:
+        return self._tip()[1]
+
+    def publish(self) -> int:
+        """Fast-forward main to the branch and drop the branch, in one commit; return what main is then.
+
+        ConcurrentPublishError when main has moved since. An answer that is lost is looked up in main's history.
+        """
+        handle, published = self._tip()
+        try:
+            handle.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name).commit()
+        except (IllegalArgumentException, Py4JJavaError) as error:
+            if any(snapshot.id == published for snapshot in self.lake.history(self.table)):
+                return published
+            raise ConcurrentPublishError(
+                f"{self.table}: published by another run since this one read it ({str(error).splitlines()[0]})"
+            ) from error
+        return published
+
+    def drop(self) -> None:
+        """Remove the branch; its files go with the next maintenance run."""
+        handle = self.lake.handle(self.table)
+        if handle.refs().containsKey(self.name):
+            handle.manageSnapshots().removeBranch(self.name).commit()
+
+    def _tip(self) -> tuple[Any, int]:
+        """Return the table's handle and the branch's last snapshot."""
+        handle = self.lake.handle(self.table)
+        snapshot = handle.snapshot(self.name)
+        if snapshot is None:
+            raise self._gone()
+        return handle, snapshot.snapshotId()
+
+    def _follows(self, handle: Any, tip: int) -> int:
+        """Return the last snapshot; a commit to a branch that was dropped meanwhile made a new one elsewhere."""
+        snapshot = handle.snapshot(self.name)
+        if snapshot.parentId() != tip:
+            self.drop()
+            raise self._gone()
+        return int(snapshot.snapshotId())
+
+    def _gone(self) -> ConcurrentPublishError:
+        return ConcurrentPublishError(f"{self.table}: another run took the table over and dropped {self.name}")
