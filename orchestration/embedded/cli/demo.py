@@ -15,7 +15,7 @@ from orchestration.embedded.cli.options import DEFAULT_PIPELINE, Places
 
 if TYPE_CHECKING:
     from orchestration.embedded.cloud import Cloud
-    from orchestration.embedded.demo import Night
+    from orchestration.embedded.demo import Round
     from orchestration.embedded.demo_data import DemoFile
 
 _FOLDER = "demo-files"
@@ -48,14 +48,14 @@ def demo(places: Places, days: int) -> None:
 
 
 def _play(places: Places, cloud: Cloud, files: Sequence[DemoFile]) -> bool:
-    """Land everything, a line a night; tell whether all went well, and stop where it does not."""
+    """Land everything, a line for every few nights; tell whether all went well, and stop where it does not."""
     from orchestration.embedded.cli.outcome import print_failure
     from orchestration.embedded.demo import play
 
     begun = time.monotonic()
-    for night in play(cloud, files):
-        click.echo(describe(night, timedelta(seconds=time.monotonic() - begun)))
-        failed = [one for one in night.executions if not one.succeeded]
+    for done in play(cloud, files):
+        click.echo(describe(done, timedelta(seconds=time.monotonic() - begun)))
+        failed = [one for one in done.executions if not one.succeeded]
         for one in failed:
             print_failure(places, one, cloud.notifications())
         if failed:
@@ -64,25 +64,26 @@ def _play(places: Places, cloud: Cloud, files: Sequence[DemoFile]) -> bool:
     return True
 
 
-def describe(night: Night, took: timedelta) -> str:
-    """Return one line: the date, what each table's files changed, and how long it took."""
+def describe(done: Round, took: timedelta) -> str:
+    """Return one line: the nights, the files, what each table's files changed, and how long it took."""
     from orchestration.embedded.cli.outcome import batches
-    from orchestration.embedded.cli.words import duration
+    from orchestration.embedded.cli.words import counted, duration
 
     parts = [
         f"{execution.table} {changes(batch.get('rows', {}))}"
-        for execution in night.executions
+        for execution in done.executions
         for batch in batches(execution)
     ]
     if not parts:
-        parts = ["landed before: duplicates change nothing"]
-    return f"{night.day}  {' · '.join(parts)}  ({duration(took)})"
+        parts = ["landed before, and duplicates change nothing"]
+    nights = str(done.first) if done.first == done.last else f"{done.first} to {done.last}"
+    return f"{nights}, {counted(len(done.files), 'file')}, {duration(took)}: {'; '.join(parts)}"
 
 
 def changes(books: Mapping[str, int]) -> str:
-    """Return a batch's books as `3,322 read: 1 updated, 1 deleted`; `no change` where nothing changed."""
+    """Return a batch's books as `3,322 read (1 updated, 1 deleted)`, with `no change` where nothing changed."""
     changed = [f"{books[word]:,} {word}" for word in ("inserted", "updated", "deleted", "rejected") if books.get(word)]
-    return f"{books.get('read', 0):,} read: {', '.join(changed) or 'no change'}"
+    return f"{books.get('read', 0):,} read ({', '.join(changed) or 'no change'})"
 
 
 def _show(cloud: Cloud, places: Places, late: DemoFile, took: timedelta) -> None:
@@ -93,7 +94,7 @@ def _show(cloud: Cloud, places: Places, late: DemoFile, took: timedelta) -> None
 
     out = console()
     out.print()
-    out.print(result_table(*count_rows(cloud, cloud.plan), title="Tables, with the books of their batches"))
+    out.print(result_table(*count_rows(cloud, cloud.plan), title="Tables, with the books of their batches", null=""))
     out.print("\nA plane got fewer seats on 4 January. Each flight has the plane as it was at its departure:\n")
     out.print(QUESTION, markup=False, soft_wrap=True, style="dim")
     print_result(*cloud.query(QUESTION))

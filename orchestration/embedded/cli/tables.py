@@ -30,14 +30,14 @@ def print_result(columns: Sequence[str], rows: Iterable[Row]) -> None:
     console().print(counted(len(kept), "row"))
 
 
-def result_table(columns: Sequence[str], rows: Sequence[Row], title: str | None = None) -> Table:
-    """Return a table whose numbers stand on the right and whose NULLs can be told from empty text."""
+def result_table(columns: Sequence[str], rows: Sequence[Row], title: str | None = None, null: str = "NULL") -> Table:
+    """Return a table whose numbers stand on the right; NULLs are told from empty text, unless `null` is given."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
         numeric = _is_numeric([row[position] for row in rows])
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_cell(value, null) for value in row))
     return table
 
 
@@ -46,5 +46,5 @@ def _is_numeric(values: Iterable[Any]) -> bool:
     return bool(known) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in known)
 
 
-def _cell(value: Any) -> Text:
-    return Text("NULL", style="dim") if value is None else Text(plain(value))
+def _cell(value: Any, null: str) -> Text:
+    return Text(null, style="dim") if value is None else Text(plain(value))

@@ -19,7 +19,7 @@ from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, P
 from orchestration.embedded.cli.outcome import print_result, print_run, told
 from orchestration.embedded.cli.progress import Follower
 from orchestration.embedded.cli.status import advice, as_object, print_status
-from orchestration.embedded.demo import Night
+from orchestration.embedded.demo import Round
 from orchestration.embedded.report import Batch, Execution, Happened, Notification, Status, TableStatus
 
 HERE = Places(DEFAULT_PIPELINE, DEFAULT_LAKE)
@@ -190,18 +190,22 @@ def test_progress_writes_a_line_for_each_job_that_ends_and_each_failure() -> Non
     assert follow.now() == "waiting for events"
 
 
-def test_a_night_of_the_demo_is_one_line() -> None:
-    night = Night(date(2013, 1, 4), (), (GOOD,))
-    assert describe(night, timedelta(seconds=6)) == "2013-01-04  planes 3,321 read: 1 updated, 1 deleted  (6.0 s)"
+def test_a_few_nights_of_the_demo_are_one_line() -> None:
+    done = Round(date(2013, 1, 4), date(2013, 1, 6), (), (GOOD,))
+    assert describe(done, timedelta(seconds=6)) == (
+        "2013-01-04 to 2013-01-06, 0 files, 6.0 s: planes 3,321 read (1 updated, 1 deleted)"
+    )
 
 
 def test_a_night_that_landed_before_says_so() -> None:
-    night = Night(date(2013, 1, 4), (), ())
-    assert describe(night, timedelta(seconds=1)) == ("2013-01-04  landed before: duplicates change nothing  (1.0 s)")
+    done = Round(date(2013, 1, 4), date(2013, 1, 4), (), ())
+    assert describe(done, timedelta(seconds=1)) == (
+        "2013-01-04, 0 files, 1.0 s: landed before, and duplicates change nothing"
+    )
 
 
 def test_a_batch_that_changes_nothing_says_so() -> None:
-    assert changes({"read": 3321, "unchanged": 3321}) == "3,321 read: no change"
+    assert changes({"read": 3321, "unchanged": 3321}) == "3,321 read (no change)"
 
 
 @pytest.mark.parametrize(("lake", "option"), [(DEFAULT_LAKE, ""), (Path("my lake"), " --lake 'my lake'")])
