@@ -14,6 +14,7 @@ from typing import Any
 from contracts.databases import Connection, Extract, connection_from_dict
 from contracts.parts import Capacity, Column, EffectiveAt, Source
 from contracts.quality import Check, Limits, check_from_dict
+from contracts.snapshot_parts import Parts
 
 __all__ = [
     "READABLE_FORMATS",
@@ -26,6 +27,7 @@ __all__ = [
     "Extract",
     "Limits",
     "Mart",
+    "Parts",
     "Plan",
     "Source",
     "Table",
@@ -223,9 +225,10 @@ class Plan:
 
 def table_from_dict(raw: Mapping[str, Any]) -> Table:
     """Build a Table from the plan's JSON object."""
-    extract = raw["source"].get("extract")
+    extract, parts = raw["source"].get("extract"), raw["source"].get("parts")
+    inner = {"extract": Extract(**extract) if extract else None, "parts": Parts(**parts) if parts else None}
     nested: dict[str, Any] = {
-        "source": Source(**_flat(raw["source"]) | {"extract": Extract(**extract) if extract else None}),
+        "source": Source(**_flat(raw["source"]) | inner),
         "columns": tuple(Column(**_flat(c)) for c in raw["columns"]),
         "effective_at": EffectiveAt(**raw["effective_at"]),
         "checks": tuple(check_from_dict(c) for c in raw["checks"]),

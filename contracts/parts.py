@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.databases import Extract
+from contracts.snapshot_parts import Parts
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Column:
 class Source:
     """Where a table's files land and how they are read; `extract` where they come from a database.
 
-    `preset` names the system whose change feed it is. `names` are the columns of files without a header, in their
-    order; `optional` those that a file may lack.
+    `parts` says when the objects of one snapshot are all there. `preset` names the system whose change feed it is.
+    `names` are the columns of files without a header, in their order; `optional` those that a file may lack.
     """
 
     prefix: str = ""
@@ -52,6 +53,7 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)
     extract: Extract | None = None
     preset: str = ""
+    parts: Parts | None = None
     names: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 

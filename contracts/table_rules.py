@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from contracts.check_rules import check_checks
@@ -31,6 +32,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_load(document, table, types)
     yield from _check_effective_at(document, table, types)
     yield from check_preset(document, table)
+    yield from _check_parts(document, table)
     yield from _check_sql(document, table)
     yield from check_partitions(document, table.partition_by, types)
     yield from check_source(document, table, types)
@@ -109,6 +111,26 @@ def _check_effective_at(document: Document, table: Table, types: dict[str, Spark
             "on_missing: keep, or a date or timestamp column",
             *place,
         )
+
+
+def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:
+    parts, place = table.source.parts, ("source", "parts")
+    if parts is None:
+        return
+    if table.load != "snapshot":
+        yield document.mistake("is for load snapshot only: other files need not be whole", *place)
+    if table.effective_at.from_key is None:
+        yield document.mistake("needs effective_at: {from_key: …}: the time that the objects share", *place)
+    for word, pattern in (("marker", parts.marker), ("count", parts.count)):
+        if pattern is None:
+            continue
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            yield document.mistake(f"is no regular expression: {error}", *place, word)
+            continue
+        if word == "count" and "parts" not in groups:
+            yield document.mistake("names no group parts, such as -of-(?P<parts>\\d+)", *place, word)
 
 
 def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:

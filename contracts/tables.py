@@ -13,6 +13,7 @@ from contracts.model import (
     Column,
     EffectiveAt,
     Limits,
+    Parts,
     Source,
     Table,
 )
@@ -37,6 +38,7 @@ def build_table(document: Document) -> Table:
             options=dict(source.get("options", {})),
             extract=extract,
             preset=source.get("preset", ""),
+            parts=Parts(**source["parts"]) if "parts" in source else None,
         ),
         columns=tuple(_column(raw) for raw in schema["columns"]),
         key=tuple(data.get("key", ())),

@@ -17,7 +17,7 @@ from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture, quality, writers
 from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.landings import Landing, Manifest, by_file_time, landing_of
+from spark_jobs.layers.staging.landings import Landing, Manifest, by_file_time, landing_of, whole_snapshot
 from spark_jobs.layers.staging.outcome import Outcome, together
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.records import DELETING, REJECT
@@ -240,6 +240,10 @@ def _chosen(table: Table, landings: Sequence[Landing], before: Listed | None) ->
     staged = [landing_of(order, version) for order, version in before.landings] if before else []
     orders = {landing.order for landing in landings}
     together = sorted([*landings, *(s for s in staged if s.order not in orders)], key=lambda one: one.order)
+    if table.source.parts:
+        whole = whole_snapshot(table.source.parts, together)
+        beaten = [landing for landing in landings if landing not in whole]
+        return ([] if len(beaten) == len(landings) else whole), beaten
     if table.on_missing == "keep":
         return together, []
     last = together[-1]

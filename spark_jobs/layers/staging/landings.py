@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from contracts.model import Table
+from contracts import file_times
+from contracts.file_times import FileTimeError, parse_time
+from contracts.model import Parts, Table
+from contracts.snapshot_parts import Part, members
 from spark_jobs.layers.errors import ContractViolationError
 
 _SEQUENCER_DIGITS = 32
 _SEPARATOR = "\t"
-_PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
     """Build the manifest; landings whose key does not match `from_key` stand in `unmatched` with the reason."""
     landings, unmatched = [], []
     for item in raw["landings"]:
-        event_time = _parse(item["event_time"])
+        event_time = parse_time(item["event_time"])
         try:
             file_time = find_file_time(table, item["key"]) or event_time
         except ContractViolationError as error:
@@ -92,21 +93,33 @@ def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
 def find_file_time(table: Table, key: str) -> datetime | None:
     """Return the time that `from_key` finds in an object key, None where the event's time counts.
 
-    ContractViolationError when the key does not match (unless the contract lets it pass) or holds no real date
-    (SEMANTICS 2).
+    ContractViolationError when the key does not match or holds no real date (SEMANTICS 2).
     """
-    pattern = table.effective_at.from_key
-    if pattern is None:
-        return None
-    match = re.search(pattern, key)
-    if match is None and table.effective_at.unmatched == "event_time":
-        return None
-    if match is None:
-        raise ContractViolationError(f"{table.name}: key {key}: does not match from_key {pattern}")
     try:
-        return _time_of(match.groupdict())
-    except ValueError as error:
-        raise ContractViolationError(f"{table.name}: key {key}: from_key finds no time: {error}") from error
+        return file_times.find_file_time(table.effective_at, key)
+    except FileTimeError as error:
+        raise ContractViolationError(f"{table.name}: {error}") from error
+
+
+def without_markers(landings: Sequence[Landing], table: Table) -> list[Landing]:
+    """Return the landings that hold records: an object that only marks a snapshot as whole holds none."""
+    parts = table.source.parts
+    return [landing for landing in landings if parts is None or not parts.is_marker(landing.key)]
+
+
+def whole_snapshot(parts: Parts, landings: Sequence[Landing]) -> list[Landing]:
+    """Return the landings, given in their order, that make one snapshot: the newest version of each of its objects."""
+    newest = {landing.key: landing for landing in landings}
+    found = members(parts, [Part(landing.key, landing.event_time) for landing in newest.values()])
+    return sorted((newest[part.key] for part in found), key=lambda landing: landing.order)
+
+
+def blame_whole_snapshots(error: ContractViolationError, landings: Sequence[Landing]) -> ContractViolationError:
+    """Return the error that blames, with one part of a snapshot, all others: without it the snapshot is not whole."""
+    times = {landing.file_time for landing in landings if landing.id in error.landings}
+    reason = "belongs to a snapshot of which another part failed; send that part again and replay all"
+    others = {one.id: (reason, None) for one in landings if one.file_time in times and one.id not in error.landings}
+    return ContractViolationError(str(error), {**error.landings, **others})
 
 
 def order_fields(order: str) -> dict[str, str]:
@@ -124,8 +137,8 @@ def landing_of(order: str, version_id: str) -> Landing:
         key=fields["key"],
         version_id=version_id,
         sequencer=fields["sequencer"],
-        event_time=_parse(fields["event_time"]),
-        file_time=_parse(fields["file_time"]),
+        event_time=parse_time(fields["event_time"]),
+        file_time=parse_time(fields["file_time"]),
     )
 
 
@@ -135,26 +148,6 @@ def by_file_time(landings: Sequence[Landing]) -> list[tuple[datetime, list[Landi
     for landing in sorted(landings, key=lambda one: one.order):
         groups.setdefault(landing.file_time, []).append(landing)
     return sorted(groups.items())
-
-
-def _time_of(groups: Mapping[str, str | None]) -> datetime:
-    if date := groups.get("date"):
-        text = date if not (time := groups.get("time")) else f"{date}T{time}"
-        return _parse(text) + _fraction(groups)
-    numbers = [int(groups[name] or 0) for name in _PARTS if groups.get(name) is not None]
-    year, month, day, hour, minute, second = (*numbers, *(1, 1, 1, 0, 0, 0)[len(numbers) :])
-    return datetime(year, month, day, hour, minute, second, tzinfo=UTC) + _fraction(groups)
-
-
-def _fraction(groups: Mapping[str, str | None]) -> timedelta:
-    """Return the digits behind the second as a time, in microseconds at the finest."""
-    digits = groups.get("fraction") or "0"
-    return timedelta(microseconds=int(digits[:6].ljust(6, "0")))
-
-
-def _parse(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _iso(time: datetime) -> str:

@@ -34,9 +34,10 @@ def judged(rows: DataFrame, table: Table, referred: Referred) -> DataFrame:
 
     `referred` gives the values a check refers to as `_value`, or None for a table that is not there yet.
     """
+    file = "_file_time" if table.source.parts else "_landing"
     for check in table.checks:
         if check.kind == "unique":
-            rows = rows.transform(_with_repeats, check).transform(_marked, check)
+            rows = rows.transform(_with_repeats, check, file).transform(_marked, check)
         elif check.kind == "references":
             rows = rows.transform(_with_strays, check, referred(check)).transform(_marked, check)
     return rows.withColumn(RAW, F.when(F.col(REJECT).isNotNull(), F.col(RAW))) if look_further(table) else rows
@@ -69,10 +70,10 @@ def values_of(lake: Lake) -> Referred:
     return referred
 
 
-def _with_repeats(rows: DataFrame, check: Check) -> DataFrame:
-    """Add `_fails`: another good row of the file has the same values (NULL is like no other)."""
+def _with_repeats(rows: DataFrame, check: Check, file: str) -> DataFrame:
+    """Add `_fails`: another good row of the file (or of all parts of a snapshot) has the same values, none NULL."""
     counts = _speaks() & ~any_null(check.columns)
-    same = Window.partitionBy("_landing", *(f"`{name}`" for name in check.columns))
+    same = Window.partitionBy(file, *(f"`{name}`" for name in check.columns))
     return rows.withColumn(_FAILS, counts & (F.count_if(counts).over(same) > 1))
 
 

@@ -15,7 +15,7 @@ from spark_jobs.layers.staging import audit
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.groups import Work, stage_append, stage_events, stage_snapshots
-from spark_jobs.layers.staging.landings import Manifest, dump
+from spark_jobs.layers.staging.landings import Manifest, blame_whole_snapshots, dump, without_markers
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.rejections import Rejected, first_rejected
@@ -57,10 +57,15 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
         if done := lake.published_by(names.log, manifest.batch_id):
             break
         _fence(lake, names.log, manifest)
-        claims = claims if claims is not None else reader.claim(table, manifest.landings)
         try:
+            if claims is None:
+                claims = reader.claim(table, without_markers(manifest.landings, table))
             done = _attempt(lake, table, manifest, reader, names, claims)
             break
+        except ContractViolationError as error:
+            if table.source.parts:
+                raise blame_whole_snapshots(error, manifest.landings) from error
+            raise
         except ConcurrentPublishError as error:
             lost = error
     else:
