@@ -179,6 +179,11 @@ class Plan:
         matches = [t for t in self.tables.values() if t.source.prefix and key.startswith(t.source.prefix)]
         return max(matches, key=lambda t: len(t.source.prefix), default=None)
 
+    def expects(self, key: str) -> bool:
+        """Tell whether an object is the marker by which a table knows that a snapshot in parts is whole."""
+        table = self.route(key)
+        return bool(table and table.source.parts and table.source.parts.is_marker(key))
+
     def upstream_marts(self, mart: str) -> tuple[str, ...]:
         """Return the marts that `mart` reads directly, in name order."""
         return tuple(sorted(name for name in self.marts[mart].reads if name in self.marts))

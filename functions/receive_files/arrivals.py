@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -29,8 +29,11 @@ class Message:
     sweep: bool = False
 
 
-def read_message(body: str) -> Message:
-    """Read a queue message; ValueError where it is neither S3's nor ours."""
+def read_message(body: str, is_expected: Callable[[str], bool] = lambda _: False) -> Message:
+    """Read a queue message; ValueError where it is neither S3's nor ours.
+
+    `is_expected` tells the keys that look like noise and that a contract waits for all the same.
+    """
     event = json.loads(body)
     if not isinstance(event, dict):
         raise ValueError("the message is no JSON object")
@@ -40,18 +43,18 @@ def read_message(body: str) -> Message:
         return Message(ignored=1)
     if "Records" not in event:
         raise ValueError("the message is no S3 event: it has no Records")
-    return _read_records(event)
+    return _read_records(event, is_expected)
 
 
-def _read_records(event: Mapping[str, Any]) -> Message:
-    landings = tuple(_landings(event))
+def _read_records(event: Mapping[str, Any], is_expected: Callable[[str], bool]) -> Message:
+    landings = tuple(_landings(event, is_expected))
     return Message(landings, ignored=len(event["Records"]) - len(landings))
 
 
-def _landings(event: Mapping[str, Any]) -> Iterator[Landing]:
+def _landings(event: Mapping[str, Any], is_expected: Callable[[str], bool]) -> Iterator[Landing]:
     for record in S3Event(dict(event)).records:
         key = unquote_plus(record.s3.get_object.key)
-        if record.event_name.startswith("ObjectCreated:") and not is_noise(key):
+        if record.event_name.startswith("ObjectCreated:") and (is_expected(key) or not is_noise(key)):
             yield _landing(record, key)
 
 

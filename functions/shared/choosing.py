@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from contracts.model import Table
 from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, REBUILD, STAGED, SUPERSEDED, Landing
+from functions.shared.wholes import wholes
 
 _UNSETTLED = (PENDING, CLAIMED)
 
@@ -64,13 +66,16 @@ def choose(
     execution: str,
     limits: Limits,
     held: frozenset[str] = frozenset(),
+    now: datetime | None = None,
 ) -> Work:
     """Return the next work of an execution, oldest arrivals first.
 
     What the execution has tried in vain it does not try again; a landing before its last attempt goes alone;
     landings that an operator's request waits for and others do not mix. What a rebuild that never came to its
-    end has left pending is what it was before.
+    end has left pending is what it was before. Of snapshots in parts the first that is whole goes, as one.
     """
+    if table.source.parts:
+        return _choose_whole(table, pending, versions_of, execution, held, now or datetime.now(UTC))
     claims: list[Landing] = []
     settled: list[Change] = []
     retired: list[Change] = []
@@ -94,6 +99,33 @@ def choose(
         retired += fate.retires
         size += one.size
     return Work(tuple(claims), tuple(settled), tuple(retired))
+
+
+def _choose_whole(
+    table: Table,
+    pending: Sequence[Landing],
+    versions_of: Callable[[str], list[Landing]],
+    execution: str,
+    held: frozenset[str],
+    now: datetime,
+) -> Work:
+    """Return the first whole snapshot that the execution has not tried, however many its parts.
+
+    Objects that only repeat what is staged are settled at once, but a marker waits for what it marks.
+    """
+    assert table.source.parts
+    left = tuple(Change(one, one.was, one.reason) for one in pending if one.mode == REBUILD)
+    for whole in wholes(table, [one for one in pending if one.mode != REBUILD], now):
+        if any(one.tried_by == execution or _is_held(one, held) for one in whole.landings):
+            continue
+        fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
+        claims = tuple(one for one, fate in fates if fate.staged)
+        settled = tuple(fate.change for _, fate in fates if fate.change)
+        if whole.lack and (claims or any(table.source.parts.is_marker(one.key) for one in whole.landings)):
+            continue
+        if claims or settled:
+            return Work(claims, left + settled)
+    return Work(settled=left)
 
 
 def _joins(one: Landing, first: Landing, limits: Limits) -> bool:

@@ -1,0 +1,82 @@
+"""Snapshots in parts: landings wait until theirs is whole, and then go in one batch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from contracts.model import EffectiveAt, Parts, Plan, Source, Table
+from functions.receive_files.arrivals import read_message
+from functions.shared.choosing import Limits, choose
+from functions.shared.landings import DUPLICATE, STAGED, Landing
+from tests.unit.functions.conftest import s3_event
+
+NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
+SMALL = Limits(landings=1, bytes=1, attempts=3)
+
+
+def table(parts: Parts) -> Table:
+    dated = EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})")
+    return Table("planes", "snapshot", Source("planes/", parts=parts), (), key=("k",), effective_at=dated)
+
+
+def landing(key: str, minute: int, etag: str = "", version: str = "v1", **words) -> Landing:
+    at = f"2020-01-02T11:{minute:02d}:00.000000Z"
+    return Landing(f"{key.replace('-', '')}-{version}", "raw", f"planes/{key}", version, f"{minute:02X}", at, etag or key, 10, **words)
+
+
+def chosen(parts: Parts, *landings: Landing, now: datetime = NOON):
+    """Return the keys that are claimed, and those that are settled, with their states."""
+
+    def versions(object_id: str) -> list[Landing]:
+        return sorted((one for one in landings if one.object_id == object_id), key=lambda one: one.sequence)
+
+    pending = [one for one in landings if one.state == "pending"]
+    work = choose(table(parts), pending, versions, "me", SMALL, now=now)
+    return [one.key for one in work.claims], [(one.landing.key, one.state) for one in work.settled]
+
+
+MARKED = Parts(marker="/_SUCCESS$")
+
+
+def test_parts_wait_for_their_marker_and_go_in_one_batch_whatever_the_limits():
+    first, second = landing("2020/2020-01-01/a", 1), landing("2020/2020-01-01/b", 2)
+    done, other = landing("2020/2020-01-01/_SUCCESS", 3), landing("2020/2020-01-02/a", 1)
+    assert chosen(MARKED, first, second, other) == ([], [])
+    keys = [f"planes/2020/2020-01-01/{name}" for name in ("a", "b", "_SUCCESS")]
+    assert chosen(MARKED, done, second, other, first) == (keys, [])
+
+
+def test_quiet_comes_with_time():
+    parts = Parts(quiet="30m")
+    one = landing("2020-01-01/a", 40)
+    assert chosen(parts, one) == ([], [])
+    assert chosen(parts, one, now=datetime(2020, 1, 2, 12, 10, tzinfo=UTC)) == (["planes/2020-01-01/a"], [])
+
+
+def test_a_snapshot_that_this_execution_tried_in_vain_is_left_to_the_next():
+    failed = [landing(f"2020-01-01/{name}", 1, tried_by="me") for name in ("a", "_SUCCESS")]
+    later = [landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
+    assert chosen(MARKED, *failed, *later)[0] == ["planes/2020-01-02/a", "planes/2020-01-02/_SUCCESS"]
+
+
+def test_what_repeats_a_staged_part_is_a_duplicate_but_its_marker_waits():
+    staged = [landing(f"2020-01-01/{name}", 1, state=STAGED) for name in ("a", "b", "_SUCCESS")]
+    again = landing("2020-01-01/a", 5, version="v2")
+    marker = landing("2020-01-01/_SUCCESS", 6, version="v2")
+    assert chosen(MARKED, *staged, again) == ([], [(again.key, DUPLICATE)])
+    assert chosen(MARKED, *staged, marker) == ([], [])
+    new = landing("2020-01-01/b", 5, "other", version="v2")
+    assert chosen(MARKED, *staged, again, new, marker) == ([new.key], [(again.key, DUPLICATE), (marker.key, DUPLICATE)])
+
+
+def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
+    assert chosen(MARKED, landing("now/a", 1), landing("2020-01-01/a", 1))[0] == ["planes/now/a"]
+
+
+def test_a_marker_that_a_contract_waits_for_is_no_noise():
+    import json
+
+    plan = Plan("p", {"planes": table(MARKED)}, {})
+    keys = ("planes/2020-01-01/_SUCCESS", "planes/2020-01-01/_temporary/x", "other/_SUCCESS")
+    found = [read_message(json.dumps(s3_event(key, "v1")), plan.expects) for key in keys]
+    assert [(len(one.landings), one.ignored) for one in found] == [(1, 0), (0, 1), (0, 1)]
