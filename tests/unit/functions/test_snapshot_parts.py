@@ -21,7 +21,17 @@ def table(parts: Parts) -> Table:
 
 def landing(key: str, minute: int, etag: str = "", version: str = "v1", **words) -> Landing:
     at = f"2020-01-02T11:{minute:02d}:00.000000Z"
-    return Landing(f"{key.replace('-', '')}-{version}", "raw", f"planes/{key}", version, f"{minute:02X}", at, etag or key, 10, **words)
+    return Landing(
+        f"{key.replace('-', '')}-{version}",
+        "raw",
+        f"planes/{key}",
+        version,
+        f"{minute:02X}",
+        at,
+        etag or key,
+        10,
+        **words,
+    )
 
 
 def chosen(parts: Parts, *landings: Landing, now: datetime = NOON):
