@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.embedded.cli import check, demo, land, query, run, start, status
+from orchestration.embedded.cli import check, demo, extract, land, query, run, start, status
 from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, GlobalOptionsGroup, Places
 
 
@@ -41,7 +41,17 @@ def cli(ctx: click.Context, pipeline: Path, lake: Path) -> None:
     ctx.obj = Places(pipeline, lake)
 
 
-for command in (check.check, land.land, run.run, start.start, query.query, status.status, demo.demo):
+_COMMANDS = (
+    check.check,
+    land.land,
+    extract.extract,
+    run.run,
+    start.start,
+    query.query,
+    status.status,
+    demo.demo,
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 
