@@ -17,6 +17,8 @@ from typing import Any
 
 from contracts.model import Source
 from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.extraction.claiming import copy_parts
+from spark_jobs.layers.extraction.manifest import is_manifest
 from spark_jobs.layers.staging.landings import Landing
 from spark_jobs.layers.staging.readers.dialect import Dialect, dialect_of
 from spark_jobs.layers.staging.readers.plain import (
@@ -111,10 +113,22 @@ def _copy_object(s3: Any, landing: Landing, target: Target) -> Content:
     return Content()
 
 
+def _copy_parquet(s3: Any, landing: Landing, target: Target) -> Content:
+    """Copy a file, or all parts of an extraction, which its manifest names, to a folder of the file's name."""
+    if not is_manifest(landing.key):
+        return _copy_object(s3, landing, target)
+    origin = {"Bucket": landing.bucket, "Key": landing.key, "VersionId": landing.version_id}
+    try:
+        copy_parts(s3, origin, target.bucket, target.key)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
+    return Content()
+
+
 _COPIES: dict[str, Callable[[Any, Landing, Target], Content]] = {
     "json": _copy_document,
     "xml": _copy_document,
-    "parquet": _copy_object,
+    "parquet": _copy_parquet,
 }
 _SUFFIXES = {"json": ".gz", "xml": ".gz"}  # Spark splits no gzip: one task reads a document from its beginning
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.extraction.manifest import is_manifest
 from spark_jobs.layers.staging.checks import REASON, because
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.readers.lines import landing_number
@@ -76,6 +77,8 @@ def _footer(spark: SparkSession, claim: Claim) -> Footer:
     jvm: Any = spark._jvm
     hadoop = spark._jsparkSession.sessionState().newHadoopConf()
     path = jvm.org.apache.hadoop.fs.Path(claim.uri)
+    if is_manifest(claim.landing.key):  # a folder of parts, all written by one extraction
+        path = path.getFileSystem(hadoop).listStatus(path)[0].getPath()
     reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(
         jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, hadoop)
     )
@@ -98,9 +101,15 @@ def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Seque
         *sources,
         _broken([place for place in places if place in nanos]).alias(BROKEN),
         landing_number().alias(LANDING),
-        (F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
+        (_rows_before() + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
     )
     return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(f"`{name}`") for name in table.source_names))))
+
+
+def _rows_before() -> Column:
+    """Return how many rows lie in the parts before this one, which the name of a part's copy tells; 0 for a file."""
+    told = F.regexp_extract(F.input_file_name(), r"/\d+\.(\d+)\.parquet$", 1)
+    return F.when(told != "", told.cast("bigint")).otherwise(F.lit(0))
 
 
 def _source(place: str | None, nanos: Mapping[str, bool]) -> Column:

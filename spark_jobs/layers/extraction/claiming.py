@@ -1,0 +1,36 @@
+"""Staging claims an extraction of several parts as one landing: all parts, and each as the manifest names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from spark_jobs.layers.extraction.manifest import Part, read_manifest
+
+_COPIES_AT_ONCE = 8
+
+
+def copy_parts(s3: Any, origin: Mapping[str, str], bucket: str, folder: str) -> None:
+    """Copy the parts of the manifest at `origin` to `<folder>/<n>.<rows before it>.parquet`, `<n>` the folder's number.
+
+    ValueError when the manifest is none, or a part is not as it names it.
+    """
+    manifest = read_manifest(s3.get_object(**origin)["Body"].read())
+    number = folder.rpartition("/")[2].partition(".")[0]
+
+    def copy(numbered: tuple[int, Part]) -> None:
+        before, part = numbered
+        source = {"Bucket": origin["Bucket"], "Key": part.key, "VersionId": part.version_id}
+        try:
+            s3.copy(source, bucket, f"{folder}/{number}.{before:012d}.parquet")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NoSuchVersion"):
+                raise
+            raise ValueError(f"names a part that is gone: {part.key}, version {part.version_id}") from error
+
+    offsets = [sum(part.rows for part in manifest.parts[:index]) for index in range(len(manifest.parts))]
+    with ThreadPoolExecutor(max_workers=_COPIES_AT_ONCE) as pool:
+        list(pool.map(copy, zip(offsets, manifest.parts, strict=True)))

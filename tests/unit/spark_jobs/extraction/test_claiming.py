@@ -1,0 +1,65 @@
+"""An extraction of several parts is staged as one landing, its rows numbered through all parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.databases import EXTRACTED_AT
+from contracts.model import Column, EffectiveAt, Source
+from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.extraction.manifest import Manifest, Part
+from tests.unit.spark_jobs.staging.conftest import Bench, FolderS3, bench, snapshot_table
+
+__all__ = ["bench"]
+TABLE = snapshot_table(
+    source=Source("planes/", "parquet"),
+    columns=(Column("k", "bigint", reads=("k",)), Column("v", "string", reads=("v",))),
+    effective_at=EffectiveAt(from_key=EXTRACTED_AT),
+)
+KEY = "planes/2020-01-02T020000.000000Z.manifest.json"
+AT = "2020-01-02 02:00:00"
+
+
+def landed(bench: Bench, *parts: list[tuple[int, str | None]]) -> dict[str, Any]:
+    """Land an extraction whose parts hold these rows."""
+    listed = []
+    for number, rows in enumerate(parts):
+        key = f"planes/.parts/2020-01-02T020000.000000Z/{number:05d}.parquet"
+        folder = bench.s3.root / "written" / bench.lake.prefix / str(number)
+        bench.lake.spark.createDataFrame(rows, "K int, V string").coalesce(1).write.parquet(folder.as_uri())
+        [file] = folder.glob("*.parquet")
+        bench.s3.put("test-raw", key, f"p{number}-{bench.lake.prefix}", file.read_bytes())
+        listed.append(Part(key, f"p{number}-{bench.lake.prefix}", "etag", file.stat().st_size, len(rows)))
+    return bench.land(Manifest("planes", "run", "2020-01-02T020000.000000Z", listed).to_bytes(), KEY)
+
+
+def test_all_parts_are_staged_at_the_time_of_the_extraction(bench: Bench) -> None:
+    staged = bench.stage(TABLE, landed(bench, [(1, "a"), (2, None)], [(3, "c")]))
+    assert bench.log(TABLE) == [(1, "a", "I", AT), (2, None, "I", AT), (3, "c", "I", AT)]
+    assert (staged.books.read, staged.books.inserted) == (3, 3)
+    files = bench.lake.read(bench.lake.table("staging", "planes")).select("_source_file").distinct().collect()
+    assert [row._source_file for row in files] == [f"s3://test-raw/{KEY}"]
+
+
+def test_of_a_key_in_two_parts_the_later_part_has_the_last_word(bench: Bench) -> None:
+    bench.stage(TABLE, landed(bench, [(1, "old"), (2, "b")], [(1, "new")]))
+    assert bench.log(TABLE) == [(1, "new", "I", AT), (2, "b", "I", AT)]
+
+
+def test_a_manifest_that_is_none_fails_its_landing_by_name(bench: Bench) -> None:
+    with pytest.raises(ContractViolationError, match=f"file {KEY}: is no manifest of an extraction"):
+        bench.stage(TABLE, bench.land('{"kind": "other"}', KEY))
+
+
+def test_folders_of_copies_are_named_so_that_rows_are_numbered(bench: Bench) -> None:
+    from spark_jobs.layers.extraction.claiming import copy_parts
+
+    landing = landed(bench, [(1, "a"), (2, "b")], [(3, "c")])
+    origin = {"Bucket": "test-raw", "Key": KEY, "VersionId": landing["version_id"]}
+    folder = f"claims/{bench.lake.prefix}/000007.parquet"
+    copy_parts(FolderS3(bench.s3.root), origin, "test-staging", folder)
+    copies = Path(bench.s3.root, "test-staging", folder).iterdir()
+    assert sorted(copy.name for copy in copies) == ["000007.000000000000.parquet", "000007.000000000002.parquet"]
