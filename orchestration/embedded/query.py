@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.errors import AnalysisException, ParseException
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql import Row, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
@@ -52,10 +51,7 @@ def _refuse_changes(session: SparkSession, sql: str) -> None:
 
 def _first_sentence(error: PySparkException) -> str:
     """Return what is wrong without Spark's plans and hints for programmers."""
-    text = str(error).strip()
-    if isinstance(error, AnalysisException | ParseException):
-        return text.split("\n== SQL")[0].split(";\n")[0].strip()
-    return text.splitlines()[0]
+    return str(error).strip().splitlines()[0].rstrip(";")
 
 
 def _plain(value: Any, kind: DataType) -> Any:
