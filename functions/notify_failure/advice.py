@@ -80,7 +80,7 @@ def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:
     return Advice(
         what=f"{table} could not be extracted from its database{again}.",
         safe=f"Nothing half-written lands: staging.{table} and its marts are as they were, and so is the watermark.",
-        todo="Remove the cause and start the extraction again; the next by schedule also reads what this one missed.",
+        todo="Remove the cause and start the extraction again; the next by schedule reads all that is missing.",
         rerun=dict(request) or {"table": table},
         section="an-extraction-fails",
     )

@@ -26,7 +26,7 @@ def test_an_extraction_that_failed_says_that_nothing_landed_and_how_to_start_it_
         "WHAT     planes could not be extracted from its database, also when it was tried again.",
         f"WHY      SourceUnavailableError: {CAUSE}",
         "SAFE     Nothing half-written lands: staging.planes and its marts are as they were, and so is the watermark.",
-        "TO DO    Remove the cause and start the extraction again; the next by schedule also reads what this one missed.",
+        "TO DO    Remove the cause and start the extraction again; the next by schedule reads all that is missing.",
         'RERUN    {"table": "planes", "mode": "full"}',
         "RUNBOOK  docs/runbook.md#an-extraction-fails",
     ]
