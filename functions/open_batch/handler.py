@@ -8,10 +8,11 @@ from typing import Any
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.open_batch.opening import Caller, open_batch
+from functions.open_batch.opening import open_batch
 from functions.open_batch.planning import plan
 from functions.open_batch.request import read_request
 from functions.shared.environment import Environment
+from functions.shared.lease import Caller
 from functions.shared.world import World, the_world
 
 logger = Logger()

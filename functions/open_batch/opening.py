@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from contracts.model import Plan
@@ -15,7 +14,7 @@ from functions.open_batch.request import Request
 from functions.shared.choosing import Change, Work, choose
 from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.landings import FAILED, REBUILD
-from functions.shared.lease import Held, acquire, release
+from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, lost, settle
 from functions.shared.world import World
@@ -23,28 +22,17 @@ from functions.shared.world import World
 _TRIES = 20
 
 
-@dataclass(frozen=True)
-class Caller:
-    """The execution that opens a batch, the number of its batches so far, whether one of them failed."""
-
-    id: str
-    name: str
-    iteration: int
-    failed: bool = False
-
-    @property
-    def base(self) -> str:
-        return f"{self.name}-{self.iteration}"
-
-
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
     """Open the next batch of an execution and return what is to be done; repeated, it returns the same."""
     first = world.ledger.lease(request.table)
     if not first.holder and not first.orphans and not _is_due(world, request, first):
         return nothing(request.table, "nothing is pending")
-    lease = acquire(world.ledger, world.executions, request.table, caller.id, caller.base)
+    lease = acquire(world.ledger, world.executions, request.table, caller)
     if isinstance(lease, Held):
         return _busy(request, lease)
+    if isinstance(lease, Past):
+        past = world.ledger.batch(request.table, lease.batch_id)
+        return answer(world, past, []) if past else nothing(request.table, "nothing is pending")
     if batch := world.ledger.batch(request.table, lease.batch_id):
         return answer(world, resume(world, lease, batch), [])
     if lease.orphans:
@@ -95,10 +83,12 @@ def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[
             if marts:
                 batch = open_marts(world, lease, Claims(caller.id, _marts_mode(request), marts))
                 return answer(world, batch, failures)
-            if release(world.ledger, lease, caller.failed if caller.iteration else None):
+            if release(world.ledger, lease, caller.failed if caller.iteration else None, unopened=True):
                 recovered = bool(caller.iteration) and lease.failing and not caller.failed
                 return nothing(request.table, "nothing is pending", failures, recovered)
         lease = _refreshed(world, lease)
+        if opened := world.ledger.batch(request.table, lease.batch_id):
+            return answer(world, resume(world, lease, opened), failures)
     raise LedgerBusyError(f"{request.table}: landings arrive faster than they can be chosen")
 
 

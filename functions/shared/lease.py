@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from functions.shared.errors import ConditionFailedError, LedgerBusyError
 from functions.shared.executions import Executions
-from functions.shared.ledger import Action, Lease, Ledger, lease_key
+from functions.shared.ledger import Action, Lease, Ledger, batch_key, lease_key
 
 _TRIES = 10
 
@@ -18,22 +18,42 @@ class Held:
     holder: str
 
 
-def acquire(ledger: Ledger, executions: Executions, table: str, execution: str, base: str) -> Lease | Held:
-    """Take the lease for the batch `base` of an execution; the token grows by one, but not when a call is repeated.
+@dataclass(frozen=True)
+class Past:
+    """The caller comes late: the batch that it asks for was opened before, or there was nothing to open."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The execution that opens a batch, the number of its batches so far, whether one of them failed."""
+
+    id: str
+    name: str
+    iteration: int
+    failed: bool = False
+
+    @property
+    def base(self) -> str:
+        return f"{self.name}-{self.iteration}"
+
+
+def acquire(ledger: Ledger, executions: Executions, table: str, caller: Caller) -> Lease | Held | Past:
+    """Take the lease for an execution's next batch; the token grows by one, but not when a call is repeated.
 
     The batch of a holder that no longer runs becomes an orphan of the lease: whoever holds it puts that right.
     A batch id that an earlier life of the execution has used is not used again: the token is added to it.
     """
     for _ in range(_TRIES):
         lease = ledger.lease(table)
-        if lease.holder == execution and lease.batch_id in (base, f"{base}-{lease.token}"):
-            return lease
-        if lease.holder not in ("", execution) and executions.is_running(lease.holder):
+        if lease.taken_by == caller.id and caller.iteration <= lease.iteration:
+            if lease.holder == caller.id and caller.iteration == lease.iteration:
+                return lease
+            return Past(lease.batch_id if caller.iteration == lease.iteration else caller.base)
+        if lease.holder not in ("", caller.id) and executions.is_running(lease.holder):
             return Held(lease.holder)
-        token = lease.token + 1
-        batch_id = f"{base}-{token}" if ledger.batch(table, base) else base
-        died = {lease.batch_id} if lease.holder not in ("", execution) and lease.batch_id else set()
-        taken = replace(lease, token=token, holder=execution, batch_id=batch_id, orphans=lease.orphans.union(died))
+        taken = _next(ledger, lease, caller)
         try:
             ledger.write(_take(lease, taken))
         except ConditionFailedError:
@@ -42,11 +62,29 @@ def acquire(ledger: Ledger, executions: Executions, table: str, execution: str, 
     raise LedgerBusyError(f"{table}: others take the lease at the same time; tried {_TRIES} times")
 
 
-def release(ledger: Ledger, lease: Lease, failed: bool | None = None, *, unseen: bool = False) -> bool:
+def _next(ledger: Ledger, lease: Lease, caller: Caller) -> Lease:
+    """Return the lease as the caller would hold it."""
+    token = lease.token + 1
+    died = {lease.batch_id} if lease.holder not in ("", caller.id) else set[str]()
+    return replace(
+        lease,
+        token=token,
+        holder=caller.id,
+        taken_by=caller.id,
+        iteration=caller.iteration,
+        batch_id=f"{caller.base}-{token}" if ledger.batch(lease.table, caller.base) else caller.base,
+        orphans=lease.orphans.union(died),
+    )
+
+
+def release(
+    ledger: Ledger, lease: Lease, failed: bool | None = None, *, unseen: bool = False, unopened: bool = False
+) -> bool:
     """Give the lease back unless something landed since `lease.arrivals` was read; tell whether it was.
 
     `failed` tells how the execution ended; None leaves what is known of the table's health. `unseen` gives it
-    back whatever landed, for a holder that sends somebody else.
+    back whatever landed, for a holder that sends somebody else. `unopened` gives it back only where its batch
+    does not exist: another call for the same batch may have opened it meanwhile.
     """
     seen = "" if unseen else "arrivals = :arrivals" if lease.arrivals else "attribute_not_exists(arrivals)"
     healthy = ", failing" if failed is False else ""
@@ -60,8 +98,9 @@ def release(ledger: Ledger, lease: Lease, failed: bool | None = None, *, unseen:
         | ({":arrivals": lease.arrivals} if ":arrivals" in seen else {})
         | ({":failing": True} if failed else {}),
     )
+    absent = Action("ConditionCheck", batch_key(lease.table, lease.batch_id), condition="attribute_not_exists(pk)")
     try:
-        ledger.write(action)
+        ledger.transact([action, absent] if unopened else [action])
     except ConditionFailedError:
         now = ledger.lease(lease.table)
         return now.holder != lease.holder or now.token != lease.token
@@ -69,15 +108,20 @@ def release(ledger: Ledger, lease: Lease, failed: bool | None = None, *, unseen:
 
 
 def _take(before: Lease, after: Lease) -> Action:
-    sets = ["#token = :new", "holder = :holder", "batch_id = :batch"]
-    values = {":new": after.token, ":holder": after.holder, ":batch": after.batch_id}
+    facts: dict[str, object] = {
+        "#token": after.token,
+        "holder": after.holder,
+        "taken_by": after.taken_by,
+        "iteration": after.iteration,
+        "batch_id": after.batch_id,
+    }
     if after.orphans:
-        sets.append("orphans = :orphans")
-        values[":orphans"] = after.orphans
+        facts["orphans"] = after.orphans
+    values = {f":{name.removeprefix('#')}": value for name, value in facts.items()}
     return Action(
         "Update",
         lease_key(before.table),
-        update="SET " + ", ".join(sets),
+        update="SET " + ", ".join(f"{name} = :{name.removeprefix('#')}" for name in facts),
         condition="#token = :old" if before.token else "attribute_not_exists(#token)",
         names={"#token": "token"},
         values=values | ({":old": before.token} if before.token else {}),

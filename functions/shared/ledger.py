@@ -32,6 +32,7 @@ _CONFLICTS = {
 class Lease:
     """The right to run one table's batch; `token` only grows, `holder` is an execution's ARN or nothing.
 
+    `taken_by` and `iteration` say for which batch of which execution it was taken last, also when it is free.
     `orphans` are batches of holders that died, `due_marts` marts that failed or were skipped, `stopped` batches
     that a limit stopped, `held` the failed landings (`<event time>#<id>`) that later files wait for.
     """
@@ -40,6 +41,8 @@ class Lease:
     token: int = 0
     holder: str = ""
     batch_id: str = ""
+    taken_by: str = ""
+    iteration: int = 0
     arrivals: int = 0
     failing: bool = False
     due_marts: frozenset[str] = frozenset()

@@ -14,13 +14,14 @@ from moto import mock_aws
 
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.close_batch.closing import Closed, Closing, close_batch
-from functions.open_batch.opening import Caller, open_batch
+from functions.open_batch.opening import open_batch
 from functions.open_batch.request import read_request
 from functions.receive_files.handler import receive
 from functions.shared.attributes import from_item
 from functions.shared.batches import BatchFiles
 from functions.shared.environment import Environment
 from functions.shared.executions import Executions
+from functions.shared.lease import Caller
 from functions.shared.ledger import Ledger
 from functions.shared.world import World
 
