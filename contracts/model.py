@@ -17,7 +17,6 @@ from contracts.quality import Check, Limits, check_from_dict
 from contracts.snapshot_parts import Parts
 
 __all__ = [
-    "READABLE_FORMATS",
     "Capacity",
     "Check",
     "Column",
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 PLAN_VERSION = 1
-READABLE_FORMATS = ("csv",)
 
 
 @dataclass(frozen=True)

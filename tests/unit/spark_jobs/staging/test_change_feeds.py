@@ -1,0 +1,125 @@
+"""Change feeds as DMS and Debezium write them, staged whole: in order, out of order, and with what says nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+from contracts.model import Column, Source, Table
+from contracts.presets import expanded, with_defaults
+
+COLUMNS = (Column("id", "bigint", reads=("id",)), Column("city", "string", reads=("city",)))
+
+
+def feed(format_: str, preset: str, name: str = "planes", **words) -> Table:
+    source = Source(prefix="planes/", format=format_, preset=preset, **words)
+    return expanded(with_defaults(Table(name, "changes", source, COLUMNS, key=("id",)), {}))
+
+
+def dms(bench, key: str, *rows: str, at: str = "2014-10-30T00:00:00Z"):
+    return bench.land("".join(f"{row}\n" for row in rows), f"planes/{key}", at)
+
+
+def test_a_dms_task_full_load_first_then_changes_by_the_time_in_their_names(bench):
+    logs = []
+    for number, order in enumerate(itertools.permutations(range(3))):
+        if number % 2:  # three of the six orders
+            continue
+        table = feed("csv", "dms", f"planes{number}")
+        files = [
+            dms(bench, "LOAD00000001.csv", "101,New York", "102,Reno", '103,"Fargo, ND"', at="2014-10-29T08:00:00Z"),
+            dms(bench, "20141029-1134010000.csv", "U,101,Los Angeles", "I,104,", 'I,105,""', "U,101,Dallas"),
+            dms(bench, "20141029-1134012500.csv", "D,102,Reno", "I,106,Ely", "D,106,Ely", "D,999,Nowhere"),
+        ]
+        for place in order:
+            bench.stage(table, files[place])
+        logs.append(bench.log(table))
+    loaded, first, second = "2014-10-29 08:00:00", "2014-10-29 11:34:01", "2014-10-29 11:34:01.25"
+    assert (
+        logs
+        == [
+            [
+                (101, "New York", "I", loaded),
+                (101, "Dallas", "U", first),
+                (102, "Reno", "I", loaded),
+                (102, None, "D", second),
+                (103, "Fargo, ND", "I", loaded),
+                (104, None, "I", first),
+                (105, "", "I", first),
+            ]
+        ]
+        * 3
+    )
+
+
+def test_dms_with_column_names_and_with_op_in_the_full_load(bench):
+    table = feed("csv", "dms", options={"header": True})
+    bench.stage(table, dms(bench, "LOAD00000001.csv", "id,city", "1,Reno", at="2014-10-29T08:00:00Z"))
+    bench.stage(table, dms(bench, "LOAD00000002.csv", "Op,id,city", "I,2,Ely", at="2014-10-29T08:00:00Z"))
+    books = bench.stage(table, dms(bench, "20141029-113401.csv", "Op,id,city", "D,1,Reno", "U,2,Elko")).books
+    assert bench.log(table) == [
+        (1, "Reno", "I", "2014-10-29 08:00:00"),
+        (1, None, "D", "2014-10-29 11:34:01"),
+        (2, "Ely", "I", "2014-10-29 08:00:00"),
+        (2, "Elko", "U", "2014-10-29 11:34:01"),
+    ]
+    assert (books.read, books.updated, books.deleting, books.deleted, books.balanced) == (2, 1, 1, 1, True)
+
+
+def envelope(op: str, ts: int, before: dict | None = None, after: dict | None = None) -> str:
+    source = {"version": "2.5", "connector": "postgresql", "name": "shop", "ts_ms": ts, "snapshot": "false", "lsn": ts}
+    return json.dumps({"before": before, "after": after, "source": source, "op": op, "ts_ms": ts + 5})
+
+
+def row(id_: int, city: str | None) -> dict:
+    return {"id": id_, "city": city}
+
+
+ENVELOPES = [
+    envelope("r", 1000, after=row(1, "Reno")),
+    envelope("r", 1000, after=row(2, "Ely")),
+    envelope("c", 2000, after=row(9_007_199_254_740_993, 'Fargo "ND"\n')),
+    envelope("u", 3000, before=row(1, "Reno"), after=row(1, None)),
+    envelope("d", 4000, before=row(2, "Ely")),
+    "null",
+    envelope("m", 4500),
+    envelope("u", 5000, before=row(1, None), after=row(3, "Elko")),
+    envelope("d", 6000, before=row(77, "Nowhere")),
+]
+STAGED = [
+    (1, "Reno", "I", "1970-01-01 00:00:01"),
+    (1, None, "U", "1970-01-01 00:00:03"),
+    (1, None, "D", "1970-01-01 00:00:05"),
+    (2, "Ely", "I", "1970-01-01 00:00:01"),
+    (2, None, "D", "1970-01-01 00:00:04"),
+    (3, "Elko", "I", "1970-01-01 00:00:05"),
+    (9_007_199_254_740_993, 'Fargo "ND"\n', "I", "1970-01-01 00:00:02"),
+]
+
+
+def jsonl(bench, name: str, *lines: str):
+    return bench.land("".join(f"{line}\n" for line in lines), f"planes/{name}.jsonl", "2020-01-01T00:00:00Z")
+
+
+def test_debezium_creates_reads_updates_deletes_and_moves_keys(bench):
+    table = feed("jsonl", "debezium")
+    books = bench.stage(table, jsonl(bench, "a", *ENVELOPES)).books
+    assert bench.log(table, "id", "city") == STAGED
+    assert (books.read, books.rejected, books.deleting, books.balanced) == (8, 0, 3, True)
+
+
+def test_debezium_out_of_order_wrapped_and_in_pieces(bench):
+    table = feed("jsonl", "debezium")
+    wrapped = [f'{{"schema": {{"type": "struct"}}, "payload": {line}}}' for line in ENVELOPES]
+    bench.stage(table, jsonl(bench, "c", *wrapped[6:]))
+    bench.stage(table, jsonl(bench, "b", *wrapped[:2], *reversed(wrapped[2:4])))
+    bench.stage(table, jsonl(bench, "a", *wrapped[4:6]))
+    assert bench.log(table, "id", "city") == STAGED
+
+
+def test_debezium_lines_that_are_no_envelopes_are_refused_with_their_line(bench):
+    table = replace(feed("jsonl", "debezium"), missing_columns="null")
+    staged = bench.stage(table, jsonl(bench, "a", ENVELOPES[0], '{"id": 5}', envelope("c", 9, after={"city": "x"})))
+    assert bench.log(table, "id", "city") == STAGED[:1]
+    assert [(one.row, one.column) for one in staged.rejected] == [(2, "id"), (3, "id")]
