@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-_LIMIT = re.compile(r"\b(max_rejected|max_deleted|min_rows)\b")
+from contracts.model import Limits
+
+_LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,21 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], b
     )
 
 
+def limit_of(cause: str) -> str:
+    """Return the limit that a cause names."""
+    found = _LIMIT.search(cause)
+    return found.group() if found else "max_deleted"
+
+
 def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> Advice:
     error, cause = failure["error"], str(failure["cause"])
     safe = f"staging.{table} and its marts are as they were before the batch; the files stay in the raw bucket."
     if error == "LimitExceededError":
-        found = _LIMIT.search(cause)
         return Advice(
             what=f"A limit of the contract of {table} stopped the batch before anything was published.",
             safe=safe,
             todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again.",
-            rerun={"table": table, "allow": [found.group(1) if found else "max_deleted"]},
+            rerun={"table": table, "allow": [limit_of(cause)]},
             section="a-limit-stopped-a-batch",
         )
     if error in ("ContractViolationError", "OverwriteRefusedError"):

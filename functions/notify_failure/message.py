@@ -7,31 +7,44 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from functions.notify_failure.advice import Advice, advise
+from functions.notify_failure.advice import Advice, advise, limit_of
 from functions.notify_failure.report import Report
 
 _LONGEST_SUBJECT = 100
 _LONGEST_BODY = 200_000
+_DETAILED = 10
+_KINDS = {
+    "stage": "not staged",
+    "open": "refused",
+    "extract": "not extracted",
+    "aborted": "aborted",
+    "timed_out": "timed out",
+    "hand_over": "not handed over",
+}
+_KNOWN = {
+    "ContractViolationError": "a file breaks its contract",
+    "OverwriteRefusedError": "a file that landed again was refused",
+    "LimitExceededError": "stopped by limit",
+    "JobTimeoutError": "the staging job ran out of time",
+}
 
 
 def subject(report: Report) -> str:
     """Return a subject that fits a phone and that SNS takes: ASCII, one line, at most 100 characters."""
     if report.is_good:
         return _ascii(f"[{report.name}] {report.table}: recovered")[:_LONGEST_SUBJECT]
-    first = report.failures[0]
     more = f" (+{len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
-    what = {
-        "mart": f"mart {first['name']} failed",
-        "stage": "not staged",
-        "open": "refused",
-        "extract": "not extracted",
-        "aborted": "aborted",
-        "timed_out": "timed out",
-        "hand_over": "not handed over",
-    }.get(str(first["kind"]), "failed")
-    error = f": {first['error']}" if first["error"] else ""
-    text = f"[{report.name}] {report.table or 'unknown table'}: {what}{error}"
+    text = f"[{report.name}] {report.table or 'unknown table'}: {_what(report.failures[0])}"
     return _ascii(text)[: _LONGEST_SUBJECT - len(more)] + more
+
+
+def _what(failure: Mapping[str, Any]) -> str:
+    """Say in a few words what failed; known errors have words of their own."""
+    if failure["kind"] == "stage" and failure["error"] in _KNOWN:
+        limit = limit_of(str(failure["cause"])) if failure["error"] == "LimitExceededError" else ""
+        return f"{_KNOWN[failure['error']]} {limit}".strip()
+    what = {"mart": f"mart {failure['name']} failed", **_KINDS}.get(str(failure["kind"]), "failed")
+    return f"{what}: {failure['error']}" if failure["error"] else what
 
 
 def body(report: Report) -> str:
@@ -59,8 +72,8 @@ def attributes(report: Report) -> dict[str, dict[str, str]]:
         {
             "execution": report.execution,
             "input": report.request,
-            "rerun": [_advice(report, failure).rerun for failure in report.failures],
-            "failures": [_short(failure) for failure in report.failures[:10]],
+            "rerun": [_advice(report, failure).rerun for failure in report.failures[:_DETAILED]],
+            "failures": [_short(failure) for failure in report.failures[:_DETAILED]],
         },
         sort_keys=True,
     )
@@ -76,8 +89,11 @@ def _heading(report: Report) -> str:
         return (
             f"Pipeline {report.name}, table {report.table}: recovered. What had failed was done; no action is needed."
         )
-    names = ", ".join(dict.fromkeys(str(failure["name"]) for failure in report.failures)) or report.table
-    return f"Pipeline {report.name}, table {report.table or 'unknown'}: {names} failed."
+    table = report.table or "unknown"
+    if report.kind == "open":
+        return f"Pipeline {report.name}, table {table}: the execution did not begin."
+    names = ", ".join(dict.fromkeys(str(failure["name"]) for failure in report.failures))
+    return f"Pipeline {report.name}, table {table}: {names} failed."
 
 
 def _failure(report: Report, failure: Mapping[str, Any]) -> str:
@@ -116,9 +132,11 @@ def _batches(report: Report) -> str:
 def _links(report: Report) -> str:
     region = report.execution.split(":")[3] if report.execution.count(":") > 3 else ""
     console = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+    logs = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group"
     return (
         f"Execution: {console}#/v2/executions/details/{report.execution}\n"
         f"Its input: {json.dumps(report.request)}\n"
+        f"Logs of its jobs: {logs}/$252Flandfall$252F{report.name}$252Fjobs$252Ferror\n"
         f"To start one: {console}#/statemachines/view/{_machine(report.execution)}, New execution"
     )
 
