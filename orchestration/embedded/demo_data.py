@@ -6,13 +6,16 @@ The package holds one state of planes, airports and airlines; the edits below ma
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 FIRST_DAY = date(2013, 1, 1)
 Frame = Any
@@ -82,7 +85,7 @@ def write_demo_files(folder: Path, days: int) -> list[DemoFile]:
     data = _package()
     files = [
         *_daily(folder, data.flights, "ops/flights/{:%Y/%m/%d}/flights.csv.gz", days, 5),
-        *_daily(folder, data.weather, "ops/weather/{:%Y/%m/%d}/weather.csv", days, 4),
+        *_daily(folder, data.weather, "ops/weather/{:%Y/%m/%d}/weather.jsonl.bz2", days, 4),
     ]
     for name, editions in REGISTERS.items():
         register = getattr(data, name)
@@ -128,13 +131,47 @@ def _edition(
     for edit in edits:
         register = edit(register)
     landed = at or datetime.combine(day, time(1), UTC)
-    return _write(folder, register, f"reference/{name}/{day}/{name}.csv", landed)
+    suffix = "xml" if name == "airlines" else "csv"
+    return _write(folder, register, f"reference/{name}/{day}/{name}.{suffix}", landed)
 
 
 def _write(folder: Path, rows: Frame, key: str, at: datetime) -> DemoFile:
-    table = rows.convert_dtypes()  # 12 digits: the package's numbers as they were before a fast parser read them
-    text = table.to_csv(index=False, na_rep="", lineterminator="\n", float_format="%.12g").encode("utf-8")
     path = folder / key
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text, mtime=0) if key.endswith(".gz") else text)
+    path.write_bytes(_FORMS[key[key.rindex("/") :].partition(".")[2]](rows.convert_dtypes()))
     return DemoFile(path, key, at)
+
+
+def _csv(rows: Frame) -> bytes:
+    """Numbers have 12 digits: the package's as they were before a fast parser read them."""
+    text: str = rows.to_csv(index=False, na_rep="", lineterminator="\n", float_format="%.12g")
+    return text.encode("utf-8")
+
+
+def _json_lines(rows: Frame) -> bytes:
+    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    lines = (json.dumps({name: _rounded(value) for name, value in one.items()}) for one in records)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def _airlines_xml(rows: Frame) -> bytes:
+    """An airline without a name has no element for it."""
+    names = [
+        f"  <airline carrier={quoteattr(one.carrier)}>"
+        + (f"<name>{escape(one.name)}</name>" if isinstance(one.name, str) else "")
+        + "</airline>\n"
+        for one in rows.itertuples(index=False)
+    ]
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<airlines>\n{"".join(names)}</airlines>\n'.encode()
+
+
+_FORMS: Mapping[str, Callable[[Frame], bytes]] = {
+    "csv": _csv,
+    "csv.gz": lambda rows: gzip.compress(_csv(rows), mtime=0),
+    "jsonl.bz2": lambda rows: bz2.compress(_json_lines(rows)),
+    "xml": _airlines_xml,
+}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -20,13 +24,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DemoFile]:
     return {file.key: file for file in write_demo_files(tmp_path_factory.mktemp("demo"), DAYS)}
 
 
-def read(file: DemoFile) -> list[dict[str, str]]:
+def read(file: DemoFile) -> list[dict[str, Any]]:
     raw = file.path.read_bytes()
+    if file.key.endswith(".bz2"):
+        return [json.loads(line) for line in bz2.decompress(raw).splitlines()]
+    if file.key.endswith(".xml"):
+        return [
+            {"carrier": one.get("carrier"), "name": one.findtext("name", "")} for one in ElementTree.fromstring(raw)
+        ]
     text = gzip.decompress(raw) if file.key.endswith(".gz") else raw
     return list(csv.DictReader(io.StringIO(text.decode())))
 
 
-def plane(files: dict[str, DemoFile], day: int, tailnum: str) -> dict[str, str] | None:
+def plane(files: dict[str, DemoFile], day: int, tailnum: str) -> dict[str, Any] | None:
     rows = read(files[f"reference/planes/2013-01-{day:02d}/planes.csv"])
     return next((row for row in rows if row["tailnum"] == tailnum), None)
 
@@ -36,14 +46,18 @@ def test_each_day_has_its_files_and_each_register_its_editions(files: dict[str, 
     editions = {"planes": (1, 4, 8, 11), "airports": (1, 5, 9), "airlines": (1, 6, 10)}
     assert set(files) == {
         *(f"ops/flights/{day}/flights.csv.gz" for day in days),
-        *(f"ops/weather/{day}/weather.csv" for day in days),
-        *(f"reference/{name}/2013-01-{day:02d}/{name}.csv" for name, found in editions.items() for day in found),
+        *(f"ops/weather/{day}/weather.jsonl.bz2" for day in days),
+        *(
+            f"reference/{name}/2013-01-{day:02d}/{name}.{'xml' if name == 'airlines' else 'csv'}"
+            for name, found in editions.items()
+            for day in found
+        ),
     }
 
 
 def test_files_land_in_the_night_after_the_day_they_tell_of(files: dict[str, DemoFile]) -> None:
     assert files["ops/flights/2013/01/01/flights.csv.gz"].at == datetime(2013, 1, 2, 5, tzinfo=UTC)
-    assert files["ops/weather/2013/01/01/weather.csv"].at == datetime(2013, 1, 2, 4, tzinfo=UTC)
+    assert files["ops/weather/2013/01/01/weather.jsonl.bz2"].at == datetime(2013, 1, 2, 4, tzinfo=UTC)
     assert files["reference/planes/2013-01-04/planes.csv"].at == datetime(2013, 1, 4, 1, tzinfo=UTC)
 
 
@@ -63,8 +77,12 @@ def test_a_day_s_file_holds_the_package_s_rows_of_that_day(files: dict[str, Demo
         "tailnum": "N14228", "origin": "EWR", "dest": "IAH", "air_time": "227", "distance": "1400", "hour": "5",
         "minute": "15", "time_hour": "2013-01-01T10:00:00Z",
     }  # fmt: skip
-    weather = read(files["ops/weather/2013/01/01/weather.csv"])
-    assert (weather[0]["wind_speed"], weather[0]["wind_gust"]) == ("10.35702", "")
+    weather = read(files["ops/weather/2013/01/01/weather.jsonl.bz2"])
+    assert weather[0] == {
+        "origin": "EWR", "year": 2013, "month": 1, "day": 1, "hour": 1, "temp": 39.02, "dewp": 26.06, "humid": 59.37,
+        "wind_dir": 270, "wind_speed": 10.35702, "wind_gust": None, "precip": 0, "pressure": 1012.0, "visib": 10,
+        "time_hour": "2013-01-01T06:00:00Z",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
