@@ -33,6 +33,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_effective_at(document, table, types)
     yield from check_preset(document, table)
     yield from _check_parts(document, table)
+    yield from _check_extra_columns(document, table)
     yield from _check_sql(document, table)
     yield from check_partitions(document, table.partition_by, types)
     yield from check_source(document, table, types)
@@ -110,6 +111,16 @@ def _check_effective_at(document: Document, table: Table, types: dict[str, Spark
             f"{column} is a number: a snapshot's file time cannot date a deletion among numbers; use "
             "on_missing: keep, or a date or timestamp column",
             *place,
+        )
+
+
+def _check_extra_columns(document: Document, table: Table) -> Iterator[Mistake]:
+    if table.extra_columns == "add" and table.source.format not in ("csv", "parquet"):
+        yield document.mistake(
+            f"add is for files that name their columns in one place, csv and parquet, not for {table.source.format}; "
+            "allowed: fail, ignore",
+            "schema",
+            "extra_columns",
         )
 
 

@@ -11,7 +11,7 @@ from contracts.model import Table
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
 from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
-from spark_jobs.layers.staging import audit
+from spark_jobs.layers.staging import audit, extras
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.groups import Work, stage_append, stage_events, stage_snapshots
@@ -60,6 +60,10 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
         try:
             if claims is None:
                 claims = reader.claim(table, without_markers(manifest.landings, table))
+                if table.extra_columns == "add":
+                    found = extras.found_columns(lake.spark, table, claims)
+                    table = extras.followed(lake, names.log, table, found)
+                    names = _prepared(lake, table, manifest)
             done = _attempt(lake, table, manifest, reader, names, claims)
             break
         except ContractViolationError as error:

@@ -200,6 +200,13 @@ def test_what_columns_cannot_be(write, text, messages):
 
 
 LOADS = {
+    "extra columns that no file names in one place": (
+        ORDERS.replace("schema:\n", "source: {format: jsonl}\nschema:\n  extra_columns: add\n"),
+        [
+            "6: schema.extra_columns: add is for files that name their columns in one place, csv and parquet, not for "
+            "jsonl; allowed: fail, ignore"
+        ],
+    ),
     "no key": (changed(("key: [id]\n", "")), ["1: (file): lacks key: load upsert tells rows apart by their key"]),
     "changes that never delete": (
         changed(("upsert", "changes")),

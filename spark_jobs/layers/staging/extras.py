@@ -1,0 +1,80 @@
+"""`extra_columns: add`: columns that files have and the contract has not become text columns of the staging table.
+
+The plan stays the truth: checks, keys and marts know declared columns only. Which extra columns there are stands in
+a property of the change log, as it was found in the files, so that every later batch reads them too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from pyspark.sql import SparkSession
+
+from contracts.model import Column, Table
+from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.readers.csv_reader import header_of
+
+PROPERTY = "landfall.extra-columns"
+
+
+def found_columns(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the names of the columns that files have, once each, as their headers or schemas tell."""
+    names: list[str] = []
+    for claim in claims:
+        if table.source.format == "parquet":
+            names += spark.read.parquet(claim.uri).columns
+        elif header := header_of(table, claim):
+            names += header.columns
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def followed(lake: Lake, log: str, table: Table, found: Iterable[str]) -> Table:
+    """Return the table with all extra columns that its files ever had, `found` among them, and remember those."""
+    known = _remembered(lake, log)
+    extras = extra_columns(table, [*known.values(), *found], known)
+    if extras != known:
+        handle = lake.handle(log)
+        handle.updateProperties().set(PROPERTY, json.dumps(extras, sort_keys=True)).commit()
+    return with_extras(table, extras)
+
+
+def extra_columns(table: Table, found: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the extra columns, name in the table to name in the file; names that are taken get `_extra`.
+
+    What the contract declares by now is none any more; the others keep the names that they have.
+    """
+    declared = {name.lower() for name in table.source_names}
+    taken = {name.lower() for name in table.column_names}
+    extras = {name: source for name, source in known.items() if source.lower() not in declared}
+    have = {source.lower() for source in extras.values()}
+    for source in found:
+        if source.lower() in declared or source.lower() in have:
+            continue
+        name = _name(source)
+        while name in taken or name in extras:
+            name += "_extra"
+        extras[name] = source
+        have.add(source.lower())
+    return extras
+
+
+def with_extras(table: Table, extras: Mapping[str, str]) -> Table:
+    """Return the table with extra columns as text, each of which a file may lack."""
+    added = tuple(Column(name, "string", source=source, reads=(source,)) for name, source in sorted(extras.items()))
+    source = replace(table.source, optional=(*table.source.optional, *extras.values()))
+    return replace(table, columns=(*table.columns, *added), source=source)
+
+
+def _remembered(lake: Lake, log: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads(dict(lake.handle(log).properties()).get(PROPERTY, "{}"))
+    return found
+
+
+def _name(source: str) -> str:
+    """Return a column name of letters, digits and _ that does not begin as audit columns do."""
+    name = re.sub(r"\W+", "_", source, flags=re.ASCII).strip("_").lower()
+    return name if re.match(r"[a-z]", name) else f"c_{name}".rstrip("_")
