@@ -9,7 +9,7 @@ from contracts.model import Plan
 from functions.open_batch.answers import answer
 from functions.open_batch.claiming import Claims, claim_manifest, open_marts, resume
 from functions.open_batch.recovery import recover_orphans
-from functions.open_batch.reopening import reopen
+from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
 from functions.shared.choosing import Change, Work, choose
 from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
@@ -24,6 +24,7 @@ _TRIES = 20
 
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
     """Open the next batch of an execution and return what is to be done; repeated, it returns the same."""
+    check_batch(world, request)
     first = world.ledger.lease(request.table)
     if not first.holder and not first.orphans and not _is_due(world, request, first):
         return nothing(request.table, "nothing is pending")

@@ -57,6 +57,12 @@ def _is_meant(one: Landing, request: Request) -> bool:
     )
 
 
+def check_batch(world: World, request: Request) -> None:
+    """Refuse a batch id that no batch has, before anything is touched."""
+    if request.batch_id:
+        _of_batch(world, request)
+
+
 def _of_batch(world: World, request: Request) -> set[str] | None:
     if not request.batch_id:
         return None

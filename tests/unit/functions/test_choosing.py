@@ -1,0 +1,159 @@
+"""What is staged next: order, limits, last attempts, repeated content, overwrites, files that wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from contracts.model import Source, Table
+from functions.shared.choosing import Limits, Work, choose
+from functions.shared.landings import Landing, landing_id
+from tests.unit.functions.conftest import COLUMNS
+
+LIMITS = Limits(landings=10, bytes=1000, attempts=3)
+KEYED = Table("planes", "snapshot", Source(prefix="planes/"), COLUMNS, key=("tailnum",))
+APPEND = Table("flights", "append", Source(prefix="flights/"), COLUMNS)
+
+
+def version(key: str, number: int, etag: str, state: str = "pending", **changes: object) -> Landing:
+    """Return a version of an object that arrived in minute `number`."""
+    time = f"2013-01-01T00:{number:02}:00.000000Z"
+    name = f"v{number}"
+    landing = Landing(landing_id(key, name), "raw", key, name, f"{number:04}", time, etag, 100, state)
+    return replace(landing, **changes)
+
+
+def chosen(table: Table, *landings: Landing, execution: str = "me", held: frozenset[str] = frozenset()) -> Work:
+    """Choose with a ledger that holds these landings."""
+    chains = defaultdict(list)
+    for one in sorted(landings, key=lambda landing: landing.sequence):
+        chains[one.object_id].append(one)
+    pending = [one for one in landings if one.state == "pending"]
+    return choose(table, pending, lambda object_id: chains[object_id], execution, LIMITS, held)
+
+
+def names(work: Work) -> list[str]:
+    return [f"{one.key} {one.version_id}" for one in work.claims]
+
+
+def changes(some: tuple) -> list[tuple[str, str]]:
+    return [(f"{one.landing.key} {one.landing.version_id}", one.state) for one in some]
+
+
+def test_landings_are_claimed_in_the_order_of_their_arrival() -> None:
+    work = chosen(KEYED, version("c", 3, "x"), version("a", 1, "x"), version("b", 2, "x"))
+    assert names(work) == ["a v1", "b v2", "c v3"]
+
+
+def test_a_batch_ends_before_the_landing_that_is_too_much() -> None:
+    landings = [version(f"k{number:02}", number, "x", size=400) for number in range(4)]
+    assert names(chosen(KEYED, *landings)) == ["k00 v0", "k01 v1"]
+    assert names(chosen(KEYED, version("huge", 1, "x", size=5000))) == ["huge v1"]
+    assert len(chosen(KEYED, *(version(f"k{n:02}", n, "x", size=1) for n in range(12))).claims) == 10
+
+
+def test_a_landing_on_its_last_attempt_goes_alone() -> None:
+    good, poison = version("good", 2, "x"), version("poison", 1, "x", attempts=2)
+    assert names(chosen(KEYED, good, poison)) == ["poison v1"]
+    assert names(chosen(KEYED, good, replace(poison, event_time="2013-01-02T00:00:00.000000Z"))) == ["good v2"]
+
+
+def test_what_this_execution_tried_in_vain_is_left_to_the_next() -> None:
+    tried = version("a", 1, "x", attempts=1, tried_by="me")
+    assert not chosen(KEYED, tried)
+    assert names(chosen(KEYED, tried, execution="another")) == ["a v1"]
+
+
+def test_a_version_with_the_same_content_as_the_one_before_is_a_duplicate() -> None:
+    work = chosen(KEYED, version("a", 1, "x", "staged"), version("a", 2, "x"))
+    assert (names(work), changes(work.settled)) == ([], [("a v2", "duplicate")])
+    assert work.settled[0].reason == "the same content as version v1 before it"
+
+
+def test_content_that_returns_after_another_is_a_landing_of_its_own() -> None:
+    work = chosen(KEYED, version("a", 1, "x", "staged"), version("a", 2, "y", "staged"), version("a", 3, "x"))
+    assert names(work) == ["a v3"]
+
+
+def test_a_version_waits_for_the_one_before_it_that_may_make_it_a_duplicate() -> None:
+    first, second = version("a", 1, "x"), version("a", 2, "x")
+    assert names(chosen(KEYED, first, second)) == ["a v1"]
+    assert names(chosen(KEYED, replace(first, state="failed"), second)) == ["a v2"]
+
+
+def test_versions_are_ordered_by_sequencer_padded_on_the_right() -> None:
+    longer = version("a", 1, "x", "staged", sequencer="0A")
+    work = chosen(KEYED, longer, version("a", 2, "x", sequencer="0A1"))
+    assert changes(work.settled) == [("a v2", "duplicate")]
+    assert names(chosen(KEYED, replace(longer, sequencer="0A1"), version("a", 2, "x", sequencer="0A"))) == ["a v2"]
+
+
+def test_an_earlier_version_that_comes_late_takes_the_place_of_its_copy() -> None:
+    work = chosen(KEYED, version("a", 1, "x"), version("a", 2, "x", "staged"))
+    assert (names(work), changes(work.retired)) == (["a v1"], [("a v2", "duplicate")])
+
+
+def test_a_keyed_table_stages_every_content_of_an_object() -> None:
+    assert names(chosen(KEYED, version("a", 1, "x"), version("a", 2, "y"))) == ["a v1", "a v2"]
+
+
+def test_replace_retires_what_the_new_version_overwrites() -> None:
+    work = chosen(APPEND, version("a", 1, "x", "staged"), version("a", 2, "y"))
+    assert (names(work), changes(work.retired)) == (["a v2"], [("a v1", "superseded")])
+
+
+def test_replace_stages_the_last_version_first_and_then_knows_that_the_others_are_superseded() -> None:
+    first, second = version("a", 1, "x"), version("a", 2, "y")
+    assert names(chosen(APPEND, first, second)) == ["a v2"]
+    work = chosen(APPEND, first, replace(second, state="staged"))
+    assert (names(work), changes(work.settled)) == ([], [("a v1", "superseded")])
+    assert names(chosen(APPEND, first, replace(second, state="failed"))) == ["a v1"]
+
+
+def test_replace_knows_content_that_returned() -> None:
+    work = chosen(
+        APPEND, version("a", 1, "x", "superseded"), version("a", 2, "y", "staged"), version("a", 3, "x", "pending")
+    )
+    assert (names(work), changes(work.retired)) == (["a v3"], [("a v2", "superseded")])
+
+
+def test_add_keeps_every_content_and_knows_copies() -> None:
+    table = replace(APPEND, on_overwrite="add")
+    work = chosen(table, version("a", 1, "x", "staged"), version("a", 2, "y"), version("a", 3, "y"))
+    assert (names(work), changes(work.retired)) == (["a v2"], [])
+
+
+def test_fail_refuses_all_but_the_first_content_and_says_so() -> None:
+    table = replace(APPEND, on_overwrite="fail")
+    work = chosen(table, version("a", 1, "x", "staged"), version("a", 2, "y"))
+    assert changes(work.settled) == [("a v2", "failed")]
+    assert work.settled[0].reason == ("the key landed before with other content (version v1), and on_overwrite is fail")
+    late = chosen(table, version("a", 1, "x"), version("a", 2, "y", "staged"))
+    assert (names(late), changes(late.retired)) == (["a v1"], [("a v2", "failed")])
+    assert names(chosen(table, version("a", 1, "x"), version("a", 2, "y"))) == ["a v1"]
+
+
+def test_a_replay_and_a_landing_that_was_let_through_a_limit_go_apart_from_others() -> None:
+    replayed = [version("b", 2, "x", mode="replay"), version("c", 3, "x", mode="replay")]
+    work = chosen(KEYED, *replayed, version("a", 1, "x"))
+    assert names(work) == ["a v1"]
+    assert names(chosen(KEYED, *replayed)) == ["b v2", "c v3"]
+    allowed = version("d", 1, "x", allow="max_deleted")
+    assert names(chosen(KEYED, allowed, version("e", 2, "x"))) == ["d v1"]
+
+
+def test_what_a_rebuild_has_left_pending_is_what_it_was() -> None:
+    work = chosen(KEYED, version("a", 1, "x", mode="rebuild", was="staged"), version("b", 2, "x"))
+    assert (names(work), changes(work.settled)) == (["b v2"], [("a v1", "staged")])
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "goes"),
+    [("later", 5, False), ("earlier", 1, True), ("broken", 5, True)],
+)
+def test_later_files_wait_for_a_failed_one_but_a_new_version_of_it_does_not(key: str, number: int, goes: bool) -> None:
+    broken = version("broken", 3, "x", "failed")
+    held = frozenset({"#".join(broken.order)})
+    assert bool(chosen(KEYED, broken, version(key, number, "y"), held=held).claims) is goes

@@ -1,0 +1,193 @@
+"""What people are told: one message for each execution, in words, with all that is needed to act."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.notify_failure.handler import handle
+from functions.notify_failure.message import attributes, body, subject
+from functions.notify_failure.report import Report
+from tests.unit.functions.conftest import Pipeline, environment, recorded
+
+ARN = "arn:aws:states:eu-west-1:123456789012:execution:nycflights-dev-table-pipeline:planes-12-5"
+CONSOLE = "https://eu-west-1.console.aws.amazon.com"
+RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
+
+
+def failure(kind: str, name: str, error: str, cause: str, *skipped: str) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": list(skipped)}
+
+
+def report(*failures: dict[str, Any], summaries: list[dict[str, Any]] | None = None, table: str = "planes") -> Report:
+    return Report("nycflights", "dev", table, ARN, {"table": table}, failures, summaries or [])
+
+
+VIOLATION = failure(
+    "stage", "planes", "ContractViolationError", "planes: file crm/x.csv: column seats: 'many' is no int", "dim_planes"
+)
+LIMIT = failure("stage", "planes", "LimitExceededError", "planes: max_deleted: 4 of 9 living keys would be deleted")
+MART = failure("mart", "dim_planes", "SparkException", "no space left", "fct_flights", "daily")
+OUT_OF_MEMORY = failure("stage", "planes", "OutOfMemoryError", "Java heap space")
+REFUSED = failure("open", "planes", "InvalidRequestError", "mode 'x': it must be one of incremental")
+BUSY = failure("open", "planes", "TableBusyError", "the execution planes-1-0 works on planes")
+CLOSE = failure("close", "planes", "StaleLeaseError", "planes: another one has taken the table over")
+ABORTED = failure("aborted", "planes", "ExecutionAbortedError", "somebody stopped the execution")
+ALL = [VIOLATION, LIMIT, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
+
+
+@pytest.mark.parametrize(
+    ("failures", "line"),
+    [
+        ([VIOLATION], "[nycflights-dev] planes: a file breaks its contract"),
+        ([LIMIT], "[nycflights-dev] planes: stopped by limit max_deleted"),
+        ([OUT_OF_MEMORY], "[nycflights-dev] planes: not staged: OutOfMemoryError"),
+        ([MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException"),
+        ([MART, MART, MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException (+2 more)"),
+        ([REFUSED], "[nycflights-dev] planes: refused: InvalidRequestError"),
+        ([ABORTED], "[nycflights-dev] planes: aborted: ExecutionAbortedError"),
+        ([], "[nycflights-dev] planes: recovered"),
+    ],
+)
+def test_the_subject_says_pipeline_table_and_what(failures: list[dict[str, Any]], line: str) -> None:
+    assert subject(report(*failures)) == line
+
+
+def test_the_subject_is_short_and_plain_whatever_the_names_are() -> None:
+    told = subject(report(failure("mart", "ä" * 200, "Error\nof many\tlines", ""), MART, table="t" * 60))
+    assert len(told) <= 100 and told.isascii() and told.isprintable()
+    assert told.endswith(" (+1 more)")
+
+
+def test_the_body_of_a_file_that_breaks_its_contract() -> None:
+    summaries = [
+        {
+            "batch_id": "planes-12-5-0",
+            "states": {"failed": 1, "pending": 1},
+            "marts": {},
+            "failed_files": [{"key": "crm/x.csv", "reason": "'many' is no int"}],
+        },
+        {"batch_id": "planes-12-5-1", "states": {"staged": 1}, "marts": {}},
+    ]
+    assert body(report(VIOLATION, summaries=summaries)).splitlines() == [
+        "Pipeline nycflights-dev, table planes: planes failed.",
+        "",
+        "WHAT     A file of planes does not fit its contract and was not staged.",
+        "WHY      ContractViolationError: planes: file crm/x.csv: column seats: 'many' is no int",
+        "SAFE     staging.planes and its marts are as they were before the batch; the files stay in the raw bucket. "
+        "Files that fit are staged without it, as on_failed_file says.",
+        "SKIPPED  dim_planes, because of planes; they show their last good state",
+        "TO DO    Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
+        'RERUN    {"table": "planes", "mode": "replay", "batch_id": "planes-12-5-0"}',
+        "RUNBOOK  docs/runbook.md#a-file-does-not-fit-its-contract",
+        "",
+        "Batches of this execution:",
+        "  planes-12-5-0: landings 1 failed, 1 pending",
+        "    crm/x.csv: 'many' is no int",
+        "  planes-12-5-1: landings 1 staged",
+        "",
+        f"Execution: {CONSOLE}/states/home?region=eu-west-1#/v2/executions/details/{ARN}",
+        'Its input: {"table": "planes"}',
+        f"Logs of its jobs: {CONSOLE}/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/"
+        "$252Flandfall$252Fnycflights-dev$252Fjobs$252Ferror",
+        f"To start one: {CONSOLE}/states/home?region=eu-west-1#/statemachines/view/"
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:nycflights-dev-table-pipeline, New execution",
+    ]
+
+
+def test_marts_that_a_later_batch_built_are_not_called_skipped() -> None:
+    built = [{"batch_id": "b", "states": {"staged": 1}, "marts": {"dim_planes": {"total": 3}}}]
+    assert "SKIPPED" not in body(report(VIOLATION, summaries=built))
+
+
+def test_a_limit_is_let_through_by_the_input_that_the_message_gives() -> None:
+    assert 'RERUN    {"table": "planes", "allow": ["max_deleted"]}' in body(report(LIMIT))
+
+
+@pytest.mark.parametrize(("failed", "severity"), [(VIOLATION, "error"), (MART, "error"), (CLOSE, "critical")])
+def test_the_same_for_chat_tools(failed: dict[str, Any], severity: str) -> None:
+    told = {name: one["StringValue"] for name, one in attributes(report(failed)).items()}
+    assert {name: told[name] for name in ("severity", "kind", "table", "pipeline", "environment")} == {
+        "severity": severity,
+        "kind": failed["kind"],
+        "table": "planes",
+        "pipeline": "nycflights",
+        "environment": "dev",
+    }
+    detail = json.loads(told["report"])
+    assert (detail["execution"], detail["failures"], detail["input"]) == (ARN, [failed], {"table": "planes"})
+
+
+@pytest.mark.parametrize("failed", ALL, ids=lambda one: f"{one['kind']}-{one['error']}")
+def test_every_message_leads_to_a_section_of_the_runbook(failed: dict[str, Any]) -> None:
+    [line] = [line for line in body(report(failed)).splitlines() if line.startswith("RUNBOOK")]
+    headings = [line.lstrip("# ") for line in RUNBOOK.read_text().splitlines() if line.startswith("#")]
+    assert line.partition("#")[2] in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+class Topic:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    def publish(self, **message: Any) -> None:
+        self.subjects.append(message["Subject"])
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return what the state machine asks with."""
+    told = {"execution": {"id": ARN, "name": "planes-12-5"}, "table": "planes", "input": {"table": "planes"}}
+    return told | {"failures": [VIOLATION], "summaries": []} | changes
+
+
+def ended(status: str) -> dict[str, Any]:
+    """Return EventBridge's event of the same execution."""
+    told = recorded("execution_aborted")
+    told["detail"] |= {"status": status, "executionArn": ARN}
+    return told
+
+
+def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    for one in (event(), event(), ended("FAILED")):
+        handle(one, here, pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"]
+    handle(event(recovered=True, failures=[]), here, pipeline.world.ledger, topic)
+    assert topic.subjects[1:] == ["[nycflights-dev] planes: recovered"]
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        ("ABORTED", "aborted: ExecutionAbortedError"),
+        ("TIMED_OUT", "timed out: ExecutionTimedOutError"),
+        ("FAILED", "failed: ExecutionFailedError"),
+    ],
+)
+def test_an_execution_that_could_not_tell_so_itself_is_told_and_its_table_counts_as_failing(
+    pipeline: Pipeline, status: str, what: str
+) -> None:
+    pipeline.land("crm/planes/a.csv")
+    topic = Topic()
+    handle(ended(status), environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, topic)
+    assert topic.subjects == [f"[nycflights-dev] planes: {what}"]
+    [lease] = pipeline.items("LEASE")
+    assert lease["failing"] is True
+
+
+def test_a_table_is_not_ill_because_an_input_was_refused(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    handle(event(failures=[REFUSED]), environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, Topic())
+    assert "failing" not in pipeline.items("LEASE")[0]
+
+
+def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) -> None:
+    told = ended("ABORTED")
+    told["detail"]["input"] = "[1"
+    topic = Topic()
+    handle(told, environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] unknown table: aborted: ExecutionAbortedError"]

@@ -1,0 +1,255 @@
+"""What an operator asks for: replay, rebuild, a way through a limit, a plan; and what a busy table answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.open_batch import handler
+from functions.shared.errors import InvalidRequestError, TableBusyError
+from tests.unit.functions.conftest import Pipeline, failed, task_failed
+
+LIMIT = "planes: max_deleted: 4 of 9 living keys would be deleted, the limit is 20%; nothing was published."
+
+
+def staged(pipeline: Pipeline, *keys: str, table: str = "planes") -> str:
+    """Land and stage files in one batch; return its id."""
+    for number, key in enumerate(keys):
+        pipeline.land(key, at=f"2013-01-0{number + 1}T05:00:00.000Z")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name), table=table)
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller(name))["more"] is False
+    for running in pipeline.executions():
+        pipeline.stop(running)
+    return str(batch["batch_id"])
+
+
+def run(pipeline: Pipeline, name: str, **request: Any) -> dict[str, Any]:
+    """Start an execution with a request and open its first batch."""
+    return pipeline.open(pipeline.start(name), **request)
+
+
+def keys(pipeline: Pipeline, batch: dict[str, Any]) -> list[str]:
+    return [one["key"] for one in pipeline.manifest(batch)["landings"]]
+
+
+def test_a_replay_takes_landings_of_a_time_up_again(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv", "crm/planes/c.csv")
+    batch = run(pipeline, "again", mode="replay", **{"from": "2013-01-02", "to": "2013-01-02"})
+    assert (keys(pipeline, batch), pipeline.manifest(batch)["mode"]) == (["crm/planes/b.csv"], "replay")
+    pipeline.stage(batch)
+    pipeline.close(batch, pipeline.caller("again"))
+    assert set(pipeline.states().values()) == {"staged"}
+    assert pipeline.items("PENDING#") == []
+    [replayed] = [one for one in pipeline.items("LANDING#") if one["key"] == "crm/planes/b.csv"]
+    assert {"mode", "was"}.isdisjoint(replayed)
+
+
+def test_a_replay_finds_landings_by_prefix_and_by_batch(pipeline: Pipeline) -> None:
+    first = staged(pipeline, "crm/planes/2013/a.csv")
+    staged(pipeline, "crm/planes/2014/b.csv")
+    batch = run(pipeline, "one", mode="replay", prefix="crm/planes/2014/")
+    assert keys(pipeline, batch) == ["crm/planes/2014/b.csv"]
+    pipeline.stage(batch)
+    pipeline.close(batch, pipeline.caller("one"))
+    pipeline.stop("one")
+    assert keys(pipeline, run(pipeline, "two", mode="replay", batch_id=first)) == ["crm/planes/2013/a.csv"]
+    pipeline.stop("two")
+    with pytest.raises(InvalidRequestError, match="batch_id 'none': planes has no batch of landings of this id"):
+        run(pipeline, "three", mode="replay", batch_id="none")
+
+
+def test_a_file_that_failed_is_taken_up_by_a_replay_and_by_nothing_else(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    caller = pipeline.caller("planes-1-0")
+    batch = pipeline.open(caller)
+    [landing] = pipeline.manifest(batch)["landings"]
+    error = failed(batch["batch_id"], "ContractViolationError", "no int", **{landing["id"]: ("no int", "seats")})
+    pipeline.write(batch, "stage", error)
+    pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: no int"))
+    pipeline.stop("planes-1-0")
+    assert run(pipeline, "plain")["action"] == "nothing"
+    again = run(pipeline, "again", mode="replay", batch_id=batch["batch_id"])
+    assert keys(pipeline, again) == ["crm/planes/a.csv"]
+
+
+def test_a_staged_file_whose_replay_fails_keeps_its_rows_and_says_so(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv")
+    batch = run(pipeline, "again", mode="replay", prefix="crm/")
+    [landing] = pipeline.manifest(batch)["landings"]
+    error = failed(batch["batch_id"], "ContractViolationError", "no int", **{landing["id"]: ("no int", "seats")})
+    pipeline.write(batch, "stage", error)
+    answer = pipeline.close(batch, pipeline.caller("again"), stage_error=task_failed("x"))
+    assert len(answer["failures"]) == 1
+    [item] = pipeline.items("LANDING#")
+    assert (item["state"], item["reason"], item["column"]) == ("staged", "the replay failed: no int", "seats")
+
+
+def test_the_same_replay_twice_is_harmless(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv")
+    for name in ("one", "two"):
+        batch = run(pipeline, name, mode="replay", prefix="crm/")
+        pipeline.stage(batch)
+        assert pipeline.close(batch, pipeline.caller(name))["more"] is False
+        pipeline.stop(name)
+        assert pipeline.states() == {"crm/planes/a.csv v1": "staged"}
+
+
+def test_a_rebuild_of_marts_builds_them_all_anew_and_stages_nothing(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv")
+    batch = run(pipeline, "again", mode="rebuild")
+    assert batch["action"] == "marts"
+    jobs = [mart for wave in batch["waves"] for mart in wave]
+    assert {mart["arguments"]["--mode"] for mart in jobs} == {"rebuild"}
+    assert [mart["mart"] for mart in jobs] == ["dim_planes", "latest_planes", "fct_flights", "daily"]
+    only = run(pipeline, "again", mode="rebuild")
+    assert only == batch
+
+
+def test_a_rebuild_of_some_marts_leaves_the_others(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv")
+    batch = run(pipeline, "again", mode="rebuild", marts=["latest_planes"])
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
+
+
+def test_a_rebuild_of_staging_claims_all_that_was_staged_in_one_batch(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    pipeline.land("crm/planes/new.csv", at="2013-01-09T00:00:00.000Z")
+    pipeline.stop(pipeline.executions()[0])
+    batch = run(pipeline, "again", mode="rebuild", layer="staging")
+    assert pipeline.manifest(batch)["mode"] == "rebuild"
+    assert keys(pipeline, batch) == ["crm/planes/a.csv", "crm/planes/b.csv"]
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
+    following = pipeline.open(pipeline.caller("again", 1))
+    assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (["crm/planes/new.csv"], "incremental")
+
+
+def test_a_rebuild_of_staging_that_fails_leaves_everything_as_it_was(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    batch = run(pipeline, "again", mode="rebuild", layer="staging")
+    answer = pipeline.close(batch, pipeline.caller("again"), stage_error=task_failed("OutOfMemoryError: heap"))
+    assert (answer["more"], answer["failures"][0]["cause"]) == (False, "heap")
+    assert set(pipeline.states().values()) == {"staged"}
+    assert {one["reason"] for one in pipeline.items("LANDING#")} == {"the rebuild failed: heap"}
+
+
+def test_a_rebuild_of_staging_whose_execution_died_is_given_up(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    run(pipeline, "again", mode="rebuild", layer="staging")
+    pipeline.stop("again")
+    assert run(pipeline, "next")["action"] == "nothing"
+    assert set(pipeline.states().values()) == {"staged"}
+
+
+def stopped(pipeline: Pipeline) -> dict[str, Any]:
+    """Land a file whose batch a limit stops."""
+    pipeline.land("crm/planes/a.csv")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name))
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT))
+    answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"LimitExceededError: {LIMIT}"))
+    pipeline.stop(name)
+    return answer
+
+
+def test_a_batch_that_a_limit_stopped_waits_for_an_operator_and_holds_nobody_up(pipeline: Pipeline) -> None:
+    answer = stopped(pipeline)
+    assert (answer["more"], answer["failures"][0]["error"], answer["failures"][0]["cause"]) == (
+        False,
+        "LimitExceededError",
+        LIMIT,
+    )
+    assert pipeline.states() == {"crm/planes/a.csv v1": "failed"}
+    pipeline.land("crm/planes/b.csv")
+    assert keys(pipeline, pipeline.open(pipeline.caller(pipeline.executions()[0]))) == ["crm/planes/b.csv"]
+
+
+def test_a_limit_lets_through_what_it_stopped_and_only_that(pipeline: Pipeline) -> None:
+    stopped(pipeline)
+    pipeline.land("crm/planes/b.csv", at="2013-01-09T00:00:00.000Z")
+    pipeline.stop(pipeline.executions()[0])
+    batch = run(pipeline, "let", allow=["max_deleted"])
+    assert (keys(pipeline, batch), pipeline.manifest(batch)["allow"]) == (["crm/planes/a.csv"], ["max_deleted"])
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller("let"))["more"] is True
+    following = pipeline.open(pipeline.caller("let", 1))
+    assert (keys(pipeline, following), pipeline.manifest(following)["allow"]) == (["crm/planes/b.csv"], [])
+    [lease] = pipeline.items("LEASE")
+    assert "stopped" not in lease
+
+
+def test_another_limit_lets_nothing_through(pipeline: Pipeline) -> None:
+    stopped(pipeline)
+    assert run(pipeline, "let", allow=["min_rows"])["action"] == "nothing"
+    assert pipeline.states() == {"crm/planes/a.csv v1": "failed"}
+
+
+def test_a_limit_that_stopped_nothing_is_lifted_for_the_first_batch(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    pipeline.stop("planes-1-0")
+    assert pipeline.manifest(run(pipeline, "let", allow=["min_rows"]))["allow"] == ["min_rows"]
+
+
+def test_only_the_marts_that_are_asked_for_are_built_and_the_others_stay_due(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    pipeline.stop("planes-1-0")
+    batch = run(pipeline, "some", marts=["latest_planes"])
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
+    pipeline.stage(batch)
+    pipeline.close(batch, pipeline.caller("some"))
+    pipeline.stop("some")
+    [lease] = pipeline.items("LEASE")
+    assert lease["due_marts"] == {"dim_planes", "fct_flights", "daily"}
+    rest = run(pipeline, "rest")
+    assert (rest["action"], [[mart["mart"] for mart in wave] for wave in rest["waves"]]) == (
+        "marts",
+        [["dim_planes"], ["fct_flights"], ["daily"]],
+    )
+
+
+def test_a_busy_table_is_left_to_who_works_on_it_but_a_special_request_is_refused(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    pipeline.open(pipeline.caller("planes-1-0"))
+    plain = run(pipeline, "plain")
+    assert (plain["action"], plain["reason"]) == (
+        "nothing",
+        "the execution planes-1-0 works on planes and takes what is pending",
+    )
+    with pytest.raises(TableBusyError, match="planes-1-0 works on planes: start again when it has ended"):
+        run(pipeline, "special", mode="rebuild")
+
+
+def dry_run(pipeline: Pipeline, **request: Any) -> dict[str, Any]:
+    """Ask for a plan; assert that nothing was touched."""
+    before = pipeline.items("")
+    execution = {"id": pipeline.world.executions.arn("dry"), "name": "dry"}
+    event = {"execution": execution, "iteration": 0, "input": {"table": "planes", "mode": "dry_run"} | request}
+    answer = handler.handle(event, pipeline.world)
+    assert answer["action"] == "dry_run"
+    assert pipeline.items("") == before
+    plan: dict[str, Any] = answer["plan"]
+    return plan
+
+
+def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv", size=300)
+    pipeline.land("crm/planes/b.csv", size=200, at="2013-01-03T00:00:00.000Z")
+    pipeline.land("crm/planes/b.csv", "v2", size=200, etag="etag-v1", at="2013-01-04T00:00:00.000Z")
+    plan = dry_run(pipeline)
+    assert (plan["mode"], plan["landings"], plan["bytes"], plan["batches"]) == ("incremental", 2, 500, [2])
+    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv", "crm/planes/b.csv"]
+    assert [file["version_id"] for file in plan["waiting"]] == ["v2"]
+    assert plan["marts"] == [["dim_planes", "latest_planes"], ["fct_flights"], ["daily"]]
+    assert plan["estimate"]["dpu_minutes"] == 2 + 1 + 4 * 4
+    assert plan["worked_on_by"] == ""
+
+
+def test_a_dry_run_of_a_replay_or_a_rebuild(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    assert [file["key"] for file in dry_run(pipeline, to="2013-01-01")["files"]] == ["crm/planes/a.csv"]
+    assert dry_run(pipeline, layer="staging")["landings"] == 2
+    marts = dry_run(pipeline, layer="marts", marts=["daily"])
+    assert (marts["mode"], marts["landings"], marts["marts"]) == ("rebuild", 0, [["daily"]])
