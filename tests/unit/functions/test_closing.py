@@ -1,0 +1,253 @@
+"""What closing a batch makes of its landings, marts and lease; and what the next execution makes of a dead one's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.close_batch import closing
+from functions.shared.causes import first_cause
+from functions.shared.errors import StaleLeaseError
+from functions.shared.lease import Caller
+from tests.unit.functions.conftest import Pipeline, failed, published, s3_event, task_failed
+
+
+def opened(pipeline: Pipeline, *keys: str, table: str = "planes") -> tuple[dict[str, Any], Caller]:
+    """Land files, one a day, and open their batch."""
+    events = [s3_event(key, at=f"2013-01-0{number + 1}T05:00:00.000Z") for number, key in enumerate(keys)]
+    pipeline.deliver(*events)
+    caller = pipeline.caller(pipeline.executions()[-1])
+    return pipeline.open(caller, table=table), caller
+
+
+def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:
+    return {one["key"]: one["id"] for one in pipeline.manifest(batch)["landings"]}
+
+
+def blame(pipeline: Pipeline, batch: dict[str, Any], key: str) -> dict[str, Any]:
+    """Write a job's result that blames one file; return the errors for closing."""
+    guilty = {ids(pipeline, batch)[key]: ("no int", "seats")}
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "ContractViolationError", "no int", **guilty))
+    return {"stage_error": task_failed("ContractViolationError: no int")}
+
+
+def test_each_landing_is_settled_as_the_job_says(pipeline: Pipeline) -> None:
+    keys = [f"crm/planes/{name}.csv" for name in ("staged", "beaten", "keyless", "broken")]
+    batch, caller = opened(pipeline, *keys)
+    by_key = ids(pipeline, batch)
+    pipeline.stage(
+        batch,
+        superseded_landings=[by_key["crm/planes/beaten.csv"]],
+        quarantined_landings=[{"id": by_key["crm/planes/keyless.csv"], "reason": "no date in the key"}],
+        failed_landings=[{"id": by_key["crm/planes/broken.csv"], "key": "", "reason": "cut off", "column": None}],
+    )
+    answer = pipeline.close(batch, caller)
+    assert {one["key"]: (one["state"], one.get("reason")) for one in pipeline.items("LANDING#")} == {
+        "crm/planes/staged.csv": ("staged", None),
+        "crm/planes/beaten.csv": ("superseded", None),
+        "crm/planes/keyless.csv": ("quarantined", "no date in the key"),
+        "crm/planes/broken.csv": ("failed", "cut off"),
+    }
+    assert [failure["cause"] for failure in answer["failures"]] == ["file crm/planes/broken.csv: cut off"]
+    assert answer["summary"]["states"] == {"failed": 1, "quarantined": 1, "staged": 1, "superseded": 1}
+
+
+def test_the_batch_keeps_its_books_and_answers_the_same_when_it_is_closed_again(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    first = pipeline.close(batch, caller)
+    items = pipeline.items("")
+    assert pipeline.close(batch, caller) == first
+    assert (pipeline.items(""), [one.first for one in pipeline.closed]) == (items, [True, False])
+    [item] = pipeline.items("BATCH#")
+    assert (item["state"], item["token"], item["books"]["inserted"]) == ("published", 1, 2)
+
+
+def test_the_rows_of_an_overwritten_object_are_superseded_once_the_new_ones_are_published(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/flights/a.csv", "v2")
+    caller = pipeline.caller(pipeline.executions()[-1])
+    batch = pipeline.open(caller, table="flights")
+    [gone] = pipeline.manifest(batch)["retired"]
+    assert (gone["key"], gone["sequencer"], gone["state"]) == ("ops/flights/a.csv", "0010", "superseded")
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "claimed"}
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "superseded", "ops/flights/a.csv v2": "staged"}
+
+
+def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/flights/a.csv", "v2")
+    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
+    assert (answer["action"], [failure["error"] for failure in answer["failures"]]) == (
+        "nothing",
+        ["OverwriteRefusedError"],
+    )
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "failed"}
+
+
+def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "ops/a.csv", "ops/b.csv", "ops/c.csv", table="weather")
+    answer = pipeline.close(batch, caller, **blame(pipeline, batch, "ops/b.csv"))
+    assert answer["more"] is True
+    second = pipeline.open(Caller(caller.id, caller.name, 1), table="weather")
+    assert [one["key"] for one in pipeline.manifest(second)["landings"]] == ["ops/a.csv"]
+    pipeline.stage(second)
+    assert pipeline.close(second, caller)["more"] is False
+    pipeline.stop(caller.name)
+    assert pipeline.states("weather")["ops/c.csv v1"] == "pending"
+
+    pipeline.land("ops/b.csv", "v2", at="2013-01-09T00:00:00.000Z")
+    caller = pipeline.caller(pipeline.executions()[-1])
+    mended = pipeline.open(caller, table="weather")
+    assert [one["version_id"] for one in pipeline.manifest(mended)["landings"]] == ["v2"]
+    pipeline.stage(mended)
+    assert pipeline.close(mended, caller)["more"] is True
+    last = pipeline.open(Caller(caller.id, caller.name, 1), table="weather")
+    assert [one["key"] for one in pipeline.manifest(last)["landings"]] == ["ops/c.csv"]
+
+
+def test_a_job_that_published_and_died_before_it_could_say_so_has_published(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    answer = pipeline.close(batch, caller, stage_error=task_failed("the driver was lost"))
+    assert (answer["failures"], pipeline.states()) == ([], {"crm/planes/a.csv v1": "staged"})
+
+
+def test_a_job_that_ends_well_without_a_result_has_failed(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    [failure] = pipeline.close(batch, caller)["failures"]
+    assert (failure["error"], failure["cause"]) == (
+        "ResultMissingError",
+        "the staging job ended well but wrote no result",
+    )
+
+
+def test_marts_that_nobody_came_to_are_failures_and_stay_due(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", published(batch["batch_id"]))
+    pipeline.write(batch, "mart-dim_planes", {"status": "published", "rows": {"total": 1}, "error": None})
+    error = {"Error": "LedgerUnavailableError", "Cause": "The ledger refused a read"}
+    answer = pipeline.close(batch, caller, marts_error=error)
+    assert [(one["name"], one["error"], one["cause"]) for one in answer["failures"]] == [
+        (mart, "LedgerUnavailableError", "The ledger refused a read")
+        for mart in ("daily", "fct_flights", "latest_planes")
+    ]
+    [lease] = pipeline.items("LEASE")
+    assert (lease["due_marts"], lease["failing"]) == ({"daily", "fct_flights", "latest_planes"}, True)
+
+
+def test_an_execution_that_lost_its_lease_changes_nothing(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stop(caller.name)
+    pipeline.open(pipeline.start("second"))
+    pipeline.stage(batch)
+    before = pipeline.items("")
+    with pytest.raises(StaleLeaseError, match="was abandoned by whoever came after"):
+        pipeline.close(batch, caller)
+    assert pipeline.items("") == before
+
+
+def test_what_a_dead_execution_had_published_is_staged_and_its_marts_are_due(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", published(batch["batch_id"]))
+    pipeline.stop(caller.name)
+    answer = pipeline.open(pipeline.start("second"))
+    assert (answer["action"], pipeline.states()) == ("marts", {"crm/planes/a.csv v1": "staged"})
+    assert [[mart["mart"] for mart in wave] for wave in answer["waves"]] == [
+        ["dim_planes", "latest_planes"],
+        ["fct_flights"],
+        ["daily"],
+    ]
+
+
+def test_an_execution_that_dies_three_times_over_a_file_gives_it_up(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    for number in range(3):
+        pipeline.open(pipeline.start(f"run{number}"))
+        pipeline.stop(f"run{number}")
+    assert pipeline.open(pipeline.start("last"))["action"] == "nothing"
+    [landing] = pipeline.items("LANDING#")
+    assert (landing["state"], landing["reason"]) == (
+        "failed",
+        "failed 3 times, last: the execution that staged it ended without closing the batch",
+    )
+
+
+def test_a_table_recovers_once(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    caller = pipeline.start("one")
+    pipeline.close(pipeline.open(caller), caller, stage_error=task_failed("Boom"))
+    pipeline.stop("one")
+    assert pipeline.items("LEASE")[0]["failing"] is True
+    recovered = []
+    for name in ("two", "three"):
+        pipeline.land(f"crm/planes/{name}.csv")
+        batch = pipeline.open(pipeline.start(name))
+        pipeline.stage(batch)
+        recovered.append(pipeline.close(batch, pipeline.caller(name))["recovered"])
+        pipeline.stop(name)
+    assert recovered == [True, False]
+
+
+def test_a_failure_earlier_in_the_execution_is_no_recovery(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    assert pipeline.close(batch, caller, failed_before=True)["recovered"] is False
+    assert pipeline.items("LEASE")[0]["failing"] is True
+
+
+def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is_more(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "_MOST_EVENTS", 700)
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.land("crm/planes/b.csv")
+    pipeline.stage(batch)
+    asked = {"table": "planes", "mode": "replay", "prefix": "crm/", "marts": ["dim_planes"]}
+    assert pipeline.close(batch, caller, iteration=0)["more"] is True
+    batch = pipeline.open(Caller(caller.id, caller.name, 1))
+    pipeline.land("crm/planes/c.csv")
+    pipeline.stage(batch)
+    answer = pipeline.close(batch, caller, iteration=1, request=asked)
+    assert (answer["more"], answer["hand_over"]) == (
+        False,
+        {"name": f"{caller.name}-h1", "input": {"table": "planes", "marts": ["dim_planes"]}},
+    )
+    assert "holder" not in pipeline.items("LEASE")[0]
+    successor = pipeline.start(f"{caller.name}-h1")
+    last = pipeline.open(successor)
+    assert [one["key"] for one in pipeline.manifest(last)["landings"]] == ["crm/planes/c.csv"]
+    assert closing.successor_of(pipeline.world, closing.Closing("planes", "b", 1, successor.id, iteration=1)) == {
+        "name": f"{caller.name}-h2",
+        "input": {"table": "planes"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "cause"),
+    [
+        (
+            task_failed("Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; LimitExceededError: planes: 4 %"),
+            "LimitExceededError",
+            "planes: 4 %",
+        ),
+        (task_failed("An error occurred while calling o93.load. Boom"), "TaskFailed", "An error occurred while"),
+        (task_failed("org.apache.spark.SparkException: Job aborted"), "SparkException", "org.apache.spark."),
+        (task_failed("", "TIMEOUT"), "JobTimeoutError", "the job ran out of time"),
+        ({"Error": "States.Timeout", "Cause": ""}, "Timeout", "no cause was given"),
+        ({"Error": "Glue.EntityNotFoundException", "Cause": "no job"}, "Glue.EntityNotFoundException", "no job"),
+    ],
+)
+def test_the_first_cause_is_found_in_what_is_wrapped_around_it(error: dict[str, str], name: str, cause: str) -> None:
+    found = first_cause(error)
+    assert (found[0], found[1].startswith(cause)) == (name, True)
