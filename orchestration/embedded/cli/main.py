@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.embedded.cli import check, demo, extract, land, query, run, start, status
+from orchestration.embedded.cli import check, demo, extract, land, new_table, query, run, start, status
 from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, GlobalOptionsGroup, Places
 
 
@@ -43,6 +43,7 @@ def cli(ctx: click.Context, pipeline: Path, lake: Path) -> None:
 
 _COMMANDS = (
     check.check,
+    new_table.new_table,
     land.land,
     extract.extract,
     run.run,
