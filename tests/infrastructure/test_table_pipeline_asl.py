@@ -140,9 +140,10 @@ def test_inner_states_assign_no_variable_of_an_outer_one() -> None:
 
 def test_errors_that_a_second_run_cannot_mend_are_those_that_the_jobs_declare() -> None:
     """The class name is the error name: data errors and a lost lease, as spark_jobs declares them."""
-    source = ast.parse((ROOT / "spark_jobs" / "layers" / "errors.py").read_text())
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "spark_jobs").rglob("*.py")]
     bases = {
         node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for source in sources
         for node in ast.walk(source)
         if isinstance(node, ast.ClassDef)
     }
