@@ -30,11 +30,11 @@ SCHEMA = StructType(
 )
 
 
-def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books) -> None:
-    """Write the batch's books once, however often it is called."""
+def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books, again: bool) -> None:
+    """Write the batch's books; `again`: unless an earlier call for it has."""
     name = lake.table("audit", TABLE)
     ensure(lake, name, SCHEMA)
-    if lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
+    if again and lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
         return
     row = (
         table.name,

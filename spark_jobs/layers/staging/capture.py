@@ -1,33 +1,23 @@
-"""Change data capture: compare a batch's rows with what is known of their keys, as pure transforms."""
+"""Change data capture: what a batch says of its keys, and what must be stored of them, as pure transforms."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, TimestampType
+from pyspark.sql.types import TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.staging import timeline
+from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
 from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
-from spark_jobs.layers.staging.state import (
-    CURRENT,
-    ENTRY,
-    GONE,
-    HELD,
-    PART,
-    ROW,
-    at_type,
-    effective_type,
-    observation_type,
-    tie_type,
-)
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, HELD, PART, ROW, effective_type, payload_type
 
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
-NEW, OLD, ENTRIES, LOG, OLD_LOG, VERDICTS = "_new", "_old", "_entries", "_log", "_old_log", "_verdicts"
 
 
 @dataclass(frozen=True)
@@ -52,153 +42,197 @@ def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFra
     """Return every row of a snapshot and every known key it lacks, each with what is known of the key.
 
     `known`: key columns, `_was_kind`, `_was_hash` as of the snapshot before, `_touched`. Adds `_rank` (1: the row of
-    its key by rules 7 and 10) and `_kind` (what the snapshot says of the key; NULL: the row does not speak for it).
+    its key by rules 7, 10 and 11) and `_kind` (what the snapshot says of the key; NULL: the row does not speak for it).
     """
-    sequence = ("_effective_from", *table.tie_break, "_order", "_row_number")
+    sequence = ["_effective_from", *table.tie_break, "_order", "_row_number"]
+    if not table.source.parts:
+        sequence.insert(0, "_order")
     newest_first = [F.col(REJECT).isNull().desc(), *(F.col(f"`{n}`").desc_nulls_last() for n in sequence)]
-    ranked = rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*table.key).orderBy(*newest_first)))
+    ranked = rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*keys(table)).orderBy(*newest_first)))
     joined = ranked.join(known, on=list(table.key), how="full_outer")
-    whole_key = F.lit(True)
-    for name in table.key:
-        whole_key = whole_key & F.col(f"`{name}`").isNotNull()
-    speaks = (F.col(RANK) == 1) & whole_key
-    kind = F.when(F.col(RANK).isNull(), GONE).when(speaks & F.col(REJECT).isNull(), ROW).when(speaks, HELD)
-    return joined.withColumn(KIND, kind)
+    speaks = " AND ".join([f"{RANK} = 1", *(f"{name} IS NOT NULL" for name in keys(table))])
+    kind = f"CASE WHEN {RANK} IS NULL THEN '{GONE}' WHEN {speaks} THEN if({REJECT} IS NULL, '{ROW}', '{HELD}') END"
+    return joined.withColumn(KIND, F.expr(kind))
 
 
 def is_news() -> Column:
     """Tell the rows of `compare_snapshot` that matter: refused ones, and keys seen otherwise than before."""
-    unchanged = F.col(KIND).eqNullSafe(F.col(WAS_KIND)) & (
-        (F.col(KIND) != ROW) | F.col("_row_hash").eqNullSafe(F.col(WAS_HASH))
-    )
-    touched = F.coalesce(F.col(TOUCHED), F.lit(False))
-    return F.col(REJECT).isNotNull() | (F.col(KIND).isNotNull() & (touched | ~unchanged))
+    unchanged = f"{KIND} <=> {WAS_KIND} AND ({KIND} != '{ROW}' OR _row_hash <=> {WAS_HASH})"
+    otherwise = f"{KIND} IS NOT NULL AND (coalesce({TOUCHED}, false) OR NOT ({unchanged}))"
+    return F.expr(f"{REJECT} IS NOT NULL OR ({otherwise})")
 
 
-def snapshot_observations(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
-    """Return (key, `_new`: array of one fresh observation) for the keys that the snapshot sees otherwise."""
-    at = F.lit(instant.at).cast(TimestampType())
-    observation = _observation(
+def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
+    """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for the keys that the snapshot sees otherwise."""
+    at = timeline.instant(instant.at)
+    one = timeline.observation(
         table,
         at=at,
-        order=F.coalesce(F.col("_order"), F.lit(order)),
-        number=F.col("_row_number"),
-        kind=F.col(KIND),
-        hash=F.when(F.col(KIND) == ROW, F.col("_row_hash")),
-        stated=F.col("_effective_from") if table.effective_at.column else _cut(at, table),
-        cut=_cut(at, table),
+        order="coalesce(_order, _last_order)",
+        number="_row_number",
+        fresh="1",
+        kind=KIND,
+        hash=f"if({KIND} = '{ROW}', _row_hash, NULL)",
+        stated="_effective_from" if table.effective_at.column else timeline.cut(at, table),
+        cut=timeline.cut(at, table),
     )
-    speaking = news.filter(F.col(KIND).isNotNull())
-    return speaking.select(*table.key, F.array(observation).alias(NEW))
+    speaking = news.filter(F.col(KIND).isNotNull()).withColumn("_last_order", F.lit(order))
+    return speaking.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"{KIND} = '{ROW}'"), "false AS _leaves")
 
 
-def event_observations(rows: DataFrame, table: Table) -> DataFrame:
-    """Return (key, `_new`: array of fresh observations), one for each good row of an upsert or changes load."""
-    tie = F.struct(*(F.col(f"`{n}`") for n in table.tie_break)) if table.tie_break else None
-    deleted = F.col(DELETING).cast("int")
-    observation = _observation(
+def said_by_events(rows: DataFrame, table: Table) -> DataFrame:
+    """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for each good row of an upsert or changes load."""
+    ties = ", ".join(f"`{name}`" for name in table.tie_break)
+    one = timeline.observation(
         table,
-        at=F.col("_effective_from"),
-        tie=tie,
-        deleted=deleted,
-        order=F.col("_order"),
-        number=F.col("_row_number"),
-        kind=F.when(deleted == 1, GONE).otherwise(ROW),
-        hash=F.when(deleted == 0, F.col("_row_hash")),
-        stated=F.col("_effective_from"),
-        cut=F.col("_effective_from"),
+        at="_effective_from",
+        tie=f"struct({ties})" if ties else "NULL",
+        deleted=f"CAST({DELETING} AS int)",
+        order="_order",
+        number="_row_number",
+        fresh="1",
+        kind=f"if({DELETING}, '{GONE}', '{ROW}')",
+        hash=f"if({DELETING}, NULL, _row_hash)",
+        stated="_effective_from",
+        cut="_effective_from",
     )
-    return rows.groupBy(*table.key).agg(F.collect_list(observation).alias(NEW))
+    return rows.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"NOT {DELETING}"), "false AS _leaves")
 
 
-def stored_observations(entries: DataFrame, table: Table) -> DataFrame:
-    """Return (key, `_old`: array of the observations that the state remembers)."""
-    observation = _observation(
+def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:
+    """Return (key, `_one`: an observation that the state remembers, `_value` where it keeps one, `_leaves`)."""
+    snapshots = table.load == "snapshot"
+    one = timeline.observation(
         table,
-        at=F.col("_at"),
-        tie=F.col("_tie"),
-        order=F.col("_order"),
-        number=F.col("_row_number"),
-        kind=F.col("_kind"),
-        hash=F.col("_row_hash"),
-        stated=F.col("_stated"),
-        cut=_cut(F.col("_at"), table) if table.load == "snapshot" else F.col("_at"),
-        deleted=(F.col("_kind") == GONE).cast("int") if table.load != "snapshot" else None,
-        fresh=F.lit(0),
-        logged=F.col("_effective_from"),
-        op=F.col("_op"),
-        kept=F.col("_payload").isNotNull().cast("int"),
+        at="_at",
+        tie="_tie",
+        deleted="0" if snapshots else f"CAST(_kind = '{GONE}' AS int)",
+        order="_order",
+        number="_row_number",
+        kind="_kind",
+        hash="_row_hash",
+        stated="_stated",
+        cut=timeline.cut("_at", table) if snapshots else "_at",
+        logged="_effective_from",
+        op="_op",
+        kept="CAST(_payload IS NOT NULL AS int)",
     )
-    return entries.groupBy(*table.key).agg(F.collect_list(observation).alias(OLD))
+    value = "if(_payload IS NOT NULL, named_struct('hash', _row_hash, 'payload', _payload), NULL) AS _value"
+    return entries.withColumn("_leaves", leaves).selectExpr(*keys(table), f"{one} AS _one", value, "_leaves")
 
 
-def recompute(news: DataFrame, stored: DataFrame, table: Table, instant: Instant | None) -> DataFrame:
-    """Return per key the entries and log rows as they were (`_old`, `_old_log`) and as they must be."""
-    kind = f"array<{observation_type(table).simpleString()}>"
-    both = news.join(stored, on=list(table.key), how="left").withColumn(
-        OLD, F.coalesce(F.col(OLD), F.array().cast(kind))
+def recompute(said: DataFrame, table: Table, instant: Instant | None) -> DataFrame:
+    """Return for each key what must change: arrays of log rows and of entries that come and go.
+
+    `_log_adds`, `_log_gone`, `_adds`, `_gone`; `_verdicts`; `_values`: the payloads at hand, by hash; `_is`: the
+    last that is seen of the key (NULL: gone), and `_moved`: whether that is new.
+    """
+    gathered = said.groupBy(*keys(table)).agg(
+        F.expr("collect_list(_one) AS _all"),
+        F.expr("collect_list(if(_leaves, _one, NULL)) AS _leaving"),
+        F.expr("collect_list(_value) AS _values"),
     )
-    together = F.concat(F.col(OLD), F.col(NEW)) if instant is None else _inserted(table, instant)
-    walked = both.withColumn("_sorted", timeline.last_of_each_instant(together)).withColumn(
-        "_walk", timeline.walk(F.col("_sorted"), table)
+    new = "filter(_all, o -> o.fresh = 1)"
+    split = gathered.selectExpr(
+        *keys(table),
+        "_values",
+        "_leaving",
+        "sort_array(filter(_all, o -> o.fresh = 0)) AS _old",
+        f"{new if instant else timeline.last_of_each_landing(new)} AS _new",
     )
-    with_log = walked.withColumn(LOG, timeline.log_rows(F.col("_walk")["events"]))
-    return with_log.select(
-        *table.key,
-        OLD,
-        timeline.marked(F.col("_walk")["entries"], F.col(LOG)).alias(ENTRIES),
-        _old_log().alias(OLD_LOG),
-        LOG,
-        F.col("_walk")["verdicts"].alias(VERDICTS),
-        F.transform(NEW, lambda o: o["hash"]).alias("_fresh"),
-        F.get(NEW, F.lit(0))["kind"].alias(KIND),
-        F.get(NEW, F.lit(0))["hash"].alias("_row_hash"),
+    together = _with_snapshot(table, instant) if instant else "concat(array_except(_old, _leaving), _new)"
+    remembered = "_walk.entries" if instant else "_sorted"
+    walked = (
+        split.withColumn("_sorted", F.expr(f"sort_array({together})"))
+        .withColumn("_walk", F.expr(timeline.walk(timeline.last_of_each_instant("_sorted"), table)))
+        .withColumn("_log", F.expr(timeline.log_rows("_walk.events")))
+        .withColumn("_entries", F.expr(timeline.marked(remembered, "_log", table)))
+        .withColumn("_old_log", F.expr(timeline.logged("_old")))
     )
-
-
-def exploded(keys: DataFrame, table: Table, minuend: str, subtrahend: str) -> DataFrame:
-    """Return (key, the fields of each element of `minuend` that is not in `subtrahend`)."""
-    return keys.select(*table.key, F.explode(F.array_except(minuend, subtrahend)).alias("_one")).select(
-        *table.key, "_one.*"
-    )
-
-
-def new_entries(keys: DataFrame, table: Table) -> DataFrame:
-    """Return the state rows (without `_payload`, with `kept`) that must be added."""
-    tie = F.col("tie")
-    return exploded(keys, table, ENTRIES, OLD).select(
-        *table.key,
-        F.lit(ENTRY).alias(PART),
-        F.col("at").alias("_at"),
-        tie.alias("_tie"),
-        F.col("order").alias("_order"),
-        F.col("number").alias("_row_number"),
-        F.col("kind").alias("_kind"),
-        F.col("hash").alias("_row_hash"),
-        F.col("stated").alias("_stated"),
-        F.col("logged").alias("_effective_from"),
-        F.col("op").alias("_op"),
-        F.lit(None).cast("string").alias("_landings"),
-        "kept",
+    return walked.selectExpr(
+        *keys(table),
+        "array_except(_log, _old_log) AS _log_adds",
+        "array_except(_old_log, _log) AS _log_gone",
+        "array_except(_entries, _old) AS _adds",
+        "array_except(_old, _entries) AS _gone",
+        "_walk.verdicts AS _verdicts",
+        "_values",
+        f"{_last_seen('_entries')} AS _is",
+        f"NOT ({_last_seen('_entries')} <=> {_last_seen('_old')}) AS _moved",
     )
 
 
-def current_rows(known: DataFrame, keys: DataFrame, table: Table) -> DataFrame:
+def _with_snapshot(table: Table, instant: Instant) -> str:
+    """Put what a snapshot says (nothing, where it is taken back) in place, and state again what the next one saw."""
+    at = timeline.instant(instant.at)
+    together = f"concat(filter(_old, o -> o.at != {at}), _new)"
+    if instant.next_at is None:
+        return together
+    following = timeline.instant(instant.next_at)
+    cut = timeline.cut(following, table)
+    order = f"'{_escaped(instant.next_order or '')}'"
+    gone = timeline.observation(table, at=following, order=order, kind=f"'{GONE}'", cut=cut)
+    stated = "l.stated" if table.effective_at.column else cut
+    again = timeline.changed(
+        "l", table, at=following, order=order, number="NULL", stated=stated, cut=cut, logged="NULL", op="NULL", kept="0"
+    )
+    last = f"try_element_at(filter(_old, o -> o.at <= {at}), -1)"
+    restated = f"transform(array({last}), l -> if(l IS NULL, {gone}, {again}))"
+    return f"if(exists(_old, o -> o.at = {following}), {together}, concat({together}, {restated}))"
+
+
+def _last_seen(entries: str) -> str:
+    last = f"try_element_at({entries}, -1)"
+    return f"if({last}.kind != '{GONE}', named_struct('kind', {last}.kind, 'hash', {last}.hash), NULL)"
+
+
+def with_logged_values(changes: DataFrame, count: int, log: DataFrame, table: Table) -> DataFrame:
+    """Add to `_values` the payloads that the change log has of these keys (`count` of them)."""
+    logged = log.join(small(changes.select(*keys(table)), count), on=list(table.key), how="left_semi")
+    older = logged.selectExpr(*keys(table), _value(table, "_row_hash IS NOT NULL"))
+    gathered = older.groupBy(*keys(table)).agg(F.expr("collect_list(_value) AS _older"))
+    joined = changes.join(gathered, on=list(table.key), how="left")
+    return joined.withColumn("_values", F.expr("if(_older IS NULL, _values, concat(_values, _older))")).drop("_older")
+
+
+def come(changes: DataFrame, table: Table, name: str, has_value: str) -> DataFrame:
+    """Return (key, `_e`: an element of an array, `_payload`: the value of its hash, if it has one)."""
+    one = changes.selectExpr(*keys(table), "_values", f"explode({name}) AS _e")
+    value = f"if({has_value}, get(filter(_values, v -> v.hash = _e.hash), 0).payload, NULL) AS _payload"
+    return one.selectExpr(*keys(table), "_e", value)
+
+
+def new_entries(changes: DataFrame, table: Table) -> DataFrame:
+    """Return the state rows that must be added."""
+    return come(changes, table, "_adds", "_e.kept = 1").selectExpr(
+        *keys(table),
+        f"'{ENTRY}' AS {PART}",
+        "_e.at AS _at",
+        "_e.tie AS _tie",
+        "_e.order AS _order",
+        "_e.number AS _row_number",
+        "_e.kind AS _kind",
+        "_e.hash AS _row_hash",
+        "_e.stated AS _stated",
+        "_e.logged AS _effective_from",
+        "_e.op AS _op",
+        "_payload",
+    )
+
+
+def current_rows(known: DataFrame, changes: DataFrame, count: int, table: Table) -> DataFrame:
     """Return the state's new `current` part: (key, `_part`, `_kind`, `_row_hash`) of keys that are not gone."""
-    seen = keys.filter(F.col(KIND) != GONE).select(*table.key, KIND, "_row_hash")
-    kept = known.join(keys.select(*table.key), on=list(table.key), how="left_anti")
-    renamed = kept.select(*table.key, F.col(WAS_KIND).alias(KIND), F.col(WAS_HASH).alias("_row_hash"))
+    moved = changes.filter("_moved")
+    kept = known.join(small(moved.select(*keys(table)), count), on=list(table.key), how="left_anti")
+    renamed = kept.selectExpr(*keys(table), f"{WAS_KIND} AS {KIND}", f"{WAS_HASH} AS _row_hash")
+    seen = moved.filter("_is IS NOT NULL").selectExpr(*keys(table), f"_is.kind AS {KIND}", "_is.hash AS _row_hash")
     return renamed.unionByName(seen).withColumn(PART, F.lit(CURRENT))
 
 
 def known_now(state: DataFrame, table: Table) -> DataFrame:
     """Return (key, `_was_kind`, `_was_hash`, `_touched`: false) as the last snapshot saw the keys."""
-    return state.filter(F.col(PART) == CURRENT).select(
-        *table.key,
-        F.col(KIND).alias(WAS_KIND),
-        F.col("_row_hash").alias(WAS_HASH),
-        F.lit(False).alias(TOUCHED),
-    )
+    current = state.filter(F.col(PART) == CURRENT)
+    return current.selectExpr(*keys(table), f"{KIND} AS {WAS_KIND}", f"_row_hash AS {WAS_HASH}", f"false AS {TOUCHED}")
 
 
 def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
@@ -206,72 +240,36 @@ def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
     instant = F.lit(at).cast(TimestampType())
     seen = F.when((F.col("_at") < instant) & F.col(KIND).isNotNull(), F.struct(KIND, "_row_hash"))
     entries = state.filter((F.col(PART) == ENTRY) & (F.col("_at") <= instant))
-    last = entries.groupBy(*table.key).agg(
+    last = entries.groupBy(*keys(table)).agg(
         F.max_by(seen, F.when(seen.isNotNull(), F.col("_at"))).alias("_last"),
         F.max(F.col("_at") == instant).alias(TOUCHED),
     )
     living = F.col(f"_last.{KIND}") != GONE
     return last.filter(F.col(TOUCHED) | living).select(
-        *table.key,
+        *keys(table),
         F.when(living, F.col(f"_last.{KIND}")).alias(WAS_KIND),
         F.when(living, F.col("_last._row_hash")).alias(WAS_HASH),
         TOUCHED,
     )
 
 
-def _inserted(table: Table, instant: Instant) -> Column:
-    """Put the new observation into the stored ones, and state again what the next snapshot saw."""
-    at = F.lit(instant.at).cast(TimestampType())
-    others = F.filter(OLD, lambda o: o["at"] != at)
-    together = F.concat(others, F.col(NEW))
-    if instant.next_at is None:
-        return together
-    following = F.lit(instant.next_at).cast(TimestampType())
-    before = F.sort_array(F.filter(OLD, lambda o: o["at"] <= at))
-    carried = F.get(before, F.size(before) - 1)
-    effective = _cut(following, table)
-    gone = _observation(
-        table, at=following, order=F.lit(instant.next_order), kind=F.lit(GONE), cut=effective, fresh=F.lit(0)
-    )
-    again = (
-        carried.withField("at", following)
-        .withField("order", F.lit(instant.next_order))
-        .withField("number", F.lit(None).cast("bigint"))
-        .withField("stated", carried["stated"] if table.effective_at.column else effective)
-        .withField("cut", effective)
-        .withField("logged", F.lit(None).cast(effective_type(table)))
-        .withField("op", F.lit(None).cast("string"))
-        .withField("kept", F.lit(0))
-    )
-    restored = F.array(F.when(F.size(before) > 0, again).otherwise(gone))
-    has_one = F.exists(OLD, lambda o: o["at"] == following)
-    return F.when(has_one, together).otherwise(F.concat(together, restored))
+def keys(table: Table) -> list[str]:
+    """Return the key columns as SQL writes them."""
+    return [f"`{name}`" for name in table.key]
 
 
-def _old_log() -> Column:
-    logged = F.filter(OLD, lambda o: o["logged"].isNotNull())
-    return F.transform(
-        logged,
-        lambda o: F.struct(
-            o["logged"].alias("effective"), o["op"].alias("op"), o["hash"].alias("hash"), o["at"].alias("at")
-        ),
-    )
+def payload_columns(table: Table) -> Sequence[str]:
+    """Return the business columns that are not of the key."""
+    return [name for name in table.column_names if name not in table.key]
 
 
-def _cut(at: Column, table: Table) -> Column:
-    """Return a file time in the type of effective_at; NULL where that is a number."""
-    kind: DataType = effective_type(table)
-    if isinstance(kind, DateType | TimestampType):
-        return at.cast(kind)
-    return F.lit(None).cast(kind)
+def _value(table: Table, condition: str) -> str:
+    """Return struct(hash, payload) as `_value`, NULL unless the condition holds."""
+    kind = timeline.sql_type(payload_type(table))
+    columns = ", ".join(f"`{name}`" for name in payload_columns(table)) or "CAST(NULL AS string)"
+    value = f"named_struct('hash', _row_hash, 'payload', CAST(struct({columns}) AS {kind}))"
+    return f"if({condition}, {value}, NULL) AS _value"
 
 
-def _observation(table: Table, **fields: Column | None) -> Column:
-    defaults = {"deleted": F.lit(0), "fresh": F.lit(1), "kept": F.lit(0)}
-    values = []
-    for field in observation_type(table).fields:
-        given = fields.get(field.name)
-        value = given if given is not None else defaults.get(field.name, F.lit(None))
-        kind = tie_type(table) if field.name == "tie" else field.dataType
-        values.append(value.cast(at_type(table) if field.name == "at" else kind).alias(field.name))
-    return F.struct(*values)
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 
 from contracts import file_times
 from contracts.file_times import FileTimeError, parse_time
@@ -38,13 +41,21 @@ class Landing:
     @property
     def order(self) -> str:
         """Return the landing order as text that sorts by code point (SEMANTICS 3) and names the object."""
-        sequencer = self.sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
-        return _SEPARATOR.join((_iso(self.file_time), _iso(self.event_time), self.key, sequencer, self.bucket))
+        return _SEPARATOR.join((_iso(self.file_time), _iso(self.event_time), self.name, self.bucket))
+
+    @property
+    def name(self) -> str:
+        """Return what tells an object version apart under any contract: its key and its sequencer."""
+        return name_of(self.key, self.sequencer)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What OpenBatch claimed for one run; `retired` are orders of append landings whose rows must leave."""
+    """What OpenBatch claimed for one run.
+
+    `gone` are the names of landings whose former effect must leave: of those that count no more, and in a replay
+    of all that are staged again. `unmatched` are (id, reason) of landings that no time is found for.
+    """
 
     table: str
     batch_id: str
@@ -52,8 +63,12 @@ class Manifest:
     mode: str
     allow: frozenset[str]
     landings: tuple[Landing, ...]
-    retired: frozenset[tuple[str, str]]
+    gone: frozenset[str]
     unmatched: tuple[tuple[str, str], ...]
+
+    @property
+    def orders(self) -> list[str]:
+        return [landing.order for landing in self.landings]
 
 
 def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
@@ -78,14 +93,16 @@ def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
                 size=int(item.get("size", 0)),
             )
         )
+    mode = raw.get("mode", "incremental")
+    gone = [*raw.get("retired", ()), *(raw["landings"] if mode == "replay" else ())]
     return Manifest(
         table=raw["table"],
         batch_id=raw["batch_id"],
         token=int(raw["token"]),
-        mode=raw.get("mode", "incremental"),
+        mode=mode,
         allow=frozenset(raw.get("allow", ())),
         landings=tuple(sorted(landings, key=lambda landing: landing.order)),
-        retired=frozenset((item["key"], item["sequencer"]) for item in raw.get("retired", ())),
+        gone=frozenset(name_of(item["key"], item["sequencer"]) for item in gone),
         unmatched=tuple(unmatched),
     )
 
@@ -120,6 +137,23 @@ def blame_whole_snapshots(error: ContractViolationError, landings: Sequence[Land
     reason = "belongs to a snapshot of which another part failed; send that part again and replay all"
     others = {one.id: (reason, None) for one in landings if one.file_time in times and one.id not in error.landings}
     return ContractViolationError(str(error), {**error.landings, **others})
+
+
+def name_of(key: str, sequencer: str) -> str:
+    """Return the name of an object version; sequencers are hexadecimal, padded on the right (SEMANTICS 3)."""
+    return _SEPARATOR.join((key, sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")))
+
+
+def name_in(order: str) -> str:
+    """Return the name of the object version that a landing order tells of."""
+    return _SEPARATOR.join(order.split(_SEPARATOR)[2:4])
+
+
+def is_named(order: Column, orders: Collection[str], names: Collection[str]) -> Column:
+    """Tell whether a landing order is one of `orders`, or tells of one of the object versions `names`."""
+    named = F.substring_index(F.substring_index(order, _SEPARATOR, 4), _SEPARATOR, -2)
+    found = order.isin(sorted(orders)) if orders else F.lit(False)
+    return (found | named.isin(sorted(names))) if names else found
 
 
 def order_fields(order: str) -> dict[str, str]:

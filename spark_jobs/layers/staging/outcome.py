@@ -11,12 +11,12 @@ from spark_jobs.layers.staging.books import Books, total
 
 @dataclass(frozen=True)
 class Outcome:
-    """Books, landings without effect, whether rows were refused, and by check what was warned of."""
+    """Books, landings without effect, by check what was warned of, and properties for the published snapshot."""
 
     books: Books
     superseded: tuple[str, ...] = ()
-    quarantined: bool = False
     warnings: Mapping[str, int] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:
@@ -25,4 +25,4 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
     for outcome in outcomes:
         warnings.update(outcome.warnings)
     books = total(outcome.books for outcome in outcomes)
-    return Outcome(books, quarantined=books.rejected > 0, warnings=dict(warnings))
+    return Outcome(books, warnings=dict(warnings))

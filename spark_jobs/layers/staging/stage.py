@@ -10,17 +10,19 @@ from datetime import UTC, datetime
 from contracts.model import Table
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
-from spark_jobs.layers.lake import Branch, Lake, Snapshot, branch_name
+from spark_jobs.layers.lake import PROPERTY, Branch, Lake, Snapshot, branch_name
 from spark_jobs.layers.staging import audit, extras
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.groups import Work, stage_append, stage_events, stage_snapshots
+from spark_jobs.layers.staging.groups import stage_append, stage_events
 from spark_jobs.layers.staging.landings import Manifest, blame_whole_snapshots, dump, without_markers
 from spark_jobs.layers.staging.outcome import Outcome
+from spark_jobs.layers.staging.quarantine import QUARANTINE_SCHEMA, Quarantine
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.rejections import Rejected, first_rejected
+from spark_jobs.layers.staging.snapshots import stage_snapshots
 from spark_jobs.layers.staging.state import PART, log_schema, state_schema
-from spark_jobs.layers.staging.writers import QUARANTINE_SCHEMA
+from spark_jobs.layers.staging.work import Work
 
 PUBLISH_ATTEMPTS = 5
 
@@ -51,42 +53,38 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
     Raises ContractViolationError or LimitExceededError with nothing published, StaleLeaseError when a later
     run has taken the table over. A batch that is published already answers with its books and does nothing.
     """
-    names = _prepared(lake, table, manifest)
+    names = Names(*(lake.table(layer, table.name) for layer in ("staging", "state", "quarantine")))
     claims: list[Claim] | None = None
     for _ in range(PUBLISH_ATTEMPTS):
-        if done := lake.published_by(names.log, manifest.batch_id):
-            break
+        if done := lake.published_by(names.log, manifest.batch_id, manifest.token):
+            return _settled(lake, names, table, manifest, done, again=True)
         _fence(lake, names.log, manifest)
+        if claims is None:
+            _prepare(lake, names, table, manifest)
         try:
             if claims is None:
                 claims = reader.claim(table, without_markers(manifest.landings, table))
                 if table.extra_columns == "add":
-                    found = extras.found_columns(lake.spark, table, claims)
-                    table = extras.followed(lake, names.log, table, found)
-                    names = _prepared(lake, table, manifest)
+                    table = extras.followed(lake, names.log, table, extras.found_columns(lake.spark, table, claims))
+                    _prepare(lake, names, table, manifest)
             done = _attempt(lake, table, manifest, reader, names, claims)
-            break
+            return _settled(lake, names, table, manifest, done, again=False)
         except ContractViolationError as error:
             if table.source.parts:
                 raise blame_whole_snapshots(error, manifest.landings) from error
             raise
         except ConcurrentPublishError as error:
             lost = error
-    else:
-        raise lost
-    return _settled(lake, names, table, manifest, done)
+    raise lost
 
 
-def _prepared(lake: Lake, table: Table, manifest: Manifest) -> Names:
+def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None:
     """Create the tables, or bring them to what the contract asks for now."""
-    names = Names(*(lake.table(layer, table.name) for layer in ("staging", "state", "quarantine")))
-    _fence(lake, names.log, manifest)
     anew = manifest.mode == "rebuild"
     evolution.ensure(lake, names.quarantine, QUARANTINE_SCHEMA)
     evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=_way_out(table), anew=anew)
     if table.load != "append":
         evolution.ensure(lake, names.state, state_schema(table), (PART,), way_out=_way_out(table), anew=anew)
-    return names
 
 
 def _way_out(table: Table) -> str:
@@ -96,13 +94,16 @@ def _way_out(table: Table) -> str:
     )
 
 
-def _fence(lake: Lake, log: str, manifest: Manifest) -> None:
-    newest = lake.property(log, "token")
+def _fence(lake: Lake, log: str, manifest: Manifest) -> Snapshot | None:
+    """Return the last batch's snapshot; StaleLeaseError where its token is higher than this run's."""
+    last = lake.sealed(log)
+    newest = last.summary.get(PROPERTY + "token") if last else None
     if newest is not None and int(newest) > manifest.token:
         raise StaleLeaseError(
             f"{manifest.table}: run {manifest.batch_id} has token {manifest.token}, but token {newest} has "
             "published since: another run took the table over, and this one must not publish"
         )
+    return last
 
 
 def _attempt(
@@ -112,12 +113,13 @@ def _attempt(
     stage_load = {"snapshot": stage_snapshots, "append": stage_append}.get(table.load, stage_events)
     try:
         outcome = stage_load(work, claims)
-    except ContractViolationError:
+    except (ContractViolationError, ConcurrentPublishError):
         raise
     except LimitExceededError as error:
         error.rejected = first_rejected(work.quarantine.read(), manifest.batch_id)
         raise
     except Exception as error:
+        _fence(lake, names.log, manifest)
         if blamed := reader.blame(table):
             raise blamed from error
         raise
@@ -125,47 +127,55 @@ def _attempt(
 
 
 def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names: Names) -> Work:
-    """Open the batch's branches; the state's begins at the snapshot that the published log names."""
-    name = branch_name(manifest.batch_id)
+    """Open the batch's branches; the state's begins at the snapshot that the published log names.
+
+    A rebuild begins with empty ones: readers see the old rows until the new ones are published.
+    """
+    base = _fence(lake, names.log, manifest)
+    anew = manifest.mode == "rebuild"
+    stem, now = branch_name(manifest.batch_id), datetime.now(UTC)
     state: Branch | None = None
     if table.load != "append":
-        pointer = lake.property(names.log, "state-snapshot")
-        state = lake.branch(names.state, name, int(pointer) if pointer else None, alone=True)
-    log = lake.branch(names.log, name, alone=True)
-    quarantine = lake.branch(names.quarantine, name)
-    return Work(table, manifest, reader, log, quarantine, state, datetime.now(UTC))
+        pointer = base.summary.get(PROPERTY + "state-snapshot") if base else None
+        state = lake.branch(names.state, stem, int(pointer) if pointer else None, alone=True)
+    log = lake.branch(names.log, stem, alone=True)
+    quarantine = Quarantine(lake, names.quarantine, manifest.batch_id, now)
+    if anew:
+        for branch in filter(None, (state, log)):
+            branch.clear()
+        quarantine.clear()
+    else:
+        quarantine.forget(manifest.orders, manifest.gone)
+    return Work(table, manifest, reader, log, quarantine, state, now, None if anew else base)
 
 
 def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome: Outcome) -> Snapshot:
     """Publish quarantine, then the log with the pointer to its state: the one step that readers see."""
-    if outcome.quarantined:
-        work.quarantine.seal({"batch-id": manifest.batch_id})
-        work.quarantine.publish()
-    else:
-        work.quarantine.drop()
+    work.quarantine.publish()
     properties = {
         "batch-id": manifest.batch_id,
         "token": str(manifest.token),
         "books": dump(outcome.books.as_dict()),
         "superseded": dump(outcome.superseded),
         "warnings": dump(outcome.warnings),
+        **outcome.properties,
     }
     if work.state:
         properties["state-snapshot"] = str(work.state.head_id())
     work.log.seal(properties)
     _fence(lake, names.log, manifest)
     work.log.publish()
-    done = lake.published_by(names.log, manifest.batch_id)
+    done = lake.published_by(names.log, manifest.batch_id, manifest.token)
     assert done is not None
     return done
 
 
-def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot) -> Staged:
+def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot, again: bool) -> Staged:
     """Finish what comes after publishing, whoever published: the state's main and the books."""
     if table.load != "append":
         lake.settle(names.state, int(done.summary["landfall.state-snapshot"]))
     books = from_dict(json.loads(done.summary["landfall.books"]))
-    audit.write_batch(lake, table, manifest, done, books)
+    audit.write_batch(lake, table, manifest, done, books, again)
     return Staged(
         done.id,
         books,

@@ -2,9 +2,10 @@
 
 One Iceberg table `state.<table>` for each keyed staging table, in three parts (identity partitions):
 
-- `entry`: one row per key and instant at which the key was observed. For snapshots consecutive equal
-  observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes each
-  instant is stored. `_effective_from` and `_op` say which row of the change log it stands behind, if any.
+- `entry`: one row per key, instant and landing by which the key was observed. For snapshots consecutive equal
+  observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes all are
+  stored, those too that another landing's beat at the same instant: they come back when that one is taken back.
+  `_effective_from` and `_op` say which row of the change log it stands behind, if any.
 - `current`: the last observation of each living key; only snapshot loads keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
 

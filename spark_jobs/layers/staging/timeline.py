@@ -1,142 +1,176 @@
-"""The timeline of one key: from its observations to its changes (SEMANTICS 5, 6, 11-14), as Spark expressions.
+"""The timeline of one key: from its observations to its changes (SEMANTICS 5, 6, 11-14), as Spark SQL.
 
-Everything here works on one row per key with an array of observations (`state.observation_type`); the functions
-build Columns and touch no data.
+Everything here works on one row per key with an array of observations (`state.observation_type`). The functions
+return SQL text, which Spark parses in one step: as Columns these expressions would be thousands of calls to the JVM.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql.types import DataType, DateType, StructField, StructType, TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.staging.state import GONE, HELD, ROW, effective_type, observation_type
 
-
-def last_of_each_instant(observations: Column) -> Column:
-    """Sort observations (rule 5) and keep the last of each instant."""
-    ordered = F.sort_array(observations)
-    return F.filter(ordered, lambda o, i: F.coalesce(F.get(ordered, i + 1)["at"] != o["at"], F.lit(True)))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def walk(observations: Column, table: Table) -> Column:
-    """Walk sorted observations; return struct(kind, hash, events, entries, verdicts).
+def observation(table: Table, **fields: str) -> str:
+    """Return an observation; fields that are not given are NULL, but `deleted`, `fresh` and `kept`, which are 0."""
+    given = {"deleted": "0", "fresh": "0", "kept": "0", **fields}
+    return _struct({f.name: f"CAST({given.get(f.name, 'NULL')} AS {sql_type(f.dataType)})" for f in _fields(table)})
 
-    `events`: array<struct<effective, kind, hash, at>>, the changes in force, confirmations included.
-    `entries`: the observations that the state must remember. `verdicts`: for each fresh observation how it
-    differs from the one before it: inserted, updated, unchanged, deleted, or nothing.
+
+def changed(variable: str, table: Table, **fields: str) -> str:
+    """Return the observation in a variable with some of its fields changed."""
+    same = {f.name: f"{variable}.{f.name}" for f in _fields(table)}
+    cast = {f.name: f"CAST({fields[f.name]} AS {sql_type(f.dataType)})" for f in _fields(table) if f.name in fields}
+    return _struct({**same, **cast})
+
+
+def last_of_each_landing(observations: str) -> str:
+    """Return the last observation (rule 5) of each instant and landing: a landing's others never count."""
+    landing = _struct({"at": "o.at", "order": "o.order", "o": "o"})
+    by_landing = f"sort_array(transform({observations}, o -> {landing}))"
+    following = "get(x, i + 1)"
+    is_last = f"coalesce({following}.at != s.at OR {following}.order != s.order, true)"
+    return _let("x", by_landing, f"transform(filter(x, (s, i) -> {is_last}), s -> s.o)")
+
+
+def last_of_each_instant(ordered: str) -> str:
+    """Return the last of each instant of observations that are in order."""
+    return f"filter({ordered}, (o, i) -> coalesce(get({ordered}, i + 1).at != o.at, true))"
+
+
+def walk(observations: str, table: Table) -> str:
+    """Walk observations in order, one an instant; return struct(kind, hash, seen, seen_hash, events, …).
+
+    `events`: array<struct<effective, kind, hash, at, order>>, the changes in force, confirmations included.
+    `entries`: of a snapshot load, the observations that the state must remember. `verdicts`: for each fresh
+    observation how it differs from the one before it: inserted, updated, unchanged, deleted, or nothing.
     """
-    observation = observation_type(table).simpleString()
-    event = f"struct<effective:{effective_type(table).simpleString()},kind:string,hash:string,at:{_at(table)}>"
-    start = F.struct(
-        F.lit(GONE).alias("kind"),
-        F.lit(None).cast("string").alias("hash"),
-        F.lit(GONE).alias("seen"),
-        F.lit(None).cast("string").alias("seen_hash"),
-        F.array().cast(f"array<{event}>").alias("events"),
-        F.array().cast(f"array<{observation}>").alias("entries"),
-        F.array().cast("array<string>").alias("verdicts"),
+    return f"aggregate({observations}, {_start(table)}, (acc, o) -> {_step(table)})"
+
+
+def _start(table: Table) -> str:
+    effective, at = sql_type(effective_type(table)), sql_type(observation_type(table)["at"].dataType)
+    event = f"struct<effective:{effective},kind:string,hash:string,at:{at},order:string>"
+    return _struct(
+        {
+            "kind": f"'{GONE}'",
+            "hash": "CAST(NULL AS string)",
+            "seen": f"'{GONE}'",
+            "seen_hash": "CAST(NULL AS string)",
+            "events": f"CAST(array() AS array<{event}>)",
+            "entries": f"CAST(array() AS array<{sql_type(observation_type(table))}>)",
+            "verdicts": "CAST(array() AS array<string>)",
+        }
     )
-    return F.aggregate(observations, start, lambda acc, o: _step(acc, o, table))
 
 
-def _at(table: Table) -> str:
-    schema: StructType = observation_type(table)
-    return schema["at"].dataType.simpleString()
-
-
-def _step(acc: Column, o: Column, table: Table) -> Column:
-    was_row, is_row = acc["kind"] == ROW, o["kind"] == ROW
-    gone, held = o["kind"] == GONE, o["kind"] == HELD
-    same = was_row & is_row & acc["hash"].eqNullSafe(o["hash"])
-    changed = is_row & ~same
-    ends = gone & was_row
-    closes = ends if table.load != "snapshot" or table.on_missing == "close" else F.lit(False)
+def _step(table: Table) -> str:
+    """Return the accumulator after one observation; what is held says nothing of its key."""
+    snapshots = table.load == "snapshot"
+    same = f"(acc.kind = '{ROW}' AND o.kind = '{ROW}' AND acc.hash <=> o.hash)"
+    changes = f"(o.kind = '{ROW}' AND NOT {same})"
+    closes = f"(o.kind = '{GONE}' AND acc.kind = '{ROW}')" if not snapshots or table.on_missing == "close" else "false"
     verdict = (
-        F.when(held, F.lit(None).cast("string"))
-        .when(same, "unchanged")
-        .when(changed & was_row, "updated")
-        .when(changed, "inserted")
-        .when(closes, "deleted")
+        f"CASE WHEN {same} THEN 'unchanged' WHEN {changes} AND acc.kind = '{ROW}' THEN 'updated' "
+        f"WHEN {changes} THEN 'inserted' WHEN {closes} THEN 'deleted' END"
     )
-    remembered = F.lit(True) if table.load != "snapshot" else ~_seen_again(acc, o)
-    return F.struct(
-        F.when(held, acc["kind"]).otherwise(o["kind"]).alias("kind"),
-        F.when(held, acc["hash"]).otherwise(o["hash"]).alias("hash"),
-        o["kind"].alias("seen"),
-        o["hash"].alias("seen_hash"),
-        F.when(changed, _with_row(acc["events"], o))
-        .when(closes, _with_end(acc["events"], o))
-        .otherwise(acc["events"])
-        .alias("events"),
-        F.when(remembered, F.concat(acc["entries"], F.array(o))).otherwise(acc["entries"]).alias("entries"),
-        F.when((o["fresh"] == 1) & verdict.isNotNull(), F.concat(acc["verdicts"], F.array(verdict)))
-        .otherwise(acc["verdicts"])
-        .alias("verdicts"),
+    seen_again = "acc.seen = o.kind AND acc.seen_hash <=> o.hash"
+    return _struct(
+        {
+            "kind": f"if(o.kind = '{HELD}', acc.kind, o.kind)",
+            "hash": f"if(o.kind = '{HELD}', acc.hash, o.hash)",
+            "seen": "o.kind",
+            "seen_hash": "o.hash",
+            "events": f"CASE WHEN {changes} THEN {_with_row()} WHEN {closes} THEN {_with_end()} ELSE acc.events END",
+            "entries": f"if({seen_again}, acc.entries, concat(acc.entries, array(o)))" if snapshots else "acc.entries",
+            "verdicts": f"if(o.fresh = 1, concat(acc.verdicts, array_compact(array({verdict}))), acc.verdicts)",
+        }
     )
 
 
-def _seen_again(acc: Column, o: Column) -> Column:
-    return (acc["seen"] == o["kind"]) & acc["seen_hash"].eqNullSafe(o["hash"])
+def _with_row() -> str:
+    """Add an upsert where it begins (rules 12, 13); what was announced for that instant and later goes."""
+    begins = (
+        f"if(coalesce((f.kind = '{ROW}' AND o.stated < f.effective) "
+        f"OR (f.kind = '{GONE}' AND o.stated <= f.effective), false), o.cut, o.stated)"
+    )
+    kept = "filter(acc.events, e -> e.effective < b)"
+    return _let("b", _let("f", _in_force(), begins), f"concat({kept}, array({_event('b')}))")
 
 
-def _with_row(events: Column, o: Column) -> Column:
-    """Add an upsert where it begins (rules 12, 13); announcements for that instant and later go."""
-    force = F.get(F.filter(events, lambda e: e["effective"] <= o["cut"]), _last(events, o))
-    before = (force["kind"] == ROW) & (o["stated"] < force["effective"])
-    not_after_end = (force["kind"] == GONE) & (o["stated"] <= force["effective"])
-    begins = F.when(F.coalesce(before | not_after_end, F.lit(False)), o["cut"]).otherwise(o["stated"])
-    kept = F.filter(events, lambda e: e["effective"] < begins)
-    return F.concat(kept, F.array(_event(begins, o)))
+def _in_force() -> str:
+    """Return the last event at or before the observation's instant, or NULL."""
+    return "try_element_at(filter(acc.events, e -> e.effective <= o.cut), -1)"
 
 
-def _last(events: Column, o: Column) -> Column:
-    return F.size(F.filter(events, lambda e: e["effective"] <= o["cut"])) - 1
+def _with_end() -> str:
+    """Add a deletion at the observation's instant (rule 14); what was announced for it and later goes."""
+    return f"concat(filter(acc.events, e -> e.effective < o.cut), array({_event('o.cut')}))"
 
 
-def _with_end(events: Column, o: Column) -> Column:
-    """Add a deletion at the observation's instant, if a living row stands before it (rules 6, 14)."""
-    kept = F.filter(events, lambda e: e["effective"] < o["cut"])
-    living = F.get(kept, F.size(kept) - 1)["kind"] == ROW
-    return F.when(F.coalesce(living, F.lit(False)), F.concat(kept, F.array(_event(o["cut"], o)))).otherwise(kept)
+def _event(effective: str) -> str:
+    return _struct({"effective": effective, **{name: f"o.{name}" for name in ("kind", "hash", "at", "order")}})
 
 
-def _event(effective: Column, o: Column) -> Column:
-    return F.struct(effective.alias("effective"), o["kind"].alias("kind"), o["hash"].alias("hash"), o["at"].alias("at"))
+def log_rows(events: str) -> str:
+    """Return the change-log rows of events: array<struct<effective, op, hash, at, order>>.
+
+    What confirms the row before it is left out, and so is a deletion of a key that is gone (rule 6).
+    """
+    before = f"get({events}, i - 1)"
+    alive = f"coalesce(i > 0 AND {before}.kind = '{ROW}', false)"
+    op = f"CASE WHEN e.kind = '{GONE}' THEN 'D' WHEN {alive} THEN 'U' ELSE 'I' END"
+    keeps = f"if({alive}, NOT (e.kind = '{ROW}' AND e.hash <=> {before}.hash), e.kind = '{ROW}')"
+    row = _struct({"effective": "e.effective", "op": op, "hash": "e.hash", "at": "e.at", "order": "e.order"})
+    return f"array_compact(transform({events}, (e, i) -> if({keeps}, {row}, NULL)))"
 
 
-def log_rows(events: Column) -> Column:
-    """Return the change-log rows of events: array<struct<effective, op, hash, at>>, confirmations dropped."""
-
-    def same_as_before(e: Column, i: Column) -> Column:
-        previous = F.when(i > 0, F.get(events, i - 1))
-        return F.coalesce(
-            (e["kind"] == ROW) & (previous["kind"] == ROW) & (e["hash"] == previous["hash"]), F.lit(False)
-        )
-
-    changes = F.filter(events, lambda e, i: ~same_as_before(e, i))
-
-    def to_row(e: Column, i: Column) -> Column:
-        after_row = F.coalesce(F.when(i > 0, F.get(changes, i - 1)["kind"]) == ROW, F.lit(False))
-        op = F.when(e["kind"] == GONE, "D").when(after_row, "U").otherwise("I")
-        return F.struct(e["effective"].alias("effective"), op.alias("op"), e["hash"].alias("hash"), e["at"].alias("at"))
-
-    return F.transform(changes, to_row)
-
-
-def marked(entries: Column, log: Column) -> Column:
+def marked(entries: str, log: str, table: Table) -> str:
     """Return the entries, each with the log row it stands behind and whether it must keep its payload."""
+    row = f"get(filter({log}, e -> e.at = o.at AND e.order <=> o.order), 0)"
+    in_log = f"exists({log}, e -> e.op != 'D' AND e.hash = o.hash)"
+    kept = f"if(o.kind = '{ROW}' AND NOT coalesce({in_log}, false), 1, 0)"
+    entry = changed("o", table, fresh="0", logged=f"{row}.effective", op=f"{row}.op", kept=kept)
+    return f"transform({entries}, o -> {entry})"
 
-    def mark(o: Column) -> Column:
-        row = F.get(F.filter(log, lambda e: e["at"] == o["at"]), 0)
-        in_log = F.exists(log, lambda e: (e["op"] != "D") & (e["hash"] == o["hash"]))
-        kept = F.when((o["kind"] == ROW) & ~in_log, 1).otherwise(0)
-        return (
-            o.withField("fresh", F.lit(0))
-            .withField("logged", row["effective"])
-            .withField("op", row["op"])
-            .withField("kept", kept)
-        )
 
-    return F.transform(entries, mark)
+def logged(entries: str) -> str:
+    """Return the log rows that entries stand behind."""
+    row = _struct({"effective": "o.logged", "op": "o.op", "hash": "o.hash", "at": "o.at", "order": "o.order"})
+    return f"transform(filter({entries}, o -> o.logged IS NOT NULL), o -> {row})"
+
+
+def instant(at: datetime) -> str:
+    """Return an instant exactly."""
+    return f"timestamp_micros({(at - _EPOCH) // timedelta(microseconds=1)})"
+
+
+def cut(at: str, table: Table) -> str:
+    """Return a file time in the type of effective_at; NULL where that is a number (rule 15)."""
+    kind: DataType = effective_type(table)
+    return f"CAST({at if isinstance(kind, DateType | TimestampType) else 'NULL'} AS {sql_type(kind)})"
+
+
+def sql_type(kind: DataType) -> str:
+    """Return a type as SQL; names of fields stand in backticks."""
+    if isinstance(kind, StructType):
+        return f"struct<{', '.join(f'`{f.name}`: {sql_type(f.dataType)}' for f in kind.fields)}>"
+    return kind.simpleString()
+
+
+def _fields(table: Table) -> list[StructField]:
+    return list(observation_type(table).fields)
+
+
+def _struct(fields: dict[str, str]) -> str:
+    return f"named_struct({', '.join(f'{name!r}, {value}' for name, value in fields.items())})"
+
+
+def _let(name: str, value: str, body: str) -> str:
+    """Return `body` with a name for a value, which is computed once."""
+    return f"get(transform(array({value}), {name} -> {body}), 0)"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from pyspark.errors import IllegalArgumentException
 
 from spark_jobs.layers.errors import ConcurrentPublishError
+from spark_jobs.layers.lake import Lake
 
 
 @pytest.fixture
@@ -69,3 +71,63 @@ def test_changed_keys_of_appends_and_of_removals(lake, table):
     assert lake.changed_keys(table, ["k"], None) is None
     assert lake.changed_keys(table, ["k"], 42) is None
     assert sorted((r.k, r.v) for r in lake.read(table).collect()) == [(1, "a"), (2, "b"), (2, "x"), (4, "d")]
+
+
+class LosesTheAnswer:
+    """A Java table whose next change of branches is made, and whose answer is lost."""
+
+    def __init__(self, java):
+        self.java = java
+
+    def __getattr__(self, name):
+        made = getattr(self.java, name)
+        if name != "commit":
+            return lambda *args: LosesTheAnswer(made(*args)) if name != "snapshot" else made(*args)
+
+        def commit():
+            made()
+            raise IllegalArgumentException("no answer within 60 seconds")
+
+        return commit
+
+
+def test_a_publish_whose_answer_is_lost_is_looked_up_before_it_is_done_again(lake, table, monkeypatch):
+    branch = lake.branch(table, "b_1")
+    branch.append(rows(lake, (1, "a")))
+    sealed = branch.seal({"batch-id": "x-0"})
+    with monkeypatch.context() as patch:
+        handle = lake.handle
+        patch.setattr(lake, "handle", lambda name: LosesTheAnswer(handle(name)), raising=False)
+        patch.setattr(lake, "history", lambda name: Lake(lake.spark, lake.prefix).history(name), raising=False)
+        assert branch.publish() == sealed
+    assert lake.published_by(table, "x-0").id == sealed
+    assert [tuple(r) for r in lake.read(table).collect()] == [(1, "a")]
+
+
+def test_a_run_that_was_taken_over_can_neither_seal_nor_publish_what_it_wrote(lake, table):
+    stale = lake.branch(table, "b_stale")
+    stale.append(rows(lake, (1, "stale")))
+    heir = lake.branch(table, "b_heir", alone=True)
+    for step in (lambda: stale.seal({"batch-id": "stale"}), stale.publish, stale.clear):
+        with pytest.raises(ConcurrentPublishError, match="another run took the table over and dropped b_stale"):
+            step()
+    heir.append(rows(lake, (2, "heir")))
+    heir.publish()
+    assert [tuple(r) for r in lake.read(table).collect()] == [(2, "heir")]
+    assert list(lake.handle(table).refs()) == ["main"]
+
+
+def test_a_batch_is_not_looked_for_behind_a_lower_token(lake, table):
+    first = published(lake, table, (1, "a"), **{"batch-id": "one", "token": "1"})
+    published(lake, table, (2, "b"), **{"batch-id": "two", "token": "2"})
+    assert lake.published_by(table, "one", 1).id == first
+    assert lake.published_by(table, "one", 3) is None
+    assert lake.published_by(table, "one").id == first
+
+
+def test_what_no_file_can_hold_is_known_from_metadata(lake, table):
+    assert not lake.may_hold(table, "v", ["a"])
+    published(lake, table, (1, "a"), (2, "c"))
+    assert lake.may_hold(table, "v", ["b", "z"])
+    assert not lake.may_hold(table, "v", ["d", "z"])
+    assert not lake.may_hold(table, "v", [])

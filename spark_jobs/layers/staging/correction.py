@@ -1,0 +1,95 @@
+"""Bring the change log and the key state of the keys that a batch speaks of to what is now known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.layers.shaping import conformed
+from spark_jobs.layers.staging import capture, writers
+from spark_jobs.layers.staging.computed import computed, small
+from spark_jobs.layers.staging.landings import is_named
+from spark_jobs.layers.staging.state import ENTRY, PART, log_schema
+from spark_jobs.layers.staging.work import Work
+
+_VERDICTS = ("inserted", "updated", "unchanged", "deleted")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is said anew, and which observations of before leave for it.
+
+    `said` has `rows` rows; it is None where a snapshot is taken back. Of a snapshot the observations at its
+    `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` is a row for the state.
+    """
+
+    said: DataFrame | None
+    rows: int = 0
+    instant: capture.Instant | None = None
+    orders: Collection[str] = ()
+    names: Collection[str] = ()
+    listing: DataFrame | None = None
+
+
+def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
+    """Write what changes to the branches; return the verdicts on the fresh observations, counted."""
+    table = work.table
+    recomputed = capture.recompute(_all_said(work, correction), table, correction.instant)
+    changes, found = computed(recomputed, _counts())
+    if found["lacking"]:
+        logged = conformed(work.log.read(), log_schema(table))
+        changes = capture.with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
+    if found["log_adds"] or found["log_gone"]:
+        removes = bool(found["log_gone"])
+        writers.write_log(work.log, changes, table, work.manifest.batch_id, work.now, removes)
+    if found["gone"]:
+        writers.remove_entries(work.keyed(), changes, table)
+    _write_state(work, changes, correction, found)
+    return {word: found[word] for word in _VERDICTS}
+
+
+def _all_said(work: Work, correction: Correction) -> DataFrame:
+    """Return what is said of the keys at stake, now and before."""
+    table, instant, said = work.table, correction.instant, correction.said
+    entries = work.stored().filter(F.col(PART) == ENTRY)
+    leaves = _leaves(correction)
+    at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
+    if at_stake is None or correction.names:
+        leaving = entries.filter(leaves).select(*capture.keys(table))
+        at_stake = leaving if at_stake is None else at_stake.union(leaving)
+    theirs = entries.join(at_stake, on=list(table.key), how="left_semi")
+    before = capture.said_before(theirs, table, leaves if instant is None else F.lit(False))
+    return before if said is None else said.union(before)
+
+
+def _leaves(correction: Correction) -> Column:
+    if correction.instant is not None:
+        return F.col("_at") == F.lit(correction.instant.at).cast("timestamp")
+    return is_named(F.col("_order"), correction.orders, correction.names)
+
+
+def _write_state(work: Work, changes: DataFrame, correction: Correction, found: Mapping[str, int]) -> None:
+    parts = [] if correction.listing is None else [correction.listing]
+    if found["adds"]:
+        parts.append(capture.new_entries(changes, work.table))
+    current = None
+    if found["moved"] and work.table.load == "snapshot":
+        known = capture.known_now(work.stored(), work.table)
+        current = capture.current_rows(known, changes, found["keys"], work.table)
+    if parts or current is not None:
+        writers.write_state(work.keyed(), parts, current, work.table)
+
+
+def _counts() -> list[Column]:
+    known = "exists(_values, v -> v.hash = e.hash)"
+    lacking = f"exists(_log_adds, e -> e.op != 'D' AND NOT {known}) OR exists(_adds, e -> e.kept = 1 AND NOT {known})"
+    return [
+        F.expr("count(1) AS keys"),
+        F.expr(f"count_if({lacking}) AS lacking"),
+        *(F.expr(f"sum(size(_{name})) AS {name}") for name in ("log_adds", "log_gone", "adds", "gone")),
+        F.expr("count_if(_moved) AS moved"),
+        *(F.expr(f"sum(size(filter(_verdicts, v -> v = '{word}'))) AS {word}") for word in _VERDICTS),
+    ]
