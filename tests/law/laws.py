@@ -1,0 +1,101 @@
+"""The laws: after every batch the product's tables hold what the oracle says of the landings that came until then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.law import oracle
+from tests.law.histories import World
+from tests.law.oracle import Event, Key, Landing, Rules
+from tests.law.product import Product, plain
+from tests.unit.spark_jobs.staging.conftest import Bench
+
+Rows = list[tuple[Any, ...]]
+VERSIONS = {"scd2": (("v", "w"), "overwrite"), "first": (("v",), "ignore"), "all": (("v", "w", "u"), "overwrite")}
+
+
+def hold(bench: Bench, world: World, *marts: str) -> None:
+    """Stage a world batch by batch; compare every table and the marts after each; in the end rebuild those."""
+    product = Product(bench, world, marts)
+    for number in range(world.batches):
+        product.stage(world.batch(number))
+        compare(product)
+    for mart in product.marts:
+        before = product.rows(mart)
+        assert product.build(mart, rebuild=True).status == "unchanged", f"{mart}: a rebuild gives other rows"
+        assert product.rows(mart) == before
+
+
+def compare(product: Product) -> None:
+    """Compare the change log, the quarantine and, once built, every mart with the oracle."""
+    rules = product.world.shape.rules
+    landings = oracle.in_effect(product.arrived, rules)
+    same("change log", product.log(), expected_log(landings, rules))
+    same("quarantine", product.quarantine(), expected_quarantine(landings, rules))
+    timelines = oracle.timelines(landings, rules) if rules.key else {}
+    for mart in product.marts:
+        product.build(mart)
+        same(mart, product.rows(mart, *columns_of(mart, rules)), expected_mart(mart, timelines, landings, rules))
+
+
+def same(what: str, found: Rows, expected: Rows) -> None:
+    """Assert that rows are equal; say which are not."""
+    if found != expected:
+        extra = [row for row in found if row not in expected or found.count(row) != expected.count(row)]
+        missing = [row for row in expected if row not in found or found.count(row) != expected.count(row)]
+        raise AssertionError(f"{what}: not expected {extra[:8]}, missing {missing[:8]}")
+
+
+def expected_log(landings: Sequence[Landing], rules: Rules) -> Rows:
+    if rules.load == "append":
+        good = [(one, record) for one in landings for record in one.records if oracle.good(record, rules)]
+        return plain(
+            ("I", oracle.stated(record, one, rules), one.key, *rules.content(record.row)) for one, record in good
+        )
+    rows: list[tuple[Any, ...]] = []
+    for key, events in oracle.timelines(landings, rules).items():
+        for op, event in oracle.change_log(events, rules):
+            content = (*key, *[None] * (len(rules.columns) - len(key))) if op == "D" else rules.content(event.row or {})
+            rows.append((op, event.at, event.order[2], *content))
+    return plain(rows)
+
+
+def expected_quarantine(landings: Sequence[Landing], rules: Rules) -> Rows:
+    """Return the refused rows of the landings that are read: of several snapshots at one time, those that count."""
+    if rules.load == "snapshot" and rules.on_missing == "close":
+        landings = list({one.file_time: one for one in sorted(landings, key=lambda one: one.order)}.values())
+    return plain(
+        (one.key, number)
+        for one in landings
+        for number, record in enumerate(one.records, start=1)
+        if not oracle.good(record, rules)
+    )
+
+
+def columns_of(mart: str, rules: Rules) -> tuple[str, ...]:
+    more = {
+        "latest": (),
+        "history": ("_op", "_effective_from"),
+        "members": ("is_deleted", "is_inferred"),
+    }
+    return (*rules.columns, *more.get(mart, ("valid_from", "valid_to", "is_current", "is_inferred")))
+
+
+def expected_mart(mart: str, timelines: dict[Key, list[Event]], landings: Sequence[Landing], rules: Rules) -> Rows:
+    if not rules.key:
+        return plain((*row[3:], *row[:2]) for row in expected_log(landings, rules))
+    return plain(row for events in timelines.values() for row in _rows_of(mart, events, rules))
+
+
+def _rows_of(mart: str, events: Sequence[Event], rules: Rules) -> Rows:
+    if mart == "latest":
+        return [rules.content(row) for row in oracle.latest(events)]
+    if mart == "history":
+        return [(*rules.content(row), op, at) for op, at, row in oracle.history(events, rules)]
+    if mart == "members":
+        return [(*rules.content(row), gone, False) for row, gone in oracle.member(events)]
+    return [
+        (*rules.content(one.row), one.since, one.until, one.until is None, False)
+        for one in oracle.versions(events, *VERSIONS[mart])
+    ]

@@ -1,0 +1,113 @@
+"""Run a world through the product, batch after batch, and read what its tables hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import Any
+
+from contracts.model import Plan
+from spark_jobs.layers.marts.attempt import Run
+from spark_jobs.layers.marts.build import Result, build
+from tests.law.histories import World
+from tests.law.oracle import Landing, Record, in_effect
+from tests.unit.spark_jobs.staging.conftest import Bench
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Product:
+    """The product's tables of one world. Like the ledger, it tells each batch what counts and what no more does."""
+
+    bench: Bench
+    world: World
+    chosen: Sequence[str] = ()
+    name: str = "t"
+    arrived: list[Landing] = field(default_factory=list)
+    staged: dict[tuple[str, str], Landing] = field(default_factory=dict)
+    landed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    runs: Any = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.table = self.world.shape.table(self.name)
+        marts = {mart.name.removeprefix(f"{self.name}_"): mart for mart in self.world.shape.marts(self.name)}
+        self.marts = {name: mart for name, mart in marts.items() if name in self.chosen}
+        self.plan = Plan("law", {self.name: self.table}, {mart.name: mart for mart in self.marts.values()})
+
+    def stage(self, landings: Sequence[Landing], **words: Any) -> None:
+        """Stage a batch: what of it counts, what counts again without a version between, less what no more does."""
+        self.arrived += [one for one in landings if one not in self.arrived]
+        counting = {_name(one): one for one in in_effect(self.arrived, self.world.shape.rules)}
+        again = {_name(one) for one in landings}
+        claimed = [one for name, one in counting.items() if name not in self.staged or name in again]
+        retired = [self._land(one) for name, one in self.staged.items() if name not in counting]
+        staged = self.bench.stage(self.table, *(self._land(one) for one in claimed), retired=retired, **words)
+        assert staged.books.balanced, staged.books
+        self.staged = counting
+
+    def build(self, mart: str, rebuild: bool = False) -> Result:
+        run = Run(self.bench.lake, self.plan, self.marts[mart], f"{mart}-{next(self.runs)}", NOW, rebuild)
+        return build(run)
+
+    def log(self) -> list[tuple[Any, ...]]:
+        """Return (_op, _effective_from, key of the object, contract columns), sorted."""
+        return self._rows("staging", self.name, "_op", "_effective_from", "_source_file", *self.table.column_names)
+
+    def quarantine(self) -> list[tuple[Any, ...]]:
+        """Return (key of the object, record number) of refused rows, sorted."""
+        return self._rows("quarantine", self.name, "_source_file", "_row_number")
+
+    def rows(self, mart: str, *columns: str) -> list[tuple[Any, ...]]:
+        return self._rows("mart", self.marts[mart].name, *columns)
+
+    def _rows(self, layer: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
+        rows = self.bench.lake.read(self.bench.lake.table(layer, name)).select(*columns)
+        return plain(tuple(row) for row in rows.collect())
+
+    def _land(self, landing: Landing) -> dict[str, Any]:
+        name = _name(landing)
+        if name not in self.landed:
+            at = landing.event_time.isoformat()
+            object_ = self.bench.land(self.text(landing.records), f"{self.name}/{landing.key}", at)
+            self.landed[name] = {**object_, "sequencer": landing.sequencer}
+        return self.landed[name]
+
+    def text(self, records: Sequence[Record]) -> str:
+        """Return the records as CSV; NULL is an empty field, '' two quotes."""
+        names = self.table.column_names
+        header = [*names, *self.table.unstored]
+        lines = [[*(record.row[n] for n in names), *self._act(record)] for record in records]
+        return "".join(",".join(_field(value) for value in line) + "\n" for line in [header, *lines])
+
+    def _act(self, record: Record) -> tuple[str, ...]:
+        return ("D" if record.deletes else "U",) if self.table.unstored else ()
+
+
+def plain(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows in an order and in types that do not depend on who made them: times without a zone, keys alone."""
+    return sorted((tuple(_plain(value) for value in row) for row in rows), key=repr)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    if isinstance(value, str) and value.startswith("s3://"):
+        return value.removeprefix("s3://test-raw/t/")
+    return value
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    if value == "":
+        return '""'
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _name(landing: Landing) -> tuple[str, str]:
+    return (landing.key, landing.sequencer)
