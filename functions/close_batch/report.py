@@ -64,7 +64,7 @@ def failures(
     told = []
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
-        told.append(_failure("stage", batch["table"], outcome.error, outcome.cause, skipped))
+        told.append(_failure("stage", batch["table"], outcome.error, outcome.cause + _first_refused(outcome), skipped))
     elif outcome.blamed:
         told.append(_failure("stage", batch["table"], "ContractViolationError", _blame(outcome, found), []))
     for mart, (error, cause) in marts.errors.items():
@@ -76,9 +76,21 @@ def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -
     return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": skipped}
 
 
+def _first_refused(outcome: StageOutcome) -> str:
+    """Return the first records that a stopped batch would have refused, as one more sentence."""
+    words = [
+        f"file {one['file']}, record {one['row']}: {_at(one['column'])}{one['reason']}" for one in outcome.rejected
+    ]
+    return f" The first: {'; '.join(words)}." if words else ""
+
+
+def _at(column: str | None) -> str:
+    return f"column {column}: " if column else ""
+
+
 def _blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
     words = [
-        f"file {found[id_].key if id_ in found else id_}: {f'column {column}: ' if column else ''}{reason}"
+        f"file {found[id_].key if id_ in found else id_}: {_at(column)}{reason}"
         for id_, (reason, column) in outcome.blamed.items()
     ]
     return words[0] + (f" (and {len(words) - 1} more files)" if len(words) > 1 else "")
@@ -106,6 +118,10 @@ def summary(batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mappi
         "rows": dict(outcome.books or {}),
         "marts": dict(marts.rows),
     }
+    if outcome.rejected:
+        told["refused_records"] = [dict(one) for one in outcome.rejected]
+    if outcome.warnings:
+        told["warnings"] = dict(outcome.warnings)
     if failed := [one for one in mine if one.state == FAILED][:_SHOWN]:
         told["failed_files"] = [{"key": one.key, "reason": one.reason, "column": one.column} for one in failed]
     if marts.errors:

@@ -21,7 +21,10 @@ Pair = tuple[Landing, Landing]
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """How the staging job of a batch ended: what it wrote, and the error where it failed."""
+    """How the staging job of a batch ended: what it wrote, and the error where it failed.
+
+    `rejected` are the first records that were refused, or would have been; `warnings` counts by check.
+    """
 
     published: bool
     books: Mapping[str, int] | None = None
@@ -30,6 +33,8 @@ class StageOutcome:
     superseded: frozenset[str] = frozenset()
     error: str = ""
     cause: str = ""
+    rejected: tuple[Mapping[str, Any], ...] = ()
+    warnings: Mapping[str, int] = field(default_factory=dict)
 
 
 def settle(ledger: Ledger, lease: Lease, pairs: Iterable[Pair]) -> None:
@@ -124,6 +129,8 @@ def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | No
             blamed=_blamed(result),
             quarantined=_reasons(result, "quarantined_landings"),
             superseded=frozenset(result["superseded_landings"]),
+            rejected=tuple(result.get("rejected", ())),
+            warnings=result.get("warnings", {}),
         )
     told = (result or {}).get("error") or {}
     name, cause = _told(told, error)
@@ -133,6 +140,7 @@ def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | No
         quarantined=_reasons(result or {}, "quarantined_landings"),
         error=name,
         cause=cause,
+        rejected=tuple((result or {}).get("rejected", ())),
     )
 
 

@@ -32,6 +32,9 @@ def print_run(
     rows = list(book_rows(executions))
     if rows:
         out.print(result_table(("table", "landings", *BOOKS, "marts built"), rows, title="Batches"))
+    for execution in executions:
+        for line in remarks(execution):
+            out.print(line, markup=False, soft_wrap=True)
     failed = [one for one in executions if not one.succeeded]
     for one in failed:
         print_failure(places, one, notifications)
@@ -42,6 +45,22 @@ def print_run(
     else:
         good = counted(len(executions) - len(failed), "execution")
         out.print(f"{good} succeeded, {len(failed):,} failed.")
+
+
+def remarks(execution: Execution) -> Iterator[str]:
+    """Yield a line for each batch whose records were refused or warned of: how many, and the first reasons."""
+    for batch in batches(execution):
+        rows = batch.get("rows", {})
+        if refused := batch.get("refused_records"):
+            shown = "; ".join(_refused(one) for one in refused)
+            yield f"{execution.table}: {counted(rows['rejected'], 'record')} of {rows['read']:,} in quarantine: {shown}"
+        for check, times in batch.get("warnings", {}).items():
+            yield f"{execution.table}: the check {check} warns {counted(times, 'time')}"
+
+
+def _refused(one: Mapping[str, Any]) -> str:
+    column = f"column {one['column']} " if one["column"] else ""
+    return f"{one['file']} record {one['row']}: {column}{one['reason']}"
 
 
 def book_rows(executions: Iterable[Execution]) -> Iterator[tuple[Any, ...]]:

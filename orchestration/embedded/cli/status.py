@@ -79,7 +79,7 @@ def print_status(seen: Status) -> None:
     else:
         out.print("No execution has run in this lake: land a file, then landfall run.")
     for line in advice(seen):
-        out.print(line)
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def _table_row(table: TableStatus) -> tuple[Any, ...]:
@@ -105,9 +105,11 @@ def _execution_row(one: Execution) -> tuple[str, ...]:
 
 def advice(seen: Status) -> list[str]:
     """Return one sentence for each thing that waits for a human or for `landfall run`."""
+    from orchestration.embedded.cli.outcome import remarks
     from orchestration.embedded.cli.words import counted, listed
 
-    lines = []
+    newest = {one.table: one for one in reversed(seen.executions)}
+    lines = [line for table in sorted(newest) for line in remarks(newest[table])]
     for table in seen.tables:
         if table.due_marts:
             marts = listed(table.due_marts)
