@@ -12,12 +12,12 @@ from contracts.model import Column as ContractColumn
 from contracts.model import Table
 from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
-from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT
+from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
 REJECT = "_reject"
 DELETING = "_deleting"
-NULL_OPTION = "null_value"
+TRUNCATING = "_truncating"
 _CAST_FAILURE = "_cast_failure"
 
 
@@ -37,7 +37,7 @@ def parse_schema(ddl: str) -> StructType:
 def to_rows(records: DataFrame, table: Table) -> DataFrame:
     """Return the declared columns, typed, beside the records' own `_` columns.
 
-    Adds `_deleting` (delete_when is true), `_raw` (the record's text, for rows that may be refused) and `_reject`:
+    Adds `_deleting` (delete_when is true), `_truncating` (truncate_when is, which deletes too), `_raw` (the record's text, for rows that may be refused) and `_reject`:
     NULL for a good row, else struct(column, rule, reason) of the first thing wrong with it; and `_warnings`,
     the names of the checks that only warn of it.
     """
@@ -51,8 +51,7 @@ def to_rows(records: DataFrame, table: Table) -> DataFrame:
 
 def _with_nulls(records: DataFrame, table: Table) -> DataFrame:
     """Put NULL in place of the words that mean it, '' among them if the contract says so."""
-    words = table.source.options.get(NULL_OPTION, ())
-    words = [words] if isinstance(words, str) else list(words)
+    words = null_words(table)
     texts = [f.name for f in records.schema.fields if f.name not in CARRIED and isinstance(f.dataType, StringType)]
     if not words or not texts:
         return records
@@ -74,10 +73,15 @@ def mismatches(records: DataFrame, table: Table) -> list[tuple[str, str]]:
 
 def _sources(records: DataFrame, table: Table) -> tuple[DataFrame, list[str]]:
     """Return the records with the results of `expr` and `_deleting`, and the name of each column's source."""
-    deleting = F.coalesce(F.expr(table.delete_when), F.lit(False)) if table.delete_when else F.lit(False)
+    truncating = _is_true(table.truncate_when)
+    deleting = _is_true(table.delete_when) | truncating
     results = {f"_result{i}": F.expr(c.expr) for i, c in enumerate(table.columns) if c.expr}
     places = [f"_result{i}" if c.expr else c.source_name for i, c in enumerate(table.columns)]
-    return records.withColumns({**results, DELETING: deleting}), places
+    return records.withColumns({**results, DELETING: deleting, TRUNCATING: truncating}), places
+
+
+def _is_true(condition: str | None) -> Column:
+    return F.coalesce(F.expr(condition), F.lit(False)) if condition else F.lit(False)
 
 
 def _casts(sources: DataFrame, places: list[str], table: Table) -> list[tuple[DataType, DataType, Cast | None]]:
@@ -92,7 +96,7 @@ def _casts(sources: DataFrame, places: list[str], table: Table) -> list[tuple[Da
 
 
 def _typed(records: DataFrame, table: Table) -> DataFrame:
-    """Return the typed columns, what records carry, `_deleting` and `_cast_failure`.
+    """Return the typed columns, what records carry, `_deleting`, `_truncating` and `_cast_failure`.
 
     Each value is computed once, in a projection of its own, for its cast is looked at again to see what was lost.
     """
@@ -104,7 +108,7 @@ def _typed(records: DataFrame, table: Table) -> DataFrame:
         value = f"_value{len(values)}"
         values.append(F.expr(found.value).alias(value))
         failures.append(_failure(table, column, f"`{place}`", found.lost(f"`{value}`"), want))
-    carried = [*CARRIED, DELETING]
+    carried = [*CARRIED, DELETING, TRUNCATING]
     needed = {place.lower(): f"`{place}`" for place in places}.values()
     computed = sources.select(*carried, *needed, *values)
     named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]
@@ -119,14 +123,15 @@ def _failure(table: Table, column: ContractColumn, source: str, lost: str, want:
     if column.required:
         missing = F.when(F.expr(f"{source} IS NULL"), because(column.name, "required", "is NULL"))
         failure = F.coalesce(failure, missing)
-    if column.name in {*table.key, *table.sequence_columns}:
+    if column.name in table.sequence_columns:
         return failure
-    return F.when(~F.col(DELETING), failure)
+    return F.when(~F.col(TRUNCATING if column.name in table.key else DELETING), failure)
 
 
 def _first_reason(table: Table) -> Column:
     """Pick the first thing wrong: broken record, casts, NULL key or effective_at, checks that do not only warn."""
-    needed = [*table.key, *([table.effective_at.column] if table.effective_at.column else [])]
-    nulls = [F.when(F.col(f"`{n}`").isNull(), because(n, "key", "is NULL")) for n in needed]
+    dated_by = [table.effective_at.column] if table.effective_at.column else []
+    nulls = [F.when(F.col(f"`{n}`").isNull() & ~F.col(TRUNCATING), because(n, "key", "is NULL")) for n in table.key]
+    nulls += [F.when(F.col(f"`{n}`").isNull(), because(n, "key", "is NULL")) for n in dated_by]
     checks = [F.when(~F.col(DELETING), reason) for reason in refusals(table)]
     return F.coalesce(F.col(BROKEN).cast(REASON), F.col(_CAST_FAILURE), *nulls, *checks)

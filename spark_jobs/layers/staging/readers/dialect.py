@@ -2,7 +2,7 @@
 
 Inside quotes a doubled quote is a quote. With an `escape` of its own, that character takes the meaning from the next
 one, inside quotes and outside. A quote in the middle of an unquoted field is an ordinary character.
-Every loop is possessive: Java then neither backtracks nor recurses, however long a field is.
+Loops around groups are possessive: Java then neither backtracks into them nor recurses, however long a field is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ class Dialect:
 
     @property
     def token(self) -> str:
-        """One field behind its delimiter, as Java's find() goes on from field to field."""
+        """One field behind its delimiter, as Java's find() goes on from field to field; group 1 is the field."""
         return rf"\G{_java(self.delimiter)}({self._field(_java)})(?={_java(self.delimiter)}|\z)"
+
+    @property
+    def record(self) -> str:
+        """Matches a record that is divided to its end."""
+        field = f"(?:{self._field(_java)})"
+        return rf"\A{field}(?:{_java(self.delimiter)}{field})*+\z"
 
     @property
     def opens(self) -> str:
@@ -98,11 +104,10 @@ class Dialect:
         return f"{one(self.quote)}{self._inner(one)}{one(self.quote)}|{self._plain(one)}"
 
     def _inner(self, one: _Quote) -> str:
-        q = one(self.quote)
-        if not self.escape:
-            return f"(?:[^{q}]++|{q}{q})*+"
-        e = one(self.escape)
-        return rf"(?:[^{q}{e}]++|{q}{q}|{e}[\s\S])*+"
+        """What stands between quotes."""
+        q, e = one(self.quote), one(self.escape) if self.escape else ""
+        mark = rf"(?:{q}{q}|{e}[\s\S])" if e else f"{q}{q}"
+        return f"[^{q}{e}]*(?:{mark}[^{q}{e}]*)*+"
 
     def _plain(self, one: _Quote, breaks: bool = True) -> str:
         """An unquoted field."""
@@ -111,11 +116,10 @@ class Dialect:
     def _rest(self, one: _Quote, breaks: bool = True) -> str:
         """Whatever comes before the next delimiter."""
         d, e, stop = one(self.delimiter), one(self.escape) if self.escape else "", "" if breaks else r"\r\n"
-        if len(self.delimiter) == 1:
-            run = f"[^{d}{e}{stop}]++"
-        else:
-            run = rf"(?!{d})[^{e}{stop}]" if e or stop else rf"(?!{d})[\s\S]"
-        return rf"(?:{run}|{e}[\s\S]?)*+" if e else f"(?:{run})*+"
+        if len(self.delimiter) > 1:
+            other = f"[^{e}{stop}]" if e or stop else r"[\s\S]"
+            return rf"(?:(?!{d}){other}|{e}[\s\S]?)*+" if e else f"(?:(?!{d}){other})*+"
+        return rf"[^{d}{e}{stop}]*(?:{e}[\s\S]?[^{d}{e}{stop}]*)*+" if e else f"[^{d}{stop}]*"
 
     def _fields(self, one: _Quote) -> str:
         q, d = one(self.quote), one(self.delimiter)

@@ -48,6 +48,13 @@ def option(table: Table, name: str, default: Any) -> Any:
     return table.source.options.get(name, default)
 
 
+def null_words(table: Table, escaped: bool = False) -> list[str]:
+    """Return the words that mean NULL; `escaped`: those, such as \\N, that are seen before the escape is resolved."""
+    words, escape = option(table, "null_value", ()), option(table, "escape", None)
+    every = [words] if isinstance(words, str) else list(words)
+    return [word for word in every if (escape is not None and escape in word) == escaped]
+
+
 def refuse(table: Table, claim: Claim, reason: str, column: str | None = None) -> ContractViolationError:
     """Return the error that names a file, why it cannot be read, and the column at fault."""
     return ContractViolationError(
