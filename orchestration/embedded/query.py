@@ -13,6 +13,7 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType, Timestam
 
 from orchestration.embedded.catalogs import for_queries
 from orchestration.embedded.deployment import Deployment
+from orchestration.embedded.profile import session_options
 from orchestration.embedded.report import QueryError
 from orchestration.embedded.session import join_session
 from orchestration.embedded.warm import new_session
@@ -27,7 +28,8 @@ _CHANGING = (
 def answer(sql: str, lake: Path, deployment: Deployment, cores: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Return the columns and rows of a SELECT; times are aware, in UTC. QueryError says why there is no answer."""
     root = join_session(lake, deployment.buckets, cores)
-    session = new_session(root, for_queries(deployment.spark_options, deployment.database_prefix))
+    options = for_queries(deployment.spark_options, deployment.database_prefix)
+    session = new_session(root, options | session_options(lake, deployment.buckets))
     try:
         _refuse_changes(session, sql)
         result = session.sql(sql)

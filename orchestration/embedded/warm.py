@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from orchestration.embedded.catalogs import on_laptop, options_of
 from orchestration.embedded.job_runs import JobRun, JobStoppedError
 from orchestration.embedded.logs import logging_to
+from orchestration.embedded.profile import session_options
 from orchestration.embedded.session import join_session
 
 _SHIM = Path(__file__).parent / "glue_shim"
@@ -42,7 +43,8 @@ class WarmRunner:
         """Call the script's main in this thread, with a session that has the job's configuration."""
         with logging_to(run.log_file):
             main = self._main(run.script)
-            with _configured(self.session(), on_laptop(options_of(run.arguments["--conf"]))) as session:
+            options = on_laptop(options_of(run.arguments["--conf"])) | session_options(self._lake, self._buckets)
+            with _configured(self.session(), options) as session:
                 session.sparkContext.setJobGroup(run.job_run_id, run.job_name)
                 try:
                     main([run.script, *(word for pair in run.arguments.items() for word in pair)])
