@@ -61,7 +61,6 @@ def catalog_options(warehouses: Mapping[str, str]) -> dict[str, str]:
 
 # For a few thousand rows, compiling plans and optimizing byte code costs more than it saves.
 _INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-_QUICK_START = " -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def base_options(root: Path, cores: str = "local[2]", java_options: str = "") -> dict[str, str]:
