@@ -15,7 +15,6 @@ The medians of all rounds and their ratios are printed; machines are noisy, rati
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import shutil
 import statistics
@@ -170,7 +169,6 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    os.environ["LANDFALL_LARGE_DATA"] = "1"
     with tempfile.TemporaryDirectory(prefix="landfall-bench-") as folder:
         root = Path(folder)
         spark = configure(laptop_session(root, dict.fromkeys(LAYERS, f"s3://{LAKE}/"), [RAW]))

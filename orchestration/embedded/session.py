@@ -59,18 +59,9 @@ def catalog_options(warehouses: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-# For a few thousand rows, compiling plans and optimizing byte code costs more than it saves.
-_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-
-
 def base_options(root: Path, cores: str = "local[2]", java_options: str = "") -> dict[str, str]:
-    """Return the Spark options of every session of a lake, catalogs and mounts aside.
-
-    They suit small data; with LANDFALL_LARGE_DATA in the environment they are those that Spark has by itself.
-    """
-    small = "LANDFALL_LARGE_DATA" not in os.environ
+    """Return the Spark options of every session of a lake, catalogs and mounts aside."""
     return {
-        **(_INTERPRETED if small else {}),
         "spark.master": cores,
         "spark.app.name": "landfall",
         "spark.jars": ",".join([str(iceberg_jar()), *jdbc_jars()]),
