@@ -137,6 +137,7 @@ class Cloud:
         if self._live is None:
             assembly = self._assembly
             self._opened.enter_context(locked(self.lake, self._state / "lock"))
+            self._refuse_another(assembly.stack_name)
             from orchestration.embedded.live import Live
 
             self._live = Live(assembly, self.lake, self._state, self.settings, self._jobs, self._progress)
@@ -151,6 +152,13 @@ class Cloud:
     @cached_property
     def _assembly(self) -> Assembly:
         return synthesize(self._pipeline, self._state / "synth")
+
+    def _refuse_another(self, stack_name: str) -> None:
+        from orchestration.embedded.deployment import Deployment
+
+        deployed = Deployment.read(self._state)
+        if deployed is not None and deployed.stack_name != stack_name:
+            raise CloudError(f"The lake {self.lake} belongs to {deployed.stack_name}, not to {stack_name}.")
 
     def _abandoned(self) -> set[str]:
         """Return the tables that have work and nobody who does it."""

@@ -14,8 +14,9 @@ _FILE = "deployment.json"
 
 @dataclass(frozen=True)
 class Deployment:
-    """The lake's buckets, and the Spark options of its jobs as the template gives them."""
+    """The stack's name, the lake's buckets, and the Spark options of its jobs as the template gives them."""
 
+    stack_name: str
     buckets: tuple[str, ...]
     database_prefix: str
     spark_options: Mapping[str, str]
@@ -33,4 +34,4 @@ class Deployment:
         if not path.exists():
             return None
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(tuple(raw["buckets"]), raw["database_prefix"], raw["spark_options"])
+        return cls(raw["stack_name"], tuple(raw["buckets"]), raw["database_prefix"], raw["spark_options"])

@@ -193,7 +193,8 @@ class Live:
         jobs = [one["Properties"]["Name"] for _, one in _resources(assembly) if one["Type"] == "AWS::Glue::Job"]
         arguments = self.client("glue").get_job(JobName=jobs[0])["Job"]["DefaultArguments"]
         options = options_of(arguments["--conf"])
-        Deployment(tuple(sorted(self.buckets)), arguments["--database_prefix"], options).write(self._folder)
+        buckets = tuple(sorted(self.buckets))
+        Deployment(assembly.stack_name, buckets, arguments["--database_prefix"], options).write(self._folder)
 
     def _restore(self, saved: state.State | None) -> None:
         self.objects.keep(self.buckets)
