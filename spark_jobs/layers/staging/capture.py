@@ -263,6 +263,11 @@ def payload_columns(table: Table) -> Sequence[str]:
     return [name for name in table.column_names if name not in table.key]
 
 
+def value_type(table: Table) -> str:
+    """Return the type of `_value`."""
+    return f"struct<hash: string, payload: {timeline.sql_type(payload_type(table))}>"
+
+
 def _value(table: Table, condition: str) -> str:
     """Return struct(hash, payload) as `_value`, NULL unless the condition holds."""
     kind = timeline.sql_type(payload_type(table))

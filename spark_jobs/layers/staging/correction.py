@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging import capture, writers
+from spark_jobs.layers.staging import capture, truncation, writers
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.state import ENTRY, PART, log_schema
@@ -23,7 +23,8 @@ class Correction:
     """What is said anew, and which observations of before leave for it.
 
     `said` has `rows` rows; it is None where a snapshot is taken back. Of a snapshot the observations at its
-    `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` is a row for the state.
+    `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
+    of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     """
 
     said: DataFrame | None
@@ -32,6 +33,7 @@ class Correction:
     orders: Collection[str] = ()
     names: Collection[str] = ()
     listing: DataFrame | None = None
+    for_all: bool = False
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
@@ -57,11 +59,15 @@ def _all_said(work: Work, correction: Correction) -> DataFrame:
     entries = work.stored().filter(F.col(PART) == ENTRY)
     leaves = _leaves(correction)
     at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
-    if at_stake is None or correction.names:
+    if said is not None and correction.for_all:
+        at_stake = said.select(*capture.keys(table)).union(truncation.all_keys(work))
+    elif at_stake is None or correction.names:
         leaving = entries.filter(leaves).select(*capture.keys(table))
         at_stake = leaving if at_stake is None else at_stake.union(leaving)
     theirs = entries.join(at_stake, on=list(table.key), how="left_semi")
     before = capture.said_before(theirs, table, leaves if instant is None else F.lit(False))
+    if said is not None and table.truncate_when and correction.listing is not None:
+        before = before.union(truncation.said_by_truncations(work, at_stake, correction.listing))
     return before if said is None else said.union(before)
 
 

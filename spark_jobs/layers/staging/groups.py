@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Observation
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from spark_jobs.layers.staging import capture, quality, writers
+from spark_jobs.layers.staging import capture, quality, truncation, writers
 from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed
 from spark_jobs.layers.staging.correction import Correction, put_right
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.outcome import Outcome
-from spark_jobs.layers.staging.records import DELETING, REJECT
+from spark_jobs.layers.staging.records import DELETING, REJECT, TRUNCATING
 from spark_jobs.layers.staging.work import Work
 
 
@@ -56,8 +56,7 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
     )
     if found["rejected"]:
         work.refuse(rows.filter(F.col(REJECT).isNotNull()))
-    said = capture.said_by_events(rows.filter(F.col(REJECT).isNull()), table)
-    correction = Correction(said, found["read"], orders=work.manifest.orders, names=work.manifest.gone)
+    correction = _correction(work, rows.filter(F.col(REJECT).isNull()), found["read"])
     verdicts = put_right(work, correction)
     rowed = sum(verdicts[word] for word in ("inserted", "updated", "unchanged"))
     books = Books(
@@ -74,6 +73,23 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
     enforce_limits(table, books, None, work.manifest.allow)
     warned |= quality.warnings_in(found, table)
     return Outcome(books, warnings=warned)
+
+
+def _correction(work: Work, good: DataFrame, count: int) -> Correction:
+    """Return what good rows say; records that empty the table say it of every key."""
+    table, manifest = work.table, work.manifest
+    if not table.truncate_when:
+        return Correction(capture.said_by_events(good, table), count, orders=manifest.orders, names=manifest.gone)
+    fresh = truncation.truncations(good, table)
+    went = truncation.forget(work)
+    return Correction(
+        capture.said_by_events(good.filter(~F.col(TRUNCATING)), table),
+        count,
+        orders=manifest.orders,
+        names=manifest.gone,
+        listing=fresh,
+        for_all=went or bool(fresh.take(1)),
+    )
 
 
 def _retire(work: Work) -> None:

@@ -37,9 +37,9 @@ def parse_schema(ddl: str) -> StructType:
 def to_rows(records: DataFrame, table: Table) -> DataFrame:
     """Return the declared columns, typed, beside the records' own `_` columns.
 
-    Adds `_deleting` (delete_when is true), `_truncating` (truncate_when is, which deletes too), `_raw` (the record's text, for rows that may be refused) and `_reject`:
-    NULL for a good row, else struct(column, rule, reason) of the first thing wrong with it; and `_warnings`,
-    the names of the checks that only warn of it.
+    Adds `_deleting` (delete_when is true), `_truncating` (truncate_when is; it deletes too), `_raw` (the record's
+    text, for rows that may be refused) and `_reject`: NULL for a good row, else struct(column, rule, reason) of the
+    first thing wrong with it; and `_warnings`, the names of the checks that only warn of it.
     """
     rows = _typed(_with_nulls(records, table), table)
     warned = F.when(~F.col(DELETING), warnings(table)).otherwise(F.array().cast("array<string>"))

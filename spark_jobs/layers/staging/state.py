@@ -1,12 +1,13 @@
 """The key state: every observation of every key, narrow, so that a late landing can be put right.
 
-One Iceberg table `state.<table>` for each keyed staging table, in three parts (identity partitions):
+One Iceberg table `state.<table>` for each keyed staging table, in four parts (identity partitions):
 
 - `entry`: one row per key, instant and landing by which the key was observed. For snapshots consecutive equal
   observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes all are
   stored, those too that another landing's beat at the same instant: they come back when that one is taken back.
   `_effective_from` and `_op` say which row of the change log it stands behind, if any.
 - `current`: the last observation of each living key; only snapshot loads keep it.
+- `truncation`: one row per record that empties the table; only change feeds keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
 
 `_payload` holds the business columns only where no row of the change log has them.
@@ -28,7 +29,7 @@ from contracts.model import Table
 from spark_jobs.layers.staging.records import business_schema
 
 PART = "_part"
-ENTRY, CURRENT, SNAPSHOT = "entry", "current", "snapshot"
+ENTRY, CURRENT, SNAPSHOT, TRUNCATION = "entry", "current", "snapshot", "truncation"
 ROW, GONE, HELD = "row", "gone", "held"
 TEXT = StringType()
 

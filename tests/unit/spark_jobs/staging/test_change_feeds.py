@@ -123,3 +123,17 @@ def test_debezium_lines_that_are_no_envelopes_are_refused_with_their_line(bench)
     staged = bench.stage(table, jsonl(bench, "a", ENVELOPES[0], '{"id": 5}', envelope("c", 9, after={"city": "x"})))
     assert bench.log(table, "id", "city") == STAGED[:1]
     assert [(one.row, one.column) for one in staged.rejected] == [(2, "id"), (3, "id")]
+
+
+def test_debezium_truncates_end_what_lives(bench):
+    table = feed("jsonl", "debezium")
+    bench.stage(table, jsonl(bench, "b", envelope("t", 3000), envelope("c", 4000, after=row(1, "Elko"))))
+    books = bench.stage(table, jsonl(bench, "a", *ENVELOPES[:2])).books
+    assert bench.log(table, "id", "city") == [
+        (1, "Reno", "I", "1970-01-01 00:00:01"),
+        (1, None, "D", "1970-01-01 00:00:03"),
+        (1, "Elko", "I", "1970-01-01 00:00:04"),
+        (2, "Ely", "I", "1970-01-01 00:00:01"),
+        (2, None, "D", "1970-01-01 00:00:03"),
+    ]
+    assert books.balanced
