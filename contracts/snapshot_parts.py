@@ -65,13 +65,13 @@ def lack(parts: Parts, found: Iterable[Part], now: datetime) -> Lack | None:
     whole_at = records[-1].landed_at + duration(parts.quiet or "0s")
     if now >= whole_at:
         return None
-    return Lack(f"{len(records)} objects have landed, the last less than {parts.quiet} ago", whole_at)
+    return Lack(f"{_landed_so_far(records)}, the last less than {parts.quiet} ago", whole_at)
 
 
 def _lack_of_marker(parts: Parts, objects: Sequence[Part], records: Sequence[Part]) -> Lack | None:
     marked_at = max((part.landed_at for part in objects if parts.is_marker(part.key)), default=None)
     if marked_at is None:
-        return Lack(f"{len(records)} objects have landed, but none that matches {parts.marker}")
+        return Lack(f"{_landed_so_far(records)}, but none that matches {parts.marker}")
     late = [part.key for part in records if part.landed_at > marked_at]
     return Lack(f"{late[0]} landed after the marker: a newer marker must follow") if late else None
 
@@ -83,6 +83,10 @@ def _lack_of_parts(pattern: str, records: Sequence[Part]) -> Lack | None:
         return Lack(f"{newest} does not match {pattern}")
     alike = [part for part in records if total_of(pattern, part.key) == total]
     return Lack(f"{len(alike)} of {total} objects have landed") if len(alike) < total else None
+
+
+def _landed_so_far(records: Sequence[Part]) -> str:
+    return f"{len(records)} {'object has' if len(records) == 1 else 'objects have'} landed"
 
 
 def _landed(part: Part) -> tuple[datetime, str]:

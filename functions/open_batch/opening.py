@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.model import Plan
@@ -17,6 +18,7 @@ from functions.shared.landings import FAILED, REBUILD
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, lost, settle
+from functions.shared.wholes import waiting_words
 from functions.shared.world import World
 
 _TRIES = 20
@@ -86,11 +88,19 @@ def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[
                 return answer(world, batch, failures)
             if release(world.ledger, lease, caller.failed if caller.iteration else None, unopened=True):
                 recovered = bool(caller.iteration) and lease.failing and not caller.failed
-                return nothing(request.table, "nothing is pending", failures, recovered)
+                return nothing(request.table, _why_nothing(world, request.table), failures, recovered)
         lease = _refreshed(world, lease)
         if opened := world.ledger.batch(request.table, lease.batch_id):
             return answer(world, resume(world, lease, opened), failures)
     raise LedgerBusyError(f"{request.table}: landings arrive faster than they can be chosen")
+
+
+def _why_nothing(world: World, name: str) -> str:
+    """Say why no batch was opened: nothing is pending, or snapshots wait for the rest of their parts."""
+    table = world.plan.tables[name]
+    if table.source.parts is None:
+        return "nothing is pending"
+    return waiting_words(table, world.ledger.pending(name), datetime.now(UTC)) or "nothing is pending"
 
 
 def _refreshed(world: World, lease: Lease) -> Lease:

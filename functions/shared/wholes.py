@@ -45,3 +45,14 @@ def _lack(table: Table, time: datetime | str, group: Iterable[Landing], now: dat
         return None
     newest = {landing.key: parse_time(landing.event_time) for landing in group}
     return lack(table.source.parts, [Part(key, landed_at) for key, landed_at in newest.items()], now)
+
+
+def waiting_words(table: Table, pending: Iterable[Landing], now: datetime) -> str:
+    """Say what the oldest snapshot that is not whole waits for, and how many others do; '' where none does."""
+    waiting = [whole for whole in wholes(table, pending, now) if whole.lack]
+    if not waiting:
+        return ""
+    first = waiting[0]
+    more = f" (and {len(waiting) - 1} more snapshots wait)" if len(waiting) > 1 else ""
+    key = first.landings[0].key
+    return f"waits for the rest of the snapshot of {key}: {first.lack.reason if first.lack else ''}{more}"

@@ -48,7 +48,11 @@ def print_run(
 
 
 def remarks(execution: Execution) -> Iterator[str]:
-    """Yield a line for each batch whose records were refused or warned of: how many, and the first reasons."""
+    """Yield a line for each batch whose records were refused or warned of, and one for a snapshot that waits."""
+    output = execution.output
+    reason = output.get("ended_because", "") if isinstance(output, Mapping) else ""
+    if reason.startswith("waits"):
+        yield f"{execution.table} {reason}"
     for batch in batches(execution):
         rows = batch.get("rows", {})
         if refused := batch.get("refused_records"):

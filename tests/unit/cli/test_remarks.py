@@ -6,6 +6,13 @@ from orchestration.embedded.cli.outcome import remarks
 from tests.unit.cli.test_reports import execution
 
 
+def test_a_snapshot_that_waits_says_for_what():
+    output = {"batches": [], "ended_because": "waits for the rest of the snapshot of a: 2 of 3 objects have landed"}
+    assert list(remarks(execution(output=output))) == [
+        "planes waits for the rest of the snapshot of a: 2 of 3 objects have landed"
+    ]
+
+
 def test_refused_records_are_named_with_their_file_record_column_and_reason():
     batch = {
         "rows": {"read": 1200, "rejected": 2},

@@ -8,6 +8,7 @@ from contracts.model import EffectiveAt, Parts, Plan, Source, Table
 from functions.receive_files.arrivals import read_message
 from functions.shared.choosing import Limits, choose
 from functions.shared.landings import DUPLICATE, STAGED, Landing
+from functions.shared.wholes import waiting_words
 from tests.unit.functions.conftest import s3_event
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -81,6 +82,17 @@ def test_what_repeats_a_staged_part_is_a_duplicate_but_its_marker_waits():
 
 def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
     assert chosen(MARKED, landing("now/a", 1), landing("2020-01-01/a", 1))[0] == ["planes/now/a"]
+
+
+def test_what_waits_is_said_in_words():
+    pending = [landing("2020-01-01/a", 1), landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
+    assert waiting_words(table(MARKED), pending, NOON) == (
+        "waits for the rest of the snapshot of planes/2020-01-01/a: 1 object has landed, but none that "
+        "matches /_SUCCESS$"
+    )
+    assert waiting_words(table(MARKED), pending[1:], NOON) == ""
+    more = [*pending, landing("2020-01-03/a", 4)]
+    assert waiting_words(table(MARKED), more, NOON).endswith("(and 1 more snapshots wait)")
 
 
 def test_a_marker_that_a_contract_waits_for_is_no_noise():
