@@ -11,7 +11,7 @@ from contracts.model import Table
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
 from spark_jobs.layers.lake import PROPERTY, Branch, Lake, Snapshot, branch_name
-from spark_jobs.layers.staging import audit, extras
+from spark_jobs.layers.staging import audit, extras, shape
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.groups import stage_append, stage_events
@@ -81,6 +81,8 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
 def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None:
     """Create the tables, or bring them to what the contract asks for now."""
     anew = manifest.mode == "rebuild"
+    if not anew:
+        shape.check_shape(lake.sealed(names.log), table, _anew(table))
     evolution.ensure(lake, names.quarantine, QUARANTINE_SCHEMA)
     evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=_way_out(table), anew=anew)
     if table.load != "append":
@@ -88,10 +90,12 @@ def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None
 
 
 def _way_out(table: Table) -> str:
-    return (
-        "Keep the type, or declare a column of another name, or stage the table anew from its raw files: start "
-        f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
-    )
+    return f"Keep the type, or declare a column of another name. Or else: {_anew(table)}"
+
+
+def _anew(table: Table) -> str:
+    request = f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
+    return f"Stage the table anew from its raw files: start {request}"
 
 
 def _fence(lake: Lake, log: str, manifest: Manifest) -> Snapshot | None:
@@ -158,6 +162,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
         "books": dump(outcome.books.as_dict()),
         "superseded": dump(outcome.superseded),
         "warnings": dump(outcome.warnings),
+        shape.NAME: dump(shape.shape(work.table)),
         **outcome.properties,
     }
     if work.state:

@@ -1,0 +1,39 @@
+"""The shape of a staged table: the words of its contract on which every row that is staged depends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from contracts.model import Table
+from spark_jobs.layers.errors import SchemaChangeError
+from spark_jobs.layers.lake import PROPERTY, Snapshot
+
+NAME = "shape"
+
+
+def shape(table: Table) -> dict[str, Any]:
+    """Return the words that cannot change under staged rows, with their values."""
+    words: dict[str, Any] = {
+        "load": table.load,
+        "key": list(table.key),
+        "effective_at": table.effective_at.column or "the file's time",
+        "tie_break": list(table.tie_break),
+    }
+    return {**words, "on_missing": table.on_missing} if table.load == "snapshot" else words
+
+
+def check_shape(last: Snapshot | None, table: Table, way_out: str) -> None:
+    """Raise SchemaChangeError where rows were staged under another shape than the contract has now."""
+    told = last.summary.get(PROPERTY + NAME) if last else None
+    if told is None:
+        return
+    before, now = json.loads(told), shape(table)
+    changed = [word for word in {**before, **now} if before.get(word) != now.get(word)]
+    if changed:
+        words = "; ".join(f"{word} was {_words(before.get(word))} and is {_words(now.get(word))}" for word in changed)
+        raise SchemaChangeError(f"{table.name}: {words}: rows staged before would mean something else now. {way_out}")
+
+
+def _words(value: Any) -> str:
+    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value or "not said")
