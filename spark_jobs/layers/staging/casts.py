@@ -29,7 +29,7 @@ from pyspark.sql.types import (
 )
 
 from contracts.model import Column
-from spark_jobs.layers.staging.json_text import literal, parsed, text_shape, unmarked, with_marked_numbers
+from spark_jobs.layers.staging.json_text import literal, parsed, quoted, text_shape, unmarked, with_marked_numbers
 
 _DAY = r"^\s*[+-]?\d{4,7}-\d{1,2}-\d{1,2}"
 _MIDNIGHT = r"[T ]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?"
@@ -247,7 +247,7 @@ def _struct(
     parts, lost = [], []
     for field in want.fields:
         found = names.get(field.name.lower())
-        part = found and _part(f"{source}.`{found.name}`", found.dataType, field.dataType, column, text, depth)
+        part = found and _part(f"{source}.{quoted(found.name)}", found.dataType, field.dataType, column, text, depth)
         if not part:
             return None
         parts.append(f"{literal(field.name)}, {part.value}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
-MARK = "\ufdd0"  # a character that Unicode keeps out of texts
+MARK = "\ufdd0\ufdd1"  # characters that Unicode keeps out of texts
 _MARKED = f'$1"{MARK}$2"'
 _ANY_MARKED = f'"{MARK}([^"]*+)"'
 _BEHIND, _PROBLEM = "behind", "problem"
@@ -32,6 +32,22 @@ def literal(text: str) -> str:
     return f"'{escaped}'"
 
 
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever its characters."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _ddl(kind: DataType) -> str:
+    match kind:
+        case ArrayType():
+            return f"ARRAY<{_ddl(kind.elementType)}>"
+        case MapType():
+            return f"MAP<{_ddl(kind.keyType)}, {_ddl(kind.valueType)}>"
+        case StructType():
+            return f"STRUCT<{', '.join(f'{quoted(field.name)}: {_ddl(field.dataType)}' for field in kind.fields)}>"
+    return kind.simpleString()
+
+
 def with_marked_numbers(text: str) -> str:
     """Return JSON text whose numbers are strings that begin with the mark."""
     return f"regexp_replace({text}, {literal(_NUMBER)}, {literal(_MARKED)})"
@@ -40,7 +56,7 @@ def with_marked_numbers(text: str) -> str:
 def unmarked(text: str) -> str:
     """Return a parsed text as it was written: a number without its mark, or JSON with its numbers."""
     mark = literal(MARK)
-    number = f"substr({text}, 2)"
+    number = f"substr({text}, {len(MARK) + 1})"
     inner = f"regexp_replace({text}, {literal(_ANY_MARKED)}, {literal('$1')})"
     return (
         f"CASE WHEN startswith({text}, {mark}) THEN {number} WHEN contains({text}, {mark}) THEN {inner} ELSE {text} END"
@@ -63,7 +79,7 @@ def parsed(text: str, shape: DataType) -> str:
     """Return JSON text, its numbers marked, as a value of `shape`; NULL when it is not that, and nothing else."""
     ends = "1"
     document = f"concat('{{\"value\":', {text}, ',\"{_BEHIND}\":{ends}}}')"
-    schema = f"STRUCT<value: {shape.simpleString()}, {_BEHIND}: STRING, {_PROBLEM}: STRING>"
+    schema = f"STRUCT<value: {_ddl(shape)}, {_BEHIND}: STRING, {_PROBLEM}: STRING>"
     options = ", ".join(f"{literal(name)}, {literal(value)}" for name, value in _OPTIONS.items())
     read = f"from_json({document}, {literal(schema)}, map({options}))"
     return (

@@ -12,12 +12,14 @@ from contracts.model import Column as ContractColumn
 from contracts.model import Table
 from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
+from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
 REJECT = "_reject"
 DELETING = "_deleting"
 TRUNCATING = "_truncating"
+PRESENT = "_present"
 _CAST_FAILURE = "_cast_failure"
 
 
@@ -55,7 +57,7 @@ def _with_nulls(records: DataFrame, table: Table) -> DataFrame:
     texts = [f.name for f in records.schema.fields if f.name not in CARRIED and isinstance(f.dataType, StringType)]
     if not words or not texts:
         return records
-    nulled = {n: F.when(F.col(f"`{n}`").isin(words), None).otherwise(F.col(f"`{n}`")) for n in texts}
+    nulled = {n: F.when(F.col(quoted(n)).isin(words), None).otherwise(F.col(quoted(n))) for n in texts}
     return records.withColumns(nulled)
 
 
@@ -90,7 +92,7 @@ def _casts(sources: DataFrame, places: list[str], table: Table) -> list[tuple[Da
     kinds = {field.name.lower(): field.dataType for field in sources.schema.fields}
     pairs = [(kinds[place.lower()], schema[c.name].dataType) for place, c in zip(places, table.columns, strict=True)]
     return [
-        (have, want, cast(f"`{place}`", have, want, column))
+        (have, want, cast(quoted(place), have, want, column))
         for place, column, (have, want) in zip(places, table.columns, pairs, strict=True)
     ]
 
@@ -107,9 +109,9 @@ def _typed(records: DataFrame, table: Table) -> DataFrame:
         assert found is not None, f"{table.name}.{column.name} has a source of another kind"
         value = f"_value{len(values)}"
         values.append(F.expr(found.value).alias(value))
-        failures.append(_failure(table, column, f"`{place}`", found.lost(f"`{value}`"), want))
-    carried = [*CARRIED, DELETING, TRUNCATING]
-    needed = {place.lower(): f"`{place}`" for place in places}.values()
+        failures.append(_failure(table, column, quoted(place), found.lost(f"`{value}`"), want))
+    carried = [*CARRIED, DELETING, TRUNCATING, *([PRESENT] if PRESENT in records.columns else [])]
+    needed = {place.lower(): quoted(place) for place in places}.values()
     computed = sources.select(*carried, *needed, *values)
     named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]
     return computed.select(*named, *carried, F.coalesce(*failures).alias(_CAST_FAILURE))

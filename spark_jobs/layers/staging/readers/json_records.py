@@ -45,12 +45,12 @@ def json_records(texts: DataFrame, table: Table, invalid: Column | None = None) 
 
 
 def _object(path: tuple[str, ...]) -> str:
-    """Return the column that holds the fields of the object at a path."""
-    return "_object" + "".join(f"_{len(name)}_{name}" for name in path)
+    """Return the column that holds the fields of the object at a path; its name needs no quotes."""
+    return "_object" + "".join(f"_{name.encode().hex()}" for name in path)
 
 
 def _field(path: tuple[str, ...]) -> str:
-    return f"try_element_at(`{_object(path[:-1])}`, {literal(path[-1])})"
+    return f"try_element_at({_object(path[:-1])}, {literal(path[-1])})"
 
 
 def _unreadable(invalid: Column | None) -> Column:
@@ -63,7 +63,7 @@ def _misfits(parents: Iterable[tuple[str, ...]]) -> list[Column]:
     wrong = []
     for parent in parents:
         name = ".".join(parent)
-        is_other = F.expr(f"{_field(parent)} IS NOT NULL AND `{_object(parent)}` IS NULL")
+        is_other = F.expr(f"{_field(parent)} IS NOT NULL AND {_object(parent)} IS NULL")
         wrong.append(F.when(is_other, because(name, RECORD, f"{name} is no object")))
     return wrong
 
@@ -83,7 +83,7 @@ def _drift(table: Table, paths: Mapping[str, tuple[str, ...]]) -> list[Column]:
             continue
         if table.extra_columns == "fail":
             declared = F.array(*(F.lit(name) for name in {path[depth]: None for path in inside.values()}))
-            extra = F.get(F.array_except(F.map_keys(f"`{_object(row)}`"), declared), F.lit(0))
+            extra = F.get(F.array_except(F.map_keys(_object(row)), declared), F.lit(0))
             problems.append(F.when(extra.isNotNull(), _of_column(extra, IS_EXTRA)))
         if table.missing_columns == "fail":
             for name, path in inside.items():
@@ -93,7 +93,7 @@ def _drift(table: Table, paths: Mapping[str, tuple[str, ...]]) -> list[Column]:
 
 def _lacks(path: tuple[str, ...], depth: int) -> Column:
     """Tell whether a field is not there; one inside an object that is null is NULL, not missing."""
-    around = F.col(f"`{_object(path[: depth - 1])}`")
+    around = F.col(_object(path[: depth - 1]))
     here = ~F.map_contains_key(around, path[depth - 1])
     missing = here | _lacks(path, depth + 1) if depth < len(path) else here
     return around.isNotNull() & missing

@@ -15,6 +15,7 @@ from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.extraction.manifest import is_manifest
 from spark_jobs.layers.staging.checks import REASON, because
 from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.lines import landing_number
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
@@ -99,11 +100,11 @@ def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Seque
     sources = [_source(place, nanos).alias(name) for place, name in zip(places, table.source_names, strict=True)]
     rows = frame.select(
         *sources,
-        _broken([place for place in places if place in nanos]).alias(BROKEN),
+        _broken([place for place in places if place is not None and place in nanos]).alias(BROKEN),
         landing_number().alias(LANDING),
         (_rows_before() + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
     )
-    return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(f"`{name}`") for name in table.source_names))))
+    return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(quoted(name)) for name in table.source_names))))
 
 
 def _rows_before() -> Column:
@@ -116,16 +117,16 @@ def _source(place: str | None, nanos: Mapping[str, bool]) -> Column:
     if place is None:
         return F.lit(None).cast("string")
     if place not in nanos:
-        return F.col(f"`{place}`")
+        return F.col(quoted(place))
     kind = "timestamp" if nanos[place] else "timestamp_ntz"
-    return F.expr(f"CAST(timestamp_micros(`{place}` div 1000) AS {kind})")
+    return F.expr(f"CAST(timestamp_micros({quoted(place)} div 1000) AS {kind})")
 
 
-def _broken(nanos: Sequence[str | None]) -> Column:
+def _broken(nanos: Sequence[str]) -> Column:
     """Refuse moments between two microseconds, which Spark's timestamp cannot hold."""
     broken = F.lit(None).cast(REASON)
     for place in nanos:
-        column = F.col(f"`{place}`")
+        column = F.col(quoted(place))
         reason = F.concat(column.cast("string"), F.lit(" nanoseconds since 1970 are no whole microseconds"))
-        broken = F.coalesce(broken, F.when(column % 1000 != 0, because(str(place), "type", reason)))
+        broken = F.coalesce(broken, F.when(column % 1000 != 0, because(place, "type", reason)))
     return broken

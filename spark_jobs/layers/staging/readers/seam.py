@@ -16,6 +16,7 @@ from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.json_text import quoted
 
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
 CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
@@ -31,7 +32,7 @@ NO_TEXT = "holds bytes that are no text in the declared encoding"
 
 def no_records(spark: SparkSession, names: Sequence[str]) -> DataFrame:
     """Return no records, with source columns of these names."""
-    columns = ", ".join(f"`{name}` string" for name in names)
+    columns = ", ".join(f"{quoted(name)} string" for name in names)
     return spark.createDataFrame([], f"{columns}, {CARRIED_SCHEMA}")
 
 

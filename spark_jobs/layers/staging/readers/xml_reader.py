@@ -14,6 +14,7 @@ from contracts.types import SparkType, parse_type
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.documents import check_not_empty, parsed_documents
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
@@ -41,7 +42,7 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[Dat
     row = step_of(option(table, "row_tag", "row"), namespaces)
     wanted = [_wanted(table, name, namespaces) for name in table.source_names]
     encoding = "utf-8" if option(table, "encoding", "") else None  # what is declared, the claim has transcoded
-    columns = ", ".join(f"`{name}` string" for name in table.source_names)
+    columns = ", ".join(f"{quoted(name)} string" for name in table.source_names)
     schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {columns}"
     drift = (table.extra_columns == "fail", table.missing_columns == "fail")
     return [parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift), schema)]
