@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SMALL_BYTES = 256 * 1024**2
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms512m -Xmn256m"
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m"
 _LITTLE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
