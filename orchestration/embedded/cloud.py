@@ -47,11 +47,9 @@ class Cloud:
 
     def land(self, file: Path | bytes, key: str, at: datetime | None = None) -> None:
         """Put an object into the raw bucket; its event bears the time `at`, or now."""
-        from orchestration.embedded.events import happening_at
-
-        s3, bucket = self.client("s3"), self.live.outputs["RawBucketName"]
-        with happening_at(at), BytesIO(file) if isinstance(file, bytes) else file.open("rb") as body:
-            s3.upload_fileobj(body, bucket, key)
+        live = self.live
+        with live.events.happening_at(at, key), BytesIO(file) if isinstance(file, bytes) else file.open("rb") as body:
+            live.client("s3").upload_fileobj(body, live.outputs["RawBucketName"], key)
 
     def run(self) -> list[Execution]:
         """Work as the queue's event source mapping does until nothing is pending; return the executions that ended.
@@ -121,7 +119,8 @@ class Cloud:
 
         from orchestration.embedded.deploy import ACCOUNT, REGION
 
-        topic = sns_backends[ACCOUNT][REGION].topics[self.live.outputs["TopicArn"]]
+        arn = self.live.outputs["TopicArn"]
+        topic = sns_backends[ACCOUNT][REGION].topics[arn]
         return [
             Notification(subject or "", message, {name: one["Value"] for name, one in (attributes or {}).items()})
             for _, message, subject, attributes, _ in topic.sent_notifications

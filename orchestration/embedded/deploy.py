@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,9 +60,8 @@ def _bootstrap(assembly: Assembly) -> None:
     s3 = boto3.client("s3", region_name=REGION)
     ssm = boto3.client("ssm", region_name=REGION)
     ssm.put_parameter(Name=_BOOTSTRAP, Value=_BOOTSTRAP_VERSION, Type="String")
-    for parameter in assembly.template.get("Parameters", {}).values():
-        if parameter["Default"].startswith("/aws/service/powertools/"):
-            _publish_layer(parameter["Default"])
+    parameters = [one["Default"] for one in assembly.template.get("Parameters", {}).values()]
+    publish_layers(name for name in parameters if name.startswith("/aws/service/powertools/"))
     assets = list(assembly.assets(ACCOUNT, REGION))
     for bucket in sorted({asset.bucket for asset in assets}):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -70,8 +69,8 @@ def _bootstrap(assembly: Assembly) -> None:
         s3.put_object(Bucket=asset.bucket, Key=asset.key, Body=_content(asset))
 
 
-def _publish_layer(parameter: str) -> None:
-    """Publish an empty layer in the place of the public one, and the parameter that holds its ARN.
+def publish_layers(parameters: Iterable[str]) -> None:
+    """Publish an empty layer in the place of the public one, and the parameters that hold its ARN.
 
     Functions run in this process, which has Powertools. The names of public parameters are reserved, so that
     PutParameter refuses them.
@@ -83,20 +82,21 @@ def _publish_layer(parameter: str) -> None:
     lambda_ = boto3.client("lambda", region_name=REGION)
     layer = lambda_.publish_layer_version(LayerName="AWSLambdaPowertoolsPythonV3", Content={"ZipFile": _zip({})})
     backend = models.ssm_backends[ACCOUNT][REGION]
-    backend._parameters[parameter].append(
-        parameter_model(
-            account_id=ACCOUNT,
-            name=parameter,
-            value=layer["LayerVersionArn"],
-            parameter_type="String",
-            description="",
-            allowed_pattern=None,
-            keyid=None,
-            last_modified_date=datetime.now(UTC),
-            version=1,
-            data_type="text",
+    for parameter in parameters:
+        backend._parameters[parameter].append(
+            parameter_model(
+                account_id=ACCOUNT,
+                name=parameter,
+                value=layer["LayerVersionArn"],
+                parameter_type="String",
+                description="",
+                allowed_pattern=None,
+                keyid=None,
+                last_modified_date=datetime.now(UTC),
+                version=1,
+                data_type="text",
+            )
         )
-    )
 
 
 def _content(asset: Asset) -> bytes:

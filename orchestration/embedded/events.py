@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
@@ -16,7 +15,6 @@ from uuid import uuid4
 from moto.s3 import notifications
 from moto.sqs.models import sqs_backends
 
-_WHEN: ContextVar[datetime | None] = ContextVar("when", default=None)
 _PUT = "s3:ObjectCreated:Put"
 _SEQUENCER_DIGITS = 18
 _OWNER = "AIDALANDFALLONALAPTOP"
@@ -30,6 +28,7 @@ class Events:
     def __init__(self, note: Callable[[Record], None], last_sequencer: str = "") -> None:
         self._note = note
         self._last = int(last_sequencer or "0", 16)
+        self._times: dict[str, datetime] = {}
 
     @property
     def last_sequencer(self) -> str:
@@ -40,6 +39,16 @@ class Events:
         """Let moto's buckets send their events here."""
         with mock.patch.object(notifications, "send_event", self._send):
             yield
+
+    @contextmanager
+    def happening_at(self, when: datetime | None, key: str) -> Iterator[None]:
+        """Let the event of an object that is put meanwhile bear this time; large ones are put by other threads."""
+        if when is not None:
+            self._times[key] = when
+        try:
+            yield
+        finally:
+            self._times.pop(key, None)
 
     def _send(self, _account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
         name = str(event_name.value)
@@ -54,7 +63,7 @@ class Events:
 
     def _record(self, name: str, bucket: Any, key: Any, configuration: str) -> Record:
         self._last = max(self._last + 1, time.time_ns())
-        when = _WHEN.get() or datetime.now(UTC)
+        when = self._times.get(key.name) or datetime.now(UTC)
         return {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
@@ -77,16 +86,6 @@ class Events:
                 },
             },
         }
-
-
-@contextmanager
-def happening_at(when: datetime | None) -> Iterator[None]:
-    """Let the events of what is put meanwhile bear this time."""
-    token = _WHEN.set(when)
-    try:
-        yield
-    finally:
-        _WHEN.reset(token)
 
 
 def deliver(queue_arn: str, record: Record) -> None:

@@ -1,0 +1,77 @@
+"""One command goes on where another stopped."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from orchestration.embedded.cloud import open_cloud
+from orchestration.embedded.report import CloudError, QueryError
+from tests.pipeline.conftest import SHOP, Shop
+
+
+def test_the_next_command_knows_what_the_last_one_did_and_goes_on(shop: Shop) -> None:
+    s3, raw = shop.cloud.client("s3"), shop.cloud.live.outputs["RawBucketName"]
+    first = s3.put_object(Bucket=raw, Key="notes/x.txt", Body=b"one", Metadata={"by": "hand"})
+    s3.put_object(Bucket=raw, Key="notes/x.txt", Body=b"two")
+    shop.orders("2024-02-01", "20,1,2024-02-01T09:00:00Z,2.00")
+    names, ledger = shop.cloud.live.stack.resources, shop.cloud.live.items()
+    done = [one.arn for one in shop.cloud.status().executions]
+    told = shop.cloud.notifications()
+    shop.reopen()
+    assert [one.arn for one in shop.cloud.status().executions] == done
+    assert shop.cloud.notifications() == told
+    assert sorted(shop.cloud.live.items(), key=str) == sorted(ledger, key=str)
+    kinds = ("Storage", "Ledger", "Functions", "Ingestion", "Jobs", "Workflow")
+    steady = {name: id_ for name, id_ in names.items() if name.startswith(kinds) and "EventSource" not in name}
+    assert {name: shop.cloud.live.stack.resources[name] for name in steady} == steady
+    s3 = shop.cloud.client("s3")
+    old = s3.get_object(Bucket=raw, Key="notes/x.txt", VersionId=first["VersionId"])
+    assert (old["Body"].read(), old["Metadata"]) == (b"one", {"by": "hand"})
+    assert s3.get_object(Bucket=raw, Key="notes/x.txt")["Body"].read() == b"two"
+    assert shop.cloud.client("stepfunctions").describe_execution(executionArn=done[0])["status"] in (
+        "SUCCEEDED",
+        "FAILED",
+    )
+    assert ("orders", "SUCCEEDED") in shop.run()
+    assert (20, Decimal("2.00")) in shop.rows("SELECT order_id, amount FROM mart.fct_orders")
+
+
+def test_two_commands_do_not_use_a_lake_at_once(shop: Shop) -> None:
+    _ = shop.cloud.live
+    with open_cloud(SHOP, shop.lake) as second, pytest.raises(CloudError, match="is in use by another command"):
+        second.land(b"", "x")
+
+
+def test_a_lake_belongs_to_one_pipeline(shop: Shop) -> None:
+    shop.close()
+    other = SHOP.parents[3] / "contracts" / "nycflights"
+    with open_cloud(other, shop.lake) as cloud, pytest.raises(CloudError, match="belongs to landfall-shop-dev"):
+        cloud.land(b"", "x")
+    shop.reopen()
+
+
+def test_status_and_queries_deploy_nothing(shop: Shop) -> None:
+    told = shop.cloud.status()
+    shop.close()
+    with open_cloud(SHOP, shop.lake) as cloud:
+        assert [one.table for one in cloud.status().tables] == ["customers", "orders"]
+        assert cloud.status().executions == told.executions
+        assert cloud.query("SELECT count(*) > 1 AS many FROM staging.orders") == (["many"], [(True,)])
+        assert cloud._live is None
+    shop.reopen()
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("SELECT * FROM mart.nothing", "mart`.`nothing` cannot be found"),
+        ("SELEC 1", "Syntax error"),
+        ("DELETE FROM mart.fct_orders", "Only questions are answered here"),
+        ("DROP TABLE mart.fct_orders", "Only questions are answered here"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_says_why(shop: Shop, sql: str, why: str) -> None:
+    with pytest.raises(QueryError, match=why):
+        shop.cloud.query(sql)
