@@ -104,6 +104,7 @@ def _stage(
         writers.write_state(work.keyed(), [listing], None, work.table)
         return Outcome(Books())
     others = [landing_of(order, step.landings[order]) for order in step.chosen if order not in by_order]
+    work.quarantine.forget([landing.order for landing in others], ())
     claims = [*fresh, *(work.reader.claim(work.table, others) if others else ())]
     claims.sort(key=lambda claim: claim.landing.order)
     return stage_snapshot(work, claims, instant, listing, is_last=all(at < step.at for at in staged))

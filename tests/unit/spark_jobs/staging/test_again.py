@@ -69,3 +69,11 @@ def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     bench.stage(table, landings[1], mode="rebuild")
     assert bench.log(table) == [(1, "2", "I", at(2)), (2, "x", "I", at(2))]
     assert len(refused(bench, table)) == 1
+
+
+def test_a_kept_snapshot_that_is_read_again_with_a_later_one_of_its_time_refuses_its_rows_once(bench):
+    table = snapshot_table(on_missing="keep")
+    bench.stage(table, daily(bench, 1, "1,a", "x,b"))
+    bench.stage(table, daily(bench, 1, "2,c"))
+    assert bench.log(table) == [(1, "a", "I", at(1)), (2, "c", "I", at(1))]
+    assert refused(bench, table) == [(2, "'x' is no bigint")]
