@@ -23,7 +23,8 @@ def test_files_that_land_become_rows_of_their_marts(shop: Shop) -> None:
     versions = shop.rows("SELECT city, valid_from, valid_to FROM mart.dim_customers WHERE customer_id = 1")
     assert versions == [("Bern", datetime(2024, 1, 1, tzinfo=UTC), None)]
     books = shop.rows(
-        "SELECT read, inserted, updated, rejected FROM audit.batches WHERE table = 'orders' ORDER BY published_at LIMIT 1"
+        "SELECT read, inserted, updated, rejected FROM audit.batches WHERE table = 'orders' "
+        "ORDER BY published_at LIMIT 1"
     )
     assert books == [(2, 2, 0, 0)]
 
