@@ -91,9 +91,7 @@ def test_a_reference_holds_when_the_other_table_ever_had_the_value(bench):
     table = upserts(checks=(Check("known", "", "quarantine", "references", ("n",), "codes", "k"),))
     bench.stage(table, daily(bench, 3, "1,a,1", "2,b,2", "3,c,3", "4,d,"))
     assert kept(bench, table) == [1, 2, 4]
-    assert quarantine(bench, table) == [
-        (3, "n", "known", "fails the check known: n must stand in codes.k", "3,c,3")
-    ]
+    assert quarantine(bench, table) == [(3, "n", "known", "fails the check known: n must stand in codes.k", "3,c,3")]
 
 
 def test_a_reference_to_a_table_that_was_never_staged(bench):
