@@ -52,11 +52,12 @@ def test_raw_objects_are_kept_in_every_version_and_never_expire(resources: Resou
 
 
 @pytest.mark.parametrize(
-    ("bucket", "prefix"), [("Staging", "claims/"), ("Artifacts", "batches/"), ("Mart", "query-results/")]
+    ("bucket", "prefixes"),
+    [("Staging", ["claims/", "extracts/"]), ("Artifacts", ["batches/"]), ("Mart", ["query-results/"])],
 )
-def test_only_what_can_be_made_again_expires(resources: Resources, bucket: str, prefix: str) -> None:
+def test_only_what_can_be_made_again_expires(resources: Resources, bucket: str, prefixes: list[str]) -> None:
     rules = resources.one("AWS::S3::Bucket", f"Storage{bucket}")["LifecycleConfiguration"]["Rules"]
-    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == [prefix]
+    assert [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule] == prefixes
 
 
 def test_a_message_that_fails_five_times_goes_to_the_dead_letters(resources: Resources) -> None:
