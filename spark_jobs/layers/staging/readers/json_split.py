@@ -114,13 +114,12 @@ class _Document:
         while True:
             yield None
             mark = self.peek()
+            if mark not in (",", _PAIRS[opening]):
+                closing = _PAIRS[opening]
+                raise self._broken(f"lacks a comma or {closing}" if mark else f"ends before its {closing}")
             self._place += 1
-            if mark == _PAIRS[opening]:
-                return
             if mark != ",":
-                raise self._broken(
-                    f"lacks a comma or {_PAIRS[opening]}" if mark else f"ends before its {_PAIRS[opening]}"
-                )
+                return
             self.peek()
 
     def _take(self, keep: bool) -> str:

@@ -112,7 +112,7 @@ class _Reader:
         self._done: list[Row] = []
         self._depth = self._found = 0
         self._raw = bytearray()
-        self._piece, self._piece_at, self._row_at = b"", 0, 0
+        self._before, self._piece, self._piece_at, self._row_at = b"", b"", 0, 0
         self._encoding = encoding or "utf-8"
         self._parser = expat.ParserCreate(encoding, " ")
         self._parser.buffer_text = True
@@ -135,6 +135,7 @@ class _Reader:
             if self._piece_at + len(piece) - self._row_at > LONGEST_ROW:
                 raise BrokenDocumentError(f"holds a row of more than {LONGEST_ROW // 1024 // 1024} MiB")
         self._piece_at += len(piece)
+        self._before = (self._before + piece)[-RAW_BYTES:]
 
     def close(self) -> None:
         self.feed(b"", is_last=True)
@@ -157,7 +158,8 @@ class _Reader:
                 return
             self._found += 1
             self._row_at = self._parser.CurrentByteIndex
-            self._raw = bytearray()
+            ahead = self._piece_at - self._row_at  # its tag may begin in the pieces before
+            self._raw = bytearray(self._before[-ahead:] if ahead > 0 else b"")
         else:
             self._open[-1].parts.append(element)
         self._open.append(element)
