@@ -13,10 +13,11 @@ MARK = "\ufdd0\ufdd1"  # characters that Unicode keeps out of texts
 _MARKED = f'$1"{MARK}$2"'
 _ANY_MARKED = f'"{MARK}([^"]*+)"'
 _BEHIND, _PROBLEM = "behind", "problem"
-# Java takes what lies between two numbers, strings whole, in one go; group 1 comes back as it was.
+# Java takes what lies between two numbers, strings whole, in one go; group 1 comes back as it was. What is no number
+# stays as it is, for the parser to refuse; NaN and Infinity, which are no JSON but often written, are numbers here.
 _NUMBER = (
     r"\G((?:[^\"\-0-9IN]++|\"(?:[^\"\\]++|\\[\s\S])*+\")*+)"
-    r"(-?(?:[0-9][0-9.eE+\-]*+|Infinity|NaN))"
+    r"(-?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+\-]?[0-9]++)?(?![0-9.eE+\-])|Infinity|NaN))"
 )
 _OPTIONS = {
     "columnNameOfCorruptRecord": _PROBLEM,
