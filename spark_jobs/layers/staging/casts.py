@@ -101,8 +101,9 @@ def _from_text(source: str, want: DataType, column: Column) -> Cast:
         case FloatType() | DoubleType():
             return Cast(value, _failed(source, *_float_conditions(source)))
         case IntegralType():
-            whole = f"CASE WHEN {_is_exact(source, 0)} THEN try_cast({source} AS decimal(38,0)) END"
-            value = f"coalesce({value}, {_try_cast(whole, want)})"  # 5.0 and 1E3 are whole numbers too
+            is_whole = f"{source} RLIKE '[.eE]' AND ({_is_exact(source, 0)})"  # 5.0 and 1E3 are whole numbers too
+            whole = f"CASE WHEN {is_whole} THEN try_cast({source} AS decimal(38,0)) END"
+            value = f"coalesce({value}, {_try_cast(whole, want)})"
     return Cast(value, _failed(source))
 
 
@@ -166,7 +167,7 @@ def _in_zone(moment: Cast, want: DataType, column: Column, is_local: str = "true
     shifted = f"to_utc_timestamp({moment.value}, {zone})"
     value = f"CASE WHEN {is_local} THEN {shifted} ELSE {moment.value} END"
     skipped = f"{is_local} AND from_utc_timestamp({VALUE}, {zone}) <> {moment.value}"
-    return Cast(value, f"({moment.loss} OR coalesce({skipped}, false))")
+    return Cast(value, f"({moment.lost()} OR coalesce({skipped}, false))")
 
 
 def _from_epoch(source: str, power: int, want: DataType) -> Cast:
@@ -213,7 +214,7 @@ def _part(
             return _map(source, have, want, column, text, depth)
         case StructType(), StructType():
             return _struct(source, have, want, column, text, depth)
-    return cast(source, have, want, column)
+    return None if isinstance(want, ArrayType | MapType | StructType) else cast(source, have, want, column)
 
 
 def _each(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from contracts.model import Column, Source, Table
@@ -72,7 +73,10 @@ class Bench:
     def _read(self, table: Table, landings: Sequence[Landing]) -> Mapping[str, Read]:
         reader = Reader(self.spark, self.s3, "test-staging", f"read-{id(self)}-{next(self.numbers)}")
         claims = reader.claim(table, landings)
-        rows = reader.rows(table, claims).localCheckpoint()
+        try:
+            rows = reader.rows(table, claims).localCheckpoint()
+        except Py4JJavaError as error:
+            raise reader.blame(table) or error from error
         reader.refuse_fatal(table, rows.filter(rows[REJECT].isNotNull()))
         good, refused = {c.number: [] for c in claims}, {c.number: [] for c in claims}
         for row in rows.orderBy("_landing", "_row_number").collect():
