@@ -13,12 +13,13 @@ from contracts.types import SparkType
 from contracts.wording import one_of
 
 _TEXT = ("encoding", "null_value")
+_PARTIAL = ("absent_value",)
 OPTIONS = {
-    "csv": ("delimiter", "quote", "escape", "header", "multiline", *_TEXT),
+    "csv": ("delimiter", "quote", "escape", "header", "multiline", *_TEXT, *_PARTIAL),
     "fixed_width": ("header", "trim", *_TEXT),
-    "json": ("row_path", *_TEXT),
-    "jsonl": _TEXT,
-    "parquet": (),
+    "json": ("row_path", *_TEXT, *_PARTIAL),
+    "jsonl": (*_TEXT, *_PARTIAL),
+    "parquet": _PARTIAL,
     "xml": ("row_tag", "namespaces", *_TEXT),
 }
 BY_PATH = ("json", "jsonl", "xml")

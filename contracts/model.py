@@ -54,6 +54,7 @@ class Table:
     tie_break: tuple[str, ...] = ()
     delete_when: str | None = None
     truncate_when: str | None = None
+    updates: str = "whole"
     on_missing: str = "close"
     on_overwrite: str = "replace"
     on_bad_key: str = "quarantine"

@@ -19,6 +19,7 @@ from contracts.wording import one_of
 _ONLY_FOR = {
     "delete_when": (("changes",), "upsert and append never delete, and a snapshot deletes by absence"),
     "truncate_when": (("changes",), "other files hold no operations"),
+    "updates": (("upsert", "changes"), "other files hold whole rows"),
     "on_missing": (("snapshot",), "other files do not say what is absent"),
     "on_duplicate_key": (("snapshot",), "elsewhere a key may come often"),
     "on_overwrite": (("append",), "elsewhere every version counts"),
@@ -33,6 +34,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_effective_at(document, table, types)
     yield from check_preset(document, table)
     yield from _check_parts(document, table)
+    yield from _check_partial(document, table)
     yield from _check_extra_columns(document, table)
     yield from _check_sql(document, table)
     yield from check_partitions(document, table.partition_by, types)
@@ -112,6 +114,26 @@ def _check_effective_at(document: Document, table: Table, types: dict[str, Spark
             "on_missing: keep, or a date or timestamp column",
             *place,
         )
+
+
+def _check_partial(document: Document, table: Table) -> Iterator[Mistake]:
+    """Partial updates are read where a record or its file tells which columns it holds; any but the key may lack."""
+    if table.updates != "partial":
+        if "absent_value" in table.source.options:
+            yield document.mistake("goes with updates: partial", "source", "options", "absent_value")
+        return
+    if table.source.format not in ("csv", "parquet", "json", "jsonl"):
+        message = f"partial is for csv, parquet, json and jsonl, not for {table.source.format}"
+        yield document.mistake(message, "updates")
+    needed = {*table.key, *table.sequence_columns}
+    for index, column in enumerate(table.columns):
+        if column.required and column.name not in needed:
+            message = f"{column.name} cannot be required: a partial record may lack it"
+            yield document.mistake(message, "schema", "columns", index, "required")
+    for index, check in enumerate(table.checks):
+        if check.kind == "not_null" and not {*check.columns} <= needed:
+            message = "a partial record may lack these columns: check the mart instead"
+            yield document.mistake(message, "checks", index, "not_null")
 
 
 def _check_extra_columns(document: Document, table: Table) -> Iterator[Mistake]:

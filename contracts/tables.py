@@ -27,8 +27,8 @@ def build_table(document: Document) -> Table:
     data, source, schema = document.data, dict(document.data.get("source", {})), document.data["schema"]
     extract = build_extract(source)
     effective = data.get("effective_at", {"from_key": EXTRACTED_AT} if extract else {"event_time": True})
-    keep = ("load", "delete_when", "truncate_when", "on_missing", "on_overwrite", "on_bad_key", "on_duplicate_key",
-            "on_failed_file", "freshness", "description")  # fmt: skip
+    keep = ("load", "delete_when", "truncate_when", "updates", "on_missing", "on_overwrite", "on_bad_key",
+            "on_duplicate_key", "on_failed_file", "freshness", "description")  # fmt: skip
     table = Table(
         name=data["table"],
         source=Source(
@@ -46,7 +46,7 @@ def build_table(document: Document) -> Table:
         tie_break=tuple(data.get("tie_break", ())),
         unstored=tuple(schema.get("unstored", ())),
         extra_columns=schema.get("extra_columns", "fail"),
-        missing_columns=schema.get("missing_columns", "fail") or "null",
+        missing_columns=_missing_columns(data, schema),
         checks=tuple(build_check(raw) for raw in data.get("checks", ())),
         limits=_limits(data.get("limits", {})),
         partition_by=tuple(data.get("partition_by", ())),
@@ -69,6 +69,11 @@ def _column(raw: dict[str, Any]) -> Column:
         start=raw.get("start"),
         width=raw.get("width"),
     )
+
+
+def _missing_columns(data: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Return what becomes of a column that a file lacks; partial updates may lack any but those of key and time."""
+    return "null" if data.get("updates") == "partial" else schema.get("missing_columns", "fail") or "null"
 
 
 def _canonical(text: str) -> str:

@@ -80,8 +80,11 @@ def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str
     return speaking.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"{KIND} = '{ROW}'"), "false AS _leaves")
 
 
-def said_by_events(rows: DataFrame, table: Table) -> DataFrame:
-    """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for each good row of an upsert or changes load."""
+def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame:
+    """Return (key, `_one`: an observation, `_value`, `_leaves`) for each good row of an upsert or changes load.
+
+    `fresh` is 1 for what is new, more for what is said anew.
+    """
     ties = ", ".join(f"`{name}`" for name in table.tie_break)
     one = timeline.observation(
         table,
@@ -90,7 +93,7 @@ def said_by_events(rows: DataFrame, table: Table) -> DataFrame:
         deleted=f"CAST({DELETING} AS int)",
         order="_order",
         number="_row_number",
-        fresh="1",
+        fresh=fresh,
         kind=f"if({DELETING}, '{GONE}', '{ROW}')",
         hash=f"if({DELETING}, NULL, _row_hash)",
         stated="_effective_from",
@@ -132,7 +135,7 @@ def recompute(said: DataFrame, table: Table, instant: Instant | None) -> DataFra
         F.expr("collect_list(if(_leaves, _one, NULL)) AS _leaving"),
         F.expr("collect_list(_value) AS _values"),
     )
-    new = "filter(_all, o -> o.fresh = 1)"
+    new = "filter(_all, o -> o.fresh > 0)"
     split = gathered.selectExpr(
         *keys(table),
         "_values",

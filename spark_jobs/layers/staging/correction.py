@@ -25,6 +25,7 @@ class Correction:
     `said` has `rows` rows; it is None where a snapshot is taken back. Of a snapshot the observations at its
     `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
+    `renewed` are keys of which all is said anew: what the state remembers of them leaves.
     """
 
     said: DataFrame | None
@@ -34,6 +35,7 @@ class Correction:
     names: Collection[str] = ()
     listing: DataFrame | None = None
     for_all: bool = False
+    renewed: DataFrame | None = None
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
@@ -59,7 +61,9 @@ def _all_said(work: Work, correction: Correction) -> DataFrame:
     entries = work.stored().filter(F.col(PART) == ENTRY)
     leaves = _leaves(correction)
     at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
-    if said is not None and correction.for_all:
+    if correction.renewed is not None:
+        at_stake, leaves = correction.renewed, F.lit(True)
+    elif said is not None and correction.for_all:
         at_stake = said.select(*capture.keys(table)).union(truncation.all_keys(work))
     elif at_stake is None or correction.names:
         leaving = entries.filter(leaves).select(*capture.keys(table))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from spark_jobs.layers.staging import capture, quality, truncation, writers
+from spark_jobs.layers.staging import capture, partial, quality, truncation, writers
 from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed
@@ -78,6 +78,8 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
 def _correction(work: Work, good: DataFrame, count: int) -> Correction:
     """Return what good rows say; records that empty the table say it of every key."""
     table, manifest = work.table, work.manifest
+    if table.updates == "partial":
+        return partial.correction(work, good)
     if not table.truncate_when:
         return Correction(capture.said_by_events(good, table), count, orders=manifest.orders, names=manifest.gone)
     fresh = truncation.truncations(good, table)

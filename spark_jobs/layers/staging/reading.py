@@ -16,6 +16,7 @@ from spark_jobs.layers.staging.checks import fatal_rules
 from spark_jobs.layers.staging.claims import Claim, claim_all
 from spark_jobs.layers.staging.feeds import events
 from spark_jobs.layers.staging.landings import Landing
+from spark_jobs.layers.staging.presence import with_presence
 from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.readers.seam import DOCUMENT, FATAL_RULES, first_words, no_records, refuse, united
 from spark_jobs.layers.staging.records import REJECT, mismatches, to_rows
@@ -62,7 +63,8 @@ class Reader:
     def _records(self, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
         """Return the records of claims, one frame for each set of types; each type can become the contract's."""
         found = FORMATS[table.source.format].read(self.spark, table, claims) if claims else []
-        frames = [events(frame, table) for frame in found or [no_records(self.spark, table.source_names)]]
+        records = found or [no_records(self.spark, table.source_names)]
+        frames = [with_presence(events(frame, table), table, claims) for frame in records]
         if any(column.expr for column in table.columns):
             for frame in frames:
                 for column, reason in mismatches(frame, table)[:1]:

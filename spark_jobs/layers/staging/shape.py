@@ -20,7 +20,11 @@ def shape(table: Table) -> dict[str, Any]:
         "effective_at": table.effective_at.column or "the file's time",
         "tie_break": list(table.tie_break),
     }
-    return {**words, "on_missing": table.on_missing} if table.load == "snapshot" else words
+    if table.load == "snapshot":
+        words["on_missing"] = table.on_missing
+    if table.updates != "whole":
+        words["updates"] = table.updates
+    return words
 
 
 def check_shape(last: Snapshot | None, table: Table, way_out: str) -> None:

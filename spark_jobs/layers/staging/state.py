@@ -1,12 +1,13 @@
 """The key state: every observation of every key, narrow, so that a late landing can be put right.
 
-One Iceberg table `state.<table>` for each keyed staging table, in four parts (identity partitions):
+One Iceberg table `state.<table>` for each keyed staging table, in five parts (identity partitions):
 
 - `entry`: one row per key, instant and landing by which the key was observed. For snapshots consecutive equal
   observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes all are
   stored, those too that another landing's beat at the same instant: they come back when that one is taken back.
   `_effective_from` and `_op` say which row of the change log it stands behind, if any.
 - `current`: the last observation of each living key; only snapshot loads keep it.
+- `patch`: one row per record of a feed with partial updates: its values, and which columns it holds.
 - `truncation`: one row per record that empties the table; only change feeds keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
 
@@ -16,6 +17,7 @@ One Iceberg table `state.<table>` for each keyed staging table, in four parts (i
 from __future__ import annotations
 
 from pyspark.sql.types import (
+    ArrayType,
     DataType,
     IntegerType,
     LongType,
@@ -30,6 +32,7 @@ from spark_jobs.layers.staging.records import business_schema
 
 PART = "_part"
 ENTRY, CURRENT, SNAPSHOT, TRUNCATION = "entry", "current", "snapshot", "truncation"
+PATCH = "patch"
 ROW, GONE, HELD = "row", "gone", "held"
 TEXT = StringType()
 
@@ -103,6 +106,7 @@ def state_schema(table: Table) -> StructType:
             StructField("_op", TEXT),
             StructField("_landings", TEXT),
             StructField("_payload", payload_type(table)),
+            *([StructField("_present", ArrayType(TEXT))] if table.updates == "partial" else []),
         ]
     )
 

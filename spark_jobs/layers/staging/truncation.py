@@ -45,8 +45,8 @@ def said_by_truncations(work: Work, keys: DataFrame, fresh: DataFrame) -> DataFr
     """Return (key, `_one`: an observation, `_value`, `_leaves`) of each key for each truncation, old and fresh."""
     table = work.table
     names = ("_at", "_tie", "_order", "_row_number")
-    stored = work.stored().filter(F.col(PART) == TRUNCATION).select(*names, F.lit(0).alias("_fresh"))
-    both = stored.union(fresh.select(*names, F.lit(1).alias("_fresh")))
+    stored = work.stored().filter(F.col(PART) == TRUNCATION).select(*names, F.lit(2).alias("_fresh"))
+    both = stored.union(fresh.filter(F.col(PART) == TRUNCATION).select(*names, F.lit(1).alias("_fresh")))
     one = timeline.observation(
         table,
         at="_at",

@@ -38,13 +38,13 @@ def test_each_format_has_its_options(write, words):
 WRONG = {
     "a delimiter for JSON": (
         "{format: jsonl, options: {delimiter: ';'}}",
-        ["4: source.options.delimiter: is no option of jsonl; allowed: encoding, null_value"],
+        ["4: source.options.delimiter: is no option of jsonl; allowed: encoding, null_value, absent_value"],
     ),
     "anything for Parquet": (
         "{format: parquet, compression: gzip, options: {header: true}}",
         [
             "4: source.compression: parquet files say themselves how they are packed",
-            "4: source.options.header: is no option of parquet; allowed: none",
+            "4: source.options.header: is no option of parquet; allowed: absent_value",
         ],
     ),
     "XML without rows": (

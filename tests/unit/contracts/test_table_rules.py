@@ -37,7 +37,7 @@ SCHEMA = {
         [
             "9: keys: is no field here; allowed: capacity, checks, delete_when, description, effective_at, freshness, "
             "key, limits, load, on_bad_key, on_duplicate_key, on_failed_file, on_missing, on_overwrite, partition_by, "
-            "schema, source, table, tie_break, truncate_when (did you mean key?)"
+            "schema, source, table, tie_break, truncate_when, updates (did you mean key?)"
         ],
     ),
     "a word that is not allowed": (
@@ -200,6 +200,23 @@ def test_what_columns_cannot_be(write, text, messages):
 
 
 LOADS = {
+    "partial updates of what may not lack": (
+        ORDERS.replace("string}", "string, required: true}")
+        + "updates: partial\nsource: {format: xml, options: {row_tag: r}}\nchecks:\n  - {name: a, not_null: [note]}\n",
+        [
+            "7: schema.columns[1].required: note cannot be required: a partial record may lack it",
+            "9: updates: partial is for csv, parquet, json and jsonl, not for xml",
+            "12: checks[0].not_null: a partial record may lack these columns: check the mart instead",
+        ],
+    ),
+    "a word for absence where rows are whole": (
+        ORDERS + "source: {options: {absent_value: '?'}}\n",
+        ["9: source.options.absent_value: goes with updates: partial"],
+    ),
+    "partial snapshots": (
+        ORDERS.replace("upsert", "snapshot") + "updates: partial\n",
+        ["9: updates: is for load upsert and changes only: other files hold whole rows"],
+    ),
     "extra columns that no file names in one place": (
         ORDERS.replace("schema:\n", "source: {format: jsonl}\nschema:\n  extra_columns: add\n"),
         [

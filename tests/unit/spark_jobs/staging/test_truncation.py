@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from tests.unit.spark_jobs.staging.test_events import changes_table
 
 HEADER = "k,v,op,ts,n"
@@ -33,6 +35,7 @@ LOG = [
 ]
 
 
+@pytest.mark.long
 def test_a_truncation_ends_what_lives_in_any_order_of_the_files(bench):
     for number, order in enumerate(itertools.permutations(range(3))):
         feed = table(name=f"planes{number}")
@@ -41,6 +44,14 @@ def test_a_truncation_ends_what_lives_in_any_order_of_the_files(bench):
         assert sorted(bench.log(feed, "k", "v"), key=lambda row: (row[0], int(row[3]))) == LOG, order
         assert all(book.balanced for book in books)
         assert sum(book.deleting for book in books) == 1
+
+
+def test_a_truncation_ends_what_comes_after_it_from_before(bench):
+    feed = table()
+    landings = [land(bench, str(place), *rows) for place, rows in enumerate(FILES)]
+    for place in (1, 2, 0):
+        bench.stage(feed, landings[place])
+    assert sorted(bench.log(feed, "k", "v"), key=lambda row: (row[0], int(row[3]))) == LOG
 
 
 def test_all_files_in_one_batch_end_the_same(bench):

@@ -1,0 +1,131 @@
+"""Partial updates: what a record lacks keeps its value, NULL is a value, and late records count from their instant."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+
+from contracts.model import Column, EffectiveAt, Source
+from tests.unit.spark_jobs.staging.conftest import snapshot_table
+from tests.unit.spark_jobs.staging.test_change_feeds import envelope, feed, jsonl
+
+COLUMNS = (
+    Column("k", "bigint"),
+    Column("a", "string"),
+    Column("b", "int"),
+    Column("op", "string"),
+    Column("ts", "int"),
+)
+
+
+def table(**words):
+    defaults = {
+        "load": "changes",
+        "source": Source(prefix="planes/", format="jsonl"),
+        "columns": COLUMNS,
+        "effective_at": EffectiveAt(column="ts"),
+        "delete_when": "op = 'D'",
+        "truncate_when": "op = 'T'",
+        "updates": "partial",
+        "missing_columns": "null",
+    }
+    return snapshot_table(**{**defaults, **words})
+
+
+def land(bench, name: str, *records: dict):
+    return bench.land("".join(json.dumps(record) + "\n" for record in records), f"planes/2020-01-01/{name}.jsonl")
+
+
+FILES = [
+    ({"k": 1, "a": "x", "b": 1, "op": "I", "ts": 10}, {"k": 2, "a": "y", "op": "I", "ts": 10}),
+    ({"k": 1, "b": 2, "op": "U", "ts": 20}, {"k": 1, "a": None, "op": "U", "ts": 40}),
+    (
+        {"k": 1, "a": "z", "op": "U", "ts": 30},
+        {"k": 2, "op": "D", "ts": 30, "a": "old"},
+        {"k": 2, "b": 7, "op": "I", "ts": 50},
+    ),
+]
+LOG = [
+    (1, "x", 1, "I", "10"),
+    (1, "x", 2, "U", "20"),
+    (1, "z", 2, "U", "30"),
+    (1, None, 2, "U", "40"),
+    (2, "y", None, "I", "10"),
+    (2, None, None, "D", "30"),
+    (2, None, 7, "I", "50"),
+]
+
+
+@pytest.mark.long
+def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(bench):
+    for number, order in enumerate(itertools.permutations(range(3))):
+        partial = table(name=f"planes{number}")
+        landings = [land(bench, str(place), *records) for place, records in enumerate(FILES)]
+        books = [bench.stage(partial, landings[place]).books for place in order]
+        assert bench.log(partial, "k", "a", "b") == LOG, order
+        assert all(book.balanced for book in books)
+        bench.stage(partial, landings[order[0]])
+        assert bench.log(partial, "k", "a", "b") == LOG, order
+
+
+def test_the_last_file_may_come_first(bench):
+    partial = table()
+    landings = [land(bench, str(place), *records) for place, records in enumerate(FILES)]
+    for place in (2, 1, 0):
+        bench.stage(partial, landings[place])
+    assert bench.log(partial, "k", "a", "b") == LOG
+
+
+def test_several_records_of_one_instant_add_up(bench):
+    partial = table()
+    staged = bench.stage(partial, land(bench, "a", {"k": 1, "a": "x", "ts": 10}, {"k": 1, "b": 1, "ts": 10}))
+    assert bench.log(partial, "k", "a", "b") == [(1, "x", 1, "I", "10")]
+    assert (staged.books.inserted, staged.books.duplicate, staged.books.balanced) == (1, 1, True)
+
+
+def test_a_truncation_ends_the_life_that_patches_build_on(bench):
+    for number, order in enumerate(((0, 1), (1, 0))):
+        partial = table(name=f"planes{number}")
+        landings = [
+            land(bench, "a", {"k": 1, "a": "x", "b": 1, "ts": 10}, {"k": 1, "b": 2, "ts": 30}),
+            land(bench, "b", {"op": "T", "ts": 20}),
+        ]
+        for place in order:
+            bench.stage(partial, landings[place])
+        assert bench.log(partial, "k", "a", "b") == [
+            (1, "x", 1, "I", "10"),
+            (1, None, None, "D", "20"),
+            (1, None, 2, "I", "30"),
+        ]
+
+
+def test_csv_files_hold_the_columns_of_their_headers(bench):
+    source = Source(prefix="planes/", options={"absent_value": "?"})
+    partial = table(source=source, load="upsert", delete_when=None, truncate_when=None)
+    bench.stage(partial, bench.land("k,a,b,ts\n1,x,1,10\n", "planes/2020-01-01/a.csv"))
+    bench.stage(partial, bench.land("k,ts,a\n1,30,\n", "planes/2020-01-01/c.csv"))
+    bench.stage(partial, bench.land("ts,K,B,a\n20,1,5,?\n", "planes/2020-01-01/b.csv"))
+    assert bench.log(partial, "k", "a", "b") == [
+        (1, "x", 1, "I", "10"),
+        (1, "x", 5, "U", "20"),
+        (1, None, 5, "U", "30"),
+    ]
+
+
+def test_debezium_says_by_a_word_what_it_does_not_send(bench):
+    options = {"absent_value": "__debezium_unavailable_value"}
+    partial = replace(feed("jsonl", "debezium", options=options), updates="partial", missing_columns="null")
+    first = envelope("c", 1000, after={"id": 1, "city": "a long text"})
+    second = envelope("u", 2000, after={"id": 1, "city": "__debezium_unavailable_value"})
+    third = envelope("u", 3000, after={"id": 1, "city": None})
+    bench.stage(partial, jsonl(bench, "b", second))
+    staged = bench.stage(partial, jsonl(bench, "a", first), jsonl(bench, "c", third))
+    assert bench.log(partial, "id", "city") == [
+        (1, "a long text", "I", "1970-01-01 00:00:01"),
+        (1, "a long text", "U", "1970-01-01 00:00:02"),
+        (1, None, "U", "1970-01-01 00:00:03"),
+    ]
+    assert staged.books.balanced
