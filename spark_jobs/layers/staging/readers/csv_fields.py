@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.layers.staging.readers.dialect import Dialect
 from spark_jobs.layers.staging.readers.lines import TEXT
+from spark_jobs.layers.staging.readers.seam import RESERVED
 
 _FIELDS, _IS_MARKED = "_fields", "_is_marked"
 _MAX_COLUMNS = 100_000
@@ -70,6 +71,7 @@ class Fields:
             "sep": self._dialect.delimiter,
             "quote": self._dialect.quote,
             "escape": self._dialect.quote,
+            "charToEscapeQuoteEscaping": RESERVED,  # its default is NUL, which texts hold
             "lineSep": "\n",
             "nullValue": _NO_NULL,
             "emptyValue": "",
@@ -92,14 +94,16 @@ class Fields:
         value = F.when(field == "", None)
         if self._dialect.quote:
             inner = field.substr(F.lit(2), F.length(field) - 2)
-            value = value.when(F.col(_IS_MARKED) & field.startswith(self._dialect.quote), self._meant(inner))
+            value = value.when(
+                F.col(_IS_MARKED) & field.startswith(self._dialect.quote), self._meant(inner, quoted=True)
+            )
         if self._dialect.escape:
             value = value.when(field.isin(self._null_words), None) if self._null_words else value
-            value = value.when(F.col(_IS_MARKED), self._meant(field))
+            value = value.when(F.col(_IS_MARKED), self._meant(field, quoted=False))
         return value.otherwise(field)
 
-    def _meant(self, field: Column) -> Column:
+    def _meant(self, field: Column, quoted: bool) -> Column:
         """Return what a field with escapes, or a quoted one, means."""
         if self._dialect.escape:
-            return F.regexp_replace(field, self._dialect.escaped, "$1$2")
+            return F.regexp_replace(field, self._dialect.escaped(quoted), "$1$2")
         return F.replace(field, F.lit(self._dialect.quote * 2), F.lit(self._dialect.quote))

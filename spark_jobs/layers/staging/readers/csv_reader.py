@@ -22,10 +22,12 @@ from spark_jobs.layers.staging.readers.scan import HEAD_BYTES
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     FILE,
+    IS_RESERVED,
     LANDING,
     NO_TEXT,
     RAW,
     RECORD,
+    RESERVED,
     ROW_NUMBER,
     check_columns,
     null_words,
@@ -130,5 +132,6 @@ def _broken(fields: Fields, width: int, invalid: Column | None) -> Column:
     broken = F.when(F.col(OPEN), because("", FILE, _NEVER_CLOSED))
     if invalid is not None:
         broken = broken.when(invalid, because("", RECORD, NO_TEXT))
+    broken = broken.when(F.col(TEXT).contains(RESERVED), because("", RECORD, IS_RESERVED))
     broken = broken.when(fields.is_misquoted, because("", RECORD, _MISQUOTED))
     return broken.when(fields.is_ragged, because("", RECORD, F.concat(said, F.lit(f", the header has {width}"))))

@@ -57,11 +57,10 @@ class Dialect:
         e = _java(self.escape)
         return rf"(?:\A|[^{e}])(?:{e}{e})*+{e}\r\z"
 
-    @property
-    def escaped(self) -> str:
-        """Matches what stands for another character: group 1 or 2 is that character."""
-        q, e = _java(self.quote) if self.quote else r"(?!)", _java(self.escape)
-        return rf"{e}([\s\S])|{q}({q})"
+    def escaped(self, quoted: bool) -> str:
+        """Matches what stands for another character, inside quotes or outside: group 1 or 2 is that character."""
+        q = _java(self.quote) if self.quote and quoted else r"(?!)"
+        return rf"{_java(self.escape)}([\s\S])|{q}({q})"
 
     @property
     def split(self) -> str:

@@ -12,11 +12,23 @@ from contracts.model import Table
 from contracts.paths import split_path
 from spark_jobs.layers.staging.checks import because
 from spark_jobs.layers.staging.json_text import literal, parsed, unmarked, with_marked_numbers
-from spark_jobs.layers.staging.readers.seam import BROKEN, COLUMNS, IS_EXTRA, IS_MISSING, NO_TEXT, RAW, RECORD
+from spark_jobs.layers.staging.readers.seam import (
+    BROKEN,
+    COLUMNS,
+    IS_EXTRA,
+    IS_MISSING,
+    IS_RESERVED,
+    NO_TEXT,
+    RAW,
+    RECORD,
+    RESERVED,
+)
 
 _FIELDS = MapType(StringType(), StringType())
 _OBJECTS = ArrayType(_FIELDS)
 _TOP = "_object"
+# Matches text in which no half of a pair of escapes such as \\ud83d\\ude00 stands alone.
+_WHOLE_CHARACTERS = r"\A(?:[^\\]+|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F])*+\z"
 _ROWS = {"debezium": (("after",), ("payload", "after"))}
 
 
@@ -54,7 +66,14 @@ def _field(path: tuple[str, ...]) -> str:
 
 
 def _unreadable(invalid: Column | None) -> Column:
-    unreadable = F.when(F.col(_TOP).isNull(), because("", RECORD, "is no JSON object, or more than one"))
+    escapes = F.col(RAW).contains("\\ud") | F.col(RAW).contains("\\uD")
+    escaped = F.col(RAW).contains("\\u") & F.lower(RAW).contains(f"\\u{ord(RESERVED):x}")
+    reserved = F.col(RAW).contains(RESERVED) | escaped
+    unreadable = (
+        F.when(F.col(_TOP).isNull(), because("", RECORD, "is no JSON object, or more than one"))
+        .when(reserved, because("", RECORD, IS_RESERVED))
+        .when(escapes & ~F.col(RAW).rlike(_WHOLE_CHARACTERS), because("", RECORD, "holds half a character (\\ud800)"))
+    )
     return unreadable if invalid is None else F.coalesce(F.when(invalid, because("", RECORD, NO_TEXT)), unreadable)
 
 

@@ -27,6 +27,9 @@ FATAL_RULES = (FILE, DOCUMENT, COLUMNS)
 RAW_LIMIT = 4_000
 IS_EXTRA = "is not in the contract; declare it, or allow it with extra_columns: ignore"
 IS_MISSING = "is missing; send it, or allow it with missing_columns: null"
+# A character that Unicode keeps out of texts, for programs to use inside; the readers do.
+RESERVED = "\ufdd0"
+IS_RESERVED = "holds U+FDD0, which is no character of texts"
 NO_TEXT = "holds bytes that are no text in the declared encoding"
 
 
