@@ -14,6 +14,7 @@ from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import Result, build
 from spark_jobs.layers.s3_json import read_text, write_json
+from spark_jobs.layers.steps import reached
 
 OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "mode", "result"]
 MODES = ("incremental", "rebuild")
@@ -25,12 +26,15 @@ def main(argv: list[str]) -> None:
 
     options = getResolvedOptions(argv, OPTIONS)
     s3 = boto3.client("s3")
+    reached("start", mart=options["mart"], batch_id=options["batch_id"])
     try:
         outcome = success(options["mart"], build(_run(options, s3)))
     except Exception as error:
         write_json(options["result"], failure(options["mart"], error), s3)
         raise
+    reached("report")
     write_json(options["result"], outcome, s3)
+    reached("end")
 
 
 def _run(options: dict[str, str], s3: Any) -> Run:

@@ -17,6 +17,7 @@ from spark_jobs.layers.staging.landings import Manifest, read_manifest
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.session import configure
 from spark_jobs.layers.staging.stage import stage
+from spark_jobs.layers.steps import reached
 
 OPTIONS = ["table", "plan", "database_prefix", "staging_bucket", "batch_id", "manifest", "result"]
 
@@ -29,12 +30,15 @@ def main(argv: list[str]) -> None:
     s3 = boto3.client("s3")
     table = Plan.from_json(read_text(options["plan"], s3)).tables[options["table"]]
     manifest = read_manifest(read_json(options["manifest"], s3), table)
+    reached("start", table=table.name, batch_id=manifest.batch_id, token=manifest.token)
     try:
         outcome = run(options, table, manifest, s3)
     except Exception as error:
         write_json(options["result"], failure(manifest, error), s3)
         raise
+    reached("report")
     write_json(options["result"], outcome, s3)
+    reached("end")
 
 
 def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.shaping import conformed
+from spark_jobs.layers.steps import reached
 
 if TYPE_CHECKING:
     from spark_jobs.layers.lake import Lake
@@ -58,10 +59,12 @@ class Branch:
 
     def append(self, rows: DataFrame) -> None:
         """Append rows, brought to the table's columns by name."""
+        reached("append", table=self.table)
         rows.transform(conformed, self.read().schema).writeTo(self.identifier).append()
 
     def overwrite(self, rows: DataFrame, where: Column) -> None:
         """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns) by `rows`."""
+        reached("overwrite", table=self.table)
         rows.transform(conformed, self.read().schema).writeTo(self.identifier).overwrite(where)
 
     def remove(self, keys: DataFrame) -> None:
@@ -69,6 +72,7 @@ class Branch:
         condition = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys.columns)
         view = f"remove_{self.name}_{self.table.rsplit('.', 1)[-1]}"
         keys.createOrReplaceTempView(view)
+        reached("remove", table=self.table)
         self.lake.spark.sql(f"MERGE INTO {self.identifier} t USING {view} s ON {condition} WHEN MATCHED THEN DELETE")
 
     def clear(self) -> None:
@@ -81,6 +85,7 @@ class Branch:
 
     def seal(self, properties: Mapping[str, str]) -> int:
         """Commit the `landfall.` summary properties on the branch; return the snapshot id."""
+        reached("seal", table=self.table)
         handle, tip = self._tip()
         commit = handle.newFastAppend()
         for name, value in properties.items():
@@ -98,7 +103,9 @@ class Branch:
         """
         handle, published = self._tip()
         try:
-            handle.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name).commit()
+            forward = handle.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name)
+            reached("publish", table=self.table)
+            forward.commit()
         except (IllegalArgumentException, Py4JJavaError) as error:
             if any(snapshot.id == published for snapshot in self.lake.history(self.table)):
                 return published

@@ -16,6 +16,7 @@ from spark_jobs.layers.marts.events import columns_of, conform
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.names import KEYED
 from spark_jobs.layers.marts.tables import audited, ensure
+from spark_jobs.layers.steps import reached
 
 ATTEMPTS = 5
 
@@ -51,6 +52,7 @@ def build(run: Run) -> Result:
     run = dataclasses.replace(run, lake=Lake(session, run.lake.prefix))
     for _ in range(ATTEMPTS):
         try:
+            reached("look")
             with attempt.start(run) as current:
                 return _once(current)
         except ConcurrentPublishError as error:
@@ -63,15 +65,18 @@ def _once(current: Attempt) -> Result:
         return _result(current, current.base.id, diff.Counts())
     work = (keyed if current.run.mart.kind in KEYED else fact).recompute(current)
     base = _base(current, work)
+    reached("compare")
     found = _compare(current, work)
     if not found.counts.any and not current.due and current.seen == current.heads:
         return _result(current, base, found.counts)
     seen = dict(current.heads)
+    reached("write members")
     _write_members(current, found, seen)
     branch = _written(current, found, base)
     swept = _to_sweep(current, found, branch)
     _seal(current, branch, seen, swept)
     published = branch.publish()
+    reached("settle")
     if found.needs:
         published = _settle(current, found, seen, swept) or published
     return _result(current, published, found.counts)

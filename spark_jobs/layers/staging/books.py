@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from contracts.model import Table
 from spark_jobs.layers.errors import LimitExceededError
+from spark_jobs.layers.steps import reached
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def enforce_limits(table: Table, books: Books, living: int | None, allow: frozen
 
     `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
     """
+    reached("check")
     limits = table.limits
     good = books.read - books.rejected
     deletable = (books.read, "records read") if living is None else (living, "living keys")

@@ -23,6 +23,7 @@ from spark_jobs.layers.staging.rejections import Rejected, first_rejected
 from spark_jobs.layers.staging.snapshots import stage_snapshots
 from spark_jobs.layers.staging.state import PART, log_schema, state_schema
 from spark_jobs.layers.staging.work import Work
+from spark_jobs.layers.steps import reached
 
 PUBLISH_ATTEMPTS = 5
 
@@ -63,6 +64,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
             _prepare(lake, names, table, manifest)
         try:
             if claims is None:
+                reached("claim")
                 claims = reader.claim(table, without_markers(manifest.landings, table))
                 if table.extra_columns == "add":
                     table = extras.followed(lake, names.log, table, extras.found_columns(lake.spark, table, claims))
@@ -135,6 +137,7 @@ def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names:
 
     A rebuild begins with empty ones: readers see the old rows until the new ones are published.
     """
+    reached("open branches")
     base = _fence(lake, names.log, manifest)
     anew = manifest.mode == "rebuild"
     stem, now = branch_name(manifest.batch_id), datetime.now(UTC)
@@ -168,6 +171,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
     if work.state:
         properties["state-snapshot"] = str(work.state.head_id())
     work.log.seal(properties)
+    reached("fence")
     _fence(lake, names.log, manifest)
     work.log.publish()
     done = lake.published_by(names.log, manifest.batch_id, manifest.token)
@@ -177,9 +181,11 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
 
 def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot, again: bool) -> Staged:
     """Finish what comes after publishing, whoever published: the state's main and the books."""
+    reached("settle")
     if table.load != "append":
         lake.settle(names.state, int(done.summary["landfall.state-snapshot"]))
     books = from_dict(json.loads(done.summary["landfall.books"]))
+    reached("book")
     audit.write_batch(lake, table, manifest, done, books, again)
     return Staged(
         done.id,
