@@ -19,6 +19,7 @@ from moto.glue import models
 from moto.glue.exceptions import ConcurrentRunsExceededException
 from moto.glue.responses import GlueResponse
 
+from orchestration.embedded.interruptions import Interruption
 from orchestration.embedded.logs import logging_to
 
 _ACTIVE = ("STARTING", "RUNNING", "STOPPING")
@@ -53,6 +54,7 @@ class JobRun:
     pid: int | None = None
     stop_asked: threading.Event = field(default_factory=threading.Event)
     timed_out: bool = False
+    interruption: Interruption | None = None
 
     def advance(self) -> None:
         """Do nothing where moto's runs would pretend to go on."""
@@ -102,6 +104,7 @@ class JobRuns:
         self._note = note
         self._slots = threading.Semaphore(at_once)
         self._ordered: dict[str, list[str | None]] = defaultdict(list)
+        self._interruptions: dict[str, list[Interruption]] = defaultdict(list)
         self._lock = threading.Lock()
         self._changed = threading.Condition()
 
@@ -134,6 +137,10 @@ class JobRuns:
         """Let the job's runs work again."""
         self._ordered.pop(job, None)
 
+    def interrupt(self, job: str, *interruptions: Interruption) -> None:
+        """Let the processes of a job's next runs be interrupted, one after the other."""
+        self._interruptions[job] += interruptions
+
     def _start(self, job: Any, request: Mapping[str, Any]) -> str:
         given = request.get("arguments") or {}
         with self._lock:
@@ -153,6 +160,8 @@ class JobRuns:
                     "ExecutionClass": job.execution_class,
                 },
             )
+            if orders := self._interruptions.get(job.name):
+                run.interruption = orders.pop(0)
             job.job_runs.append(run)
             self.all.append(run)
         threading.Thread(target=self._work, args=(run,), name=run.job_name, daemon=True).start()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from orchestration.embedded.catalogs import on_laptop, options_of
+from orchestration.embedded.interruptions import VARIABLE
 from orchestration.embedded.job_runs import JobFailedError, JobRun, JobStoppedError
 from orchestration.embedded.profile import JAVA_OPTIONS, session_options
 from orchestration.embedded.session import base_options, java_environment, mount_options
 
 _SHIM = Path(__file__).parent / "glue_shim"
+_POLL_SECONDS = 0.1
 
 
 class ProcessRunner:
@@ -36,7 +40,6 @@ class ProcessRunner:
         self._endpoint = endpoint
         self._region = region
         self._cores = cores
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, run: JobRun) -> None:
         """Start the script and wait for its end."""
@@ -57,10 +60,9 @@ class ProcessRunner:
                 stderr=log,
                 start_new_session=True,
             )
-            self._processes[run.job_run_id] = process
             run.pid = process.pid
-            code = process.wait()
-        run.pid = None
+            code = self._wait(run, process)
+        run.pid = None if process.returncode is not None else process.pid
         if run.stop_asked.is_set():
             raise JobStoppedError(run.job_name)
         if code:
@@ -69,9 +71,18 @@ class ProcessRunner:
             )
 
     def stop(self, run: JobRun) -> None:
-        """Kill the run's process."""
-        if run.pid is not None:
-            self._processes[run.job_run_id].kill()
+        """Kill the run's process, and the Java that it has started."""
+        if run.pid is not None and not _outlives(run):
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+    def _wait(self, run: JobRun, process: subprocess.Popen[bytes]) -> int | None:
+        """Return the exit code; None of a process that goes on although its run was stopped."""
+        if not _outlives(run):
+            return process.wait()
+        while process.poll() is None and not run.stop_asked.wait(_POLL_SECONDS):
+            pass
+        return process.poll()
 
     def _write_configuration(self, run: JobRun, folder: Path) -> None:
         options = {
@@ -93,4 +104,9 @@ class ProcessRunner:
             "AWS_ENDPOINT_URL": self._endpoint,
             "PYTHONPATH": os.pathsep.join((str(library), str(_SHIM))),
             "SPARK_CONF_DIR": str(folder),
+            **({VARIABLE: run.interruption.to_json()} if run.interruption else {}),
         }
+
+
+def _outlives(run: JobRun) -> bool:
+    return run.interruption is not None and run.interruption.outlives
