@@ -27,12 +27,13 @@ _TRANSFORMS = {"year": "years", "month": "months", "day": "days", "hour": "hours
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One Iceberg snapshot: its id, parent, operation and summary properties."""
+    """One Iceberg snapshot: its id, parent, operation and summary properties, when it was made (ms since 1970)."""
 
     id: int
     parent_id: int | None
     operation: str
     summary: Mapping[str, str]
+    milliseconds: int = 0
 
     @property
     def changes_rows(self) -> bool:
@@ -105,7 +106,9 @@ class Lake:
         raw = json.loads(jvm.org.apache.iceberg.SnapshotParser.toJson(java))
         summary = raw.get("summary", {})
         operation = summary.pop("operation", "")
-        return Snapshot(raw["snapshot-id"], raw.get("parent-snapshot-id"), operation, summary)
+        return Snapshot(
+            raw["snapshot-id"], raw.get("parent-snapshot-id"), operation, summary, int(raw.get("timestamp-ms", 0))
+        )
 
     def property(self, table: str, name: str) -> str | None:
         """Return the newest value that main's history holds for a `landfall.` property."""
