@@ -18,7 +18,16 @@ from functions.shared.errors import ConditionFailedError, LedgerBusyError, Stale
 from functions.shared.landings import FAILED, Landing
 from functions.shared.lease import release
 from functions.shared.ledger import Action, Lease, batch_key
-from functions.shared.settling import LIMIT_ERROR, StageOutcome, lost, read_outcome, retired, settle, verdicts
+from functions.shared.settling import (
+    LIMIT_ERROR,
+    StageOutcome,
+    lost,
+    read_outcome,
+    retired,
+    settle,
+    settle_neighbours,
+    verdicts,
+)
 from functions.shared.world import World
 
 _TRIES = 20
@@ -117,7 +126,9 @@ def _settle_landings(world: World, closing: Closing, lease: Lease, outcome: Stag
     if outcome.published:
         pairs += retired(manifest, found, now)
     settle(world.ledger, lease, pairs)
-    return found | {after.id: after for _, after in pairs}
+    settled = found | {after.id: after for _, after in pairs}
+    settle_neighbours(world.ledger, lease, world.plan.tables[closing.table], settled.values())
+    return settled
 
 
 def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: MartOutcome) -> frozenset[str]:

@@ -6,7 +6,15 @@ from functions.shared import actions
 from functions.shared.batches import ABANDONED, CLOSED, PUBLISHED
 from functions.shared.errors import ConditionFailedError, StaleLeaseError
 from functions.shared.ledger import Action, Lease, batch_key, lease_key
-from functions.shared.settling import StageOutcome, lost, read_outcome, retired, settle, verdicts
+from functions.shared.settling import (
+    StageOutcome,
+    lost,
+    read_outcome,
+    retired,
+    settle,
+    settle_neighbours,
+    verdicts,
+)
 from functions.shared.world import World
 
 _DIED = StageOutcome(
@@ -44,6 +52,8 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
             now=now,
         )
         settle(world.ledger, lease, [*pairs, *(retired(manifest, found, now) if published else [])])
+        settled = found | {after.id: after for _, after in pairs}
+        settle_neighbours(world.ledger, lease, world.plan.tables[lease.table], settled.values())
     downstream = frozenset(mart for wave in world.plan.waves(lease.table) for mart in wave)
     due = downstream if published else frozenset()
     if not batch["landings"]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from functions.open_batch.request import Request
 from functions.shared import actions
 from functions.shared.errors import ConditionFailedError, InvalidRequestError, StaleLeaseError
-from functions.shared.landings import FAILED, PENDING, QUARANTINED, REBUILD, REPLAY, STAGED, Landing
+from functions.shared.landings import FAILED, QUARANTINED, REBUILD, REPLAY, STAGED, SUPERSEDED, Landing
 from functions.shared.ledger import Lease
-from functions.shared.settling import lost, settle
+from functions.shared.settling import again, lost, settle
 from functions.shared.world import World
 
 Again = Callable[[Landing], Landing]
@@ -23,21 +22,23 @@ def reopen(world: World, request: Request, lease: Lease) -> None:
         stopped = _stopped(world, request, lease)
         allow = ",".join(sorted(request.allow))
         chosen = [one for found in stopped.values() for one in found]
-        settle(ledger, lease, [(one, _again(one, now, allow=allow)) for one in chosen])
+        settle(ledger, lease, [(one, again(one, now, allow=allow)) for one in chosen])
         _keep(world, lease, chosen, lease.stopped - set(stopped))
         return
     chosen = selected(world, request)
     mode = REBUILD if request.rebuilds_staging else REPLAY
-    settle(ledger, lease, [(one, _again(one, now, mode=mode, was=one.state)) for one in chosen])
+    settle(ledger, lease, [(one, again(one, now, mode=mode, was=one.state)) for one in chosen])
     _keep(world, lease, chosen, lease.stopped)
 
 
 def selected(world: World, request: Request) -> list[Landing]:
     """Return the landings that a replay or a rebuild of staging takes up again, oldest first.
 
-    A landing that failed is as if it had not come: only a replay, which names it, takes it up.
+    A landing that failed is as if it had not come: only a replay, which names it, takes it up. A snapshot that
+    another one of its time covers is told of too: it counts again should that one leave.
     """
-    states = (STAGED, QUARANTINED) if request.rebuilds_staging else (STAGED, QUARANTINED, FAILED)
+    covered = {SUPERSEDED} if world.plan.tables[request.table].load == "snapshot" else set()
+    states = {STAGED, QUARANTINED} | covered | (set() if request.rebuilds_staging else {FAILED})
     ids = _of_batch(world, request)
     return sorted(
         (
@@ -82,11 +83,6 @@ def _stopped(world: World, request: Request, lease: Lease) -> dict[str, list[Lan
             landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
             found[batch_id] = [one for one in landings.values() if one.state == FAILED and one.batch_id == batch_id]
     return found
-
-
-def _again(one: Landing, now: str, *, mode: str = "", was: str = "", allow: str = "") -> Landing:
-    again = replace(one, state=PENDING, attempts=0, reason="", column="", tried_by="", updated_at=now)
-    return replace(again, mode=mode, was=was, allow=allow)
 
 
 def _keep(world: World, lease: Lease, chosen: list[Landing], stopped: frozenset[str]) -> None:

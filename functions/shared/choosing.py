@@ -1,7 +1,8 @@
 """What an execution can do next for a table: which pending landings to stage, and which need no staging.
 
 The rules are SEMANTICS 1 (equal content under one key) and 4 (overwrites). The same function tells open_batch
-what to claim and close_batch whether anything is left to do, so that the two never disagree.
+what to claim and close_batch whether anything is left to do, so that the two never disagree. Neither the order in
+which versions arrive nor what failed on the way changes which of them count in the end.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from contracts.model import Table
 from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, REBUILD, STAGED, SUPERSEDED, Landing
@@ -49,11 +51,18 @@ class Work:
 
 @dataclass(frozen=True)
 class _Fate:
-    """What becomes of one pending landing: a change without staging, or staged, or (neither) it waits."""
+    """What becomes of one pending landing: a change without staging, or staged, or (neither) it waits.
+
+    A change of another landing makes it wait too: a later copy counts again, because this one comes between.
+    """
 
     change: Change | None = None
     staged: bool = False
     retires: tuple[Change, ...] = ()
+
+    @property
+    def revives(self) -> bool:
+        return self.change is not None and self.change.state == PENDING
 
 
 _WAITS = _Fate()
@@ -119,6 +128,8 @@ def _choose_whole(
         if any(one.tried_by == execution or _is_held(one, held) for one in whole.landings):
             continue
         fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
+        if revived := tuple(fate.change for _, fate in fates if fate.change and fate.revives):
+            return Work(settled=left + revived)
         claims = tuple(one for one, fate in fates if fate.staged)
         settled = tuple(fate.change for _, fate in fates if fate.change)
         if whole.lack and (claims or any(table.source.parts.is_marker(one.key) for one in whole.landings)):
@@ -150,43 +161,78 @@ def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
     if earlier and earlier[-1].etag == one.etag:
         if earlier[-1].state in _UNSETTLED:
             return _WAITS
-        return _Fate(Change(one, DUPLICATE, f"the same content as version {earlier[-1].version_id} before it"))
-    if table.load == "append" and table.on_overwrite != "add":
-        return _overwritten(table, one, earlier, later)
-    return _Fate(staged=True, retires=_copies(one, later))
+        return _Fate(_duplicate(one, earlier[-1]))
+    if table.load == "append" and table.on_overwrite == "fail":
+        return _first_counts(table, one, earlier, later)
+    other = next((version for version in later if version.etag != one.etag), None)
+    if other and other.state == DUPLICATE:
+        reason = f"its content counts again: version {one.version_id} came between it and its like"
+        return _Fate(Change(other, PENDING, reason))
+    if table.load == "append" and table.on_overwrite == "replace":
+        return _last_counts(table, one, earlier, later)
+    return _Fate(staged=True, retires=_copies(table, one, later))
 
 
-def _overwritten(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
-    """Decide on an append table: `replace` keeps the last content of an object, `fail` the first."""
-    if table.on_overwrite == "fail":
-        if not earlier:
-            others = [version for version in later if version.state == STAGED and version.etag != one.etag]
-            return _Fate(staged=True, retires=(*_copies(one, later), *_refused(others, one)))
-        if earlier[0].state in _UNSETTLED:
-            return _WAITS
-        return _Fate(change=_refused([one], earlier[0])[0])
+def _first_counts(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
+    """Decide on an append table that refuses overwrites: other content than the first is as if it had not come."""
+    if not earlier:
+        known = [version for version in later if has_effect(table, version)]
+        copies = tuple(_duplicate(version, one) for version in known if version.etag == one.etag)
+        others = [version for version in known if version.etag != one.etag]
+        return _Fate(staged=True, retires=(*copies, *_refused(others, one)))
+    first = earlier[0]
+    if first.state in _UNSETTLED:
+        return _WAITS
+    return _Fate(_duplicate(one, first) if first.etag == one.etag else _refused([one], first)[0])
+
+
+def _last_counts(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
+    """Decide on an append table whose objects replace what they held before."""
     other = [version for version in later if version.etag != one.etag]
     if settled := [version for version in other if version.state not in _UNSETTLED]:
         return _Fate(Change(one, SUPERSEDED, f"version {settled[-1].version_id} of the same key came after it"))
     if other:
         return _WAITS
-    old = [version for version in earlier if version.state == STAGED]
+    old = [version for version in earlier if has_effect(table, version)]
     replaced = [Change(v, SUPERSEDED, f"version {one.version_id} of the same key came after it") for v in old]
-    return _Fate(staged=True, retires=(*replaced, *_copies(one, later)))
+    return _Fate(staged=True, retires=(*replaced, *_copies(table, one, later)))
 
 
-def _copies(one: Landing, later: Sequence[Landing]) -> tuple[Change, ...]:
+def _duplicate(one: Landing, first: Landing) -> Change:
+    return Change(one, DUPLICATE, f"the same content as version {first.version_id} before it")
+
+
+def has_effect(table: Table, one: Landing) -> bool:
+    """Tell whether the table knows a landing: also while it waits for its replay, or as a snapshot that is covered."""
+    known = (STAGED, SUPERSEDED) if table.load == "snapshot" else (STAGED,)
+    return one.state in known or one.was in known
+
+
+def _copies(table: Table, one: Landing, later: Sequence[Landing]) -> tuple[Change, ...]:
     """Return the versions that follow with the same content and were staged before this one arrived."""
     copies = []
     for version in later:
         if version.etag != one.etag:
             break
-        if version.state == STAGED:
-            reason = f"the same content as version {one.version_id} before it"
-            copies.append(Change(version, DUPLICATE, reason))
+        if has_effect(table, version):
+            copies.append(_duplicate(version, one))
     return tuple(copies)
 
 
 def _refused(versions: Sequence[Landing], first: Landing) -> tuple[Change, ...]:
     reason = f"the key landed before with other content (version {first.version_id}), and on_overwrite is fail"
     return tuple(Change(version, FAILED, reason) for version in versions)
+
+
+def firsts_again(table: Table, failed: Landing, chain: Sequence[Landing]) -> list[Landing]:
+    """Return the version to stage again because the one that came between it and its copy has failed.
+
+    Both are staged, and one of them counts no more: staging the first again takes the rows of the copy away.
+    """
+    earlier = [one for one in chain if one.sequence < failed.sequence and one.state != FAILED]
+    later = [one for one in chain if one.sequence > failed.sequence and one.state != FAILED]
+    if not earlier or not later or earlier[-1].etag != later[0].etag or not has_effect(table, later[0]):
+        return []
+    alike = list(takewhile(lambda one: one.etag == later[0].etag, reversed(earlier)))
+    first = alike[-1]
+    return [first] if has_effect(table, first) and first.state not in _UNSETTLED else []

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contracts.model import Table
 from functions.shared import actions
 from functions.shared.causes import first_cause
-from functions.shared.choosing import Change
+from functions.shared.choosing import Change, firsts_again
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
-from functions.shared.landings import CLAIMED, FAILED, PENDING, QUARANTINED, REBUILD, STAGED, SUPERSEDED, Landing
+from functions.shared.landings import (
+    CLAIMED,
+    FAILED,
+    PENDING,
+    QUARANTINED,
+    REBUILD,
+    REPLAY,
+    STAGED,
+    SUPERSEDED,
+    Landing,
+)
 from functions.shared.ledger import MAX_ACTIONS, Lease, Ledger
 
 LIMIT_ERROR = "LimitExceededError"
@@ -112,8 +123,8 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
 
 def _failed(one: Landing, now: str, reason: str, column: str = "") -> Landing:
     """Return a landing that failed; one whose rows are staged already keeps them when its replay fails."""
-    if one.was == STAGED:
-        return one.settled(STAGED, now, reason=f"the replay failed: {reason}", column=column)
+    if one.was in (STAGED, SUPERSEDED):
+        return one.settled(one.was, now, reason=f"the replay failed: {reason}", column=column)
     return one.settled(FAILED, now, attempts=one.attempts + 1, reason=reason, column=column)
 
 
@@ -165,5 +176,23 @@ def retired(manifest: Mapping[str, Any], found: Mapping[str, Landing], now: str)
     return [
         (one, one.settled(entry["state"], now, reason=entry["reason"]))
         for entry in manifest["retired"]
-        if (one := found.get(entry["id"])) and one.state == STAGED
+        if (one := found.get(entry["id"])) and {one.state, one.was}.intersection((STAGED, SUPERSEDED))
     ]
+
+
+def settle_neighbours(ledger: Ledger, lease: Lease, table: Table, landings: Iterable[Landing]) -> None:
+    """See to it that of versions that are neighbours since those between have failed the first alone counts."""
+    now = ledger.now()
+    firsts = {
+        first.id: first
+        for one in landings
+        if one.state == FAILED
+        for first in firsts_again(table, one, ledger.versions(table.name, one.object_id))
+    }
+    settle(ledger, lease, [(one, again(one, now, mode=REPLAY, was=STAGED)) for one in firsts.values()])
+
+
+def again(one: Landing, now: str, *, mode: str = "", was: str = "", allow: str = "") -> Landing:
+    """Return a settled landing as it waits to be staged again."""
+    fresh = replace(one, state=PENDING, attempts=0, reason="", column="", tried_by="", updated_at=now)
+    return replace(fresh, mode=mode, was=was, allow=allow)

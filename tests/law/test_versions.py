@@ -1,0 +1,163 @@
+"""Which versions of an object count does not depend on when they arrive, what fails on the way, or what is replayed."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.model import Table
+from functions.shared.landings import Landing
+from tests.law import oracle
+from tests.law.versions import Ledger, table_of, version
+
+TABLES = {
+    "snapshot": table_of("snapshot"),
+    "changes": table_of("changes"),
+    "replace": table_of("append", "replace"),
+    "add": table_of("append", "add"),
+    "fail": table_of("append", "fail"),
+}
+
+
+def counting(landings: list[Landing], table: Table) -> set[str]:
+    """Return the ids of the landings that count, by the oracle."""
+    rules = oracle.Rules(load=table.load, columns=("c",), on_overwrite=table.on_overwrite)
+    ids = {}
+    told = []
+    for one in landings:
+        at = oracle.datetime.fromisoformat(one.event_time)
+        landing = oracle.Landing(one.key, one.sequencer, at, at, (oracle.Record({"c": one.etag}),))
+        told.append(landing)
+        ids[one.key, one.sequencer] = one.id
+    return {ids[one.key, one.sequencer] for one in oracle.in_effect(told, rules)}
+
+
+def check(ledger: Ledger, arrived: list[Landing]) -> None:
+    """Assert that the table holds what counts of what did not fail, and that the ledger says so.
+
+    A broken file that another one superseded was never read: it did not fail.
+    """
+    known = {one.id: one for one in ledger.world.ledger.all_landings("planes")}
+    failed = {id_ for id_, one in known.items() if one.state == "failed" and "on_overwrite" not in one.reason}
+    expected = counting([one for one in arrived if one.id not in failed], ledger.table)
+    assert ledger.rows == expected
+    assert {id_ for id_, one in known.items() if one.state == "staged"} == expected
+    refused = {one.state for one in known.values() if one.etag[5:] in ledger.broken}
+    assert refused <= {"failed", "duplicate", "superseded"}
+    assert not [one for one in known.values() if one.state in ("pending", "claimed")]
+
+
+def test_a_content_that_returns_counts_again_though_the_one_between_came_last() -> None:
+    first, other, again = version(1, "A"), version(2, "B"), version(3, "A")
+    ledger = Ledger(TABLES["snapshot"])
+    for one in (first, again):
+        ledger.arrive(one)
+        ledger.drain()
+    assert ledger.states() == {"a v1": "staged", "a v3": "duplicate"}
+    ledger.arrive(other)
+    ledger.drain()
+    assert ledger.states() == {"a v1": "staged", "a v2": "staged", "a v3": "staged"}
+    assert ledger.rows == {first.id, other.id, again.id}
+    assert ledger.failures == []
+
+
+def test_replace_ends_with_the_content_that_returned_though_the_one_between_came_last() -> None:
+    first, other, again = version(1, "A"), version(2, "B"), version(3, "A")
+    ledger = Ledger(TABLES["replace"])
+    for one in (first, again, other):
+        ledger.arrive(one)
+        ledger.drain()
+    assert ledger.states() == {"a v1": "superseded", "a v2": "superseded", "a v3": "staged"}
+    assert ledger.rows == {again.id}
+
+
+def test_a_first_version_that_comes_late_takes_the_place_of_its_copy() -> None:
+    first, copy = version(1, "A"), version(2, "A")
+    ledger = Ledger(TABLES["changes"])
+    for one in (copy, first):
+        ledger.arrive(one)
+        ledger.drain()
+    assert ledger.states() == {"a v1": "staged", "a v2": "duplicate"}
+    assert ledger.rows == {first.id}
+
+
+def test_a_copy_counts_no_more_when_what_came_between_has_failed() -> None:
+    first, between, copy = version(1, "A"), version(2, "B"), version(3, "A")
+    ledger = Ledger(TABLES["snapshot"], max_landings=1, broken={"B"})
+    ledger.arrive(copy)
+    ledger.drain()
+    ledger.arrive(first)
+    ledger.arrive(between)
+    ledger.drain()
+    assert ledger.states() == {"a v1": "staged", "a v2": "failed", "a v3": "duplicate"}
+    assert ledger.rows == {first.id}
+    ledger.broken.clear()
+    ledger.drain(mode="replay", prefix="planes/")
+    assert ledger.states() == {"a v1": "staged", "a v2": "staged", "a v3": "staged"}
+
+
+def test_a_file_that_waits_for_its_replay_still_leaves_when_it_is_overwritten() -> None:
+    first, other = version(1, "A"), version(2, "B")
+    ledger = Ledger(TABLES["replace"], max_landings=1)
+    third = version(9, "C", key="b")
+    for one in (third, first):
+        ledger.arrive(one)
+    ledger.drain()
+    ledger.open(mode="replay", prefix="planes/")  # the batch holds one of them, the other waits
+    ledger.arrive(other)
+    ledger.finish()
+    assert ledger.states() == {"a v1": "superseded", "a v2": "staged", "b v9": "staged"}
+    assert ledger.rows == {other.id, third.id}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_order_of_three_versions_ends_alike(name: str) -> None:
+    for contents in ("AAA", "AAB", "ABA", "BAA", "ABC"):
+        versions = [version(number, content) for number, content in enumerate(contents)]
+        for order in permutations(versions):
+            for drained in range(4):
+                ledger = Ledger(TABLES[name])
+                for place, one in enumerate(order):
+                    ledger.arrive(one)
+                    if drained >> place & 1:
+                        ledger.drain()
+                ledger.drain()
+                check(ledger, versions)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Landing], list[tuple[Landing, str]], int]:
+    """Draw versions of two objects, the order of their arrival with what is done after each, a batch's size."""
+    contents = draw(st.lists(st.sampled_from("AAB!"), min_size=2, max_size=6))
+    versions = [version(n, content, draw(st.sampled_from("aab"))) for n, content in enumerate(contents)]
+    order = draw(st.permutations(versions))
+    done = st.sampled_from(("nothing", "open", "drain", "drain", "replay", "die", "die after the job"))
+    return versions, [(one, draw(done)) for one in order], draw(st.integers(1, 3))
+
+
+@pytest.mark.parametrize("name", TABLES)
+@settings(max_examples=200, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(story=stories())
+def test_any_story_ends_with_what_counts_of_what_did_not_fail(
+    name: str, story: tuple[list[Landing], list[tuple[Landing, str]], int]
+) -> None:
+    versions, events, size = story
+    ledger = Ledger(TABLES[name], size, broken={"!"})
+    for one, then in events:
+        ledger.arrive(one)
+        if then == "open" and not ledger.opened:
+            ledger.open()
+        elif then.startswith("die"):
+            ledger.die(staged=then == "die after the job")
+        elif then == "drain":
+            ledger.drain()
+        elif then == "replay":
+            ledger.drain(mode="replay", prefix="planes/")
+    ledger.drain()
+    check(ledger, versions)
+    ledger.broken.clear()
+    ledger.drain(mode="replay", prefix="planes/")
+    check(ledger, versions)
