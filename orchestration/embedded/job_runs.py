@@ -21,6 +21,7 @@ from moto.glue.responses import GlueResponse
 
 from orchestration.embedded.interruptions import Interruption
 from orchestration.embedded.logs import logging_to
+from orchestration.embedded.network import acting
 
 _ACTIVE = ("STARTING", "RUNNING", "STOPPING")
 _MESSAGE_LENGTH = 4000
@@ -179,7 +180,8 @@ class JobRuns:
             alarm.start()
             try:
                 self._fail_as_ordered(run.job_name)
-                self._runner.run(run)
+                with acting(run.job_name):
+                    self._runner.run(run)
             except JobStoppedError:
                 self._end(run, "TIMEOUT" if run.timed_out else "STOPPED")
             except Exception as error:

@@ -19,6 +19,7 @@ from typing import Any
 
 import contracts.model  # noqa: F401 (functions share it with this process)
 from orchestration.embedded.logs import logging_to
+from orchestration.embedded.network import KilledError, acting
 from orchestration.embedded.synth import Assembly
 
 _PACKAGE = "functions"
@@ -57,6 +58,11 @@ class _Function:
         variables: Mapping[str, str] = self.configuration["Environment"]["Variables"]
         return variables.get("POWERTOOLS_SERVICE_NAME", str(self.configuration["FunctionName"]))
 
+    def forget(self) -> None:
+        """Begin with the next call as a new process does."""
+        self.modules.clear()
+        self.handler = None
+
 
 class Lambdas:
     """The functions of one stack, with the environment, role and timeout that they were deployed with."""
@@ -72,7 +78,8 @@ class Lambdas:
         """Answer as Lambda's Invoke does, the payload parsed; a handler's exception is a FunctionError."""
         with self._lock:
             called = self._functions.get(function) or self._load(function)
-            with logging_to(self._logs / f"{called.name}.log"), _overlaid(self._variables(called)):
+            log = logging_to(self._logs / f"{called.name}.log")
+            with log, acting(called.name), _overlaid(self._variables(called)):
                 return _call(called, json.loads(json.dumps(event)))
 
     def _load(self, function: str) -> _Function:
@@ -110,6 +117,11 @@ def _call(called: _Function, event: Any) -> dict[str, Any]:
         with _own_modules(called):
             called.handler = called.handler or _import(told["Handler"])
             payload = json.loads(json.dumps(called.handler(event, context)))
+    except KilledError as error:
+        traceback.print_exc()
+        called.forget()
+        message = f"RequestId: {context.aws_request_id} Error: Runtime exited with error: signal: killed ({error})"
+        return _failed("Runtime.ExitError", message, context)
     except Exception as error:
         traceback.print_exc()
         return _failed(type(error).__name__, str(error), context)
