@@ -10,7 +10,7 @@ import boto3
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
-from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
+from spark_jobs.layers.errors import ContractViolationError, DataError, LimitExceededError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.s3_json import read_json, read_text, write_json
 from spark_jobs.layers.staging.landings import Manifest, read_manifest
@@ -61,8 +61,8 @@ def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dic
 
 
 def failure(manifest: Manifest, error: Exception) -> dict[str, Any]:
-    """Return the result's JSON object of a batch that failed: the error and the landings it blames."""
-    blamed = error.landings if isinstance(error, ContractViolationError) else {}
+    """Return the result's JSON object of a batch that failed: the error, whether it stays, the landings it blames."""
+    blamed = error.landings if isinstance(error, ContractViolationError | LimitExceededError) else {}
     keys = {landing.id: landing.key for landing in manifest.landings}
     return {
         "batch_id": manifest.batch_id,
@@ -78,6 +78,7 @@ def failure(manifest: Manifest, error: Exception) -> dict[str, Any]:
             for id_, (reason, column) in blamed.items()
         ],
         "error": {"type": type(error).__name__, "message": str(error).splitlines()[0] if str(error) else ""},
+        "stays": isinstance(error, DataError),
     }
 
 

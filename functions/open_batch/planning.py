@@ -9,14 +9,15 @@ from typing import Any
 
 from contracts.model import Capacity
 from functions.open_batch.opening import marts_to_build
-from functions.open_batch.reopening import selected
+from functions.open_batch.reopening import Stopped, selected, stopped
 from functions.open_batch.request import Request
-from functions.shared.choosing import Limits, choose
-from functions.shared.landings import Landing
+from functions.shared.choosing import Limits, Work, choose
+from functions.shared.landings import PENDING, Landing
 from functions.shared.ledger import Lease
 from functions.shared.world import World
 
 _SHOWN = 100
+_ENDLESS = 10**9
 _DPU = {"G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8, "G.12X": 12, "G.16X": 16}
 _BYTES_PER_DPU_MINUTE = 600_000_000
 _START_MINUTES = 1
@@ -30,7 +31,10 @@ def plan(world: World, request: Request, execution: str) -> dict[str, Any]:
     """Return the plan of a dry run: landings, batches, marts, an estimate, and who works on the table."""
     lease = world.ledger.lease(request.table)
     mode = _meant(request)
+    stops = stopped(world, lease)
     landings, apart = _landings(world, replace(request, mode=mode), lease, execution)
+    if mode == "incremental":
+        landings += [landing for one in stops if one.limit in request.allow for landing in one.landings]
     batches = _batches(landings, world.limits) if mode != "rebuild" else [landings] if landings else []
     marts = _marts(world, replace(request, mode=mode), lease, bool(landings))
     held = bool(lease.holder) and world.executions.is_running(lease.holder)
@@ -43,6 +47,7 @@ def plan(world: World, request: Request, execution: str) -> dict[str, Any]:
         "batches": [len(batch) for batch in batches],
         "files": [_shown(one) for one in landings[:_SHOWN]],
         **apart,
+        **_stopped(stops, request),
         "marts": marts,
         "estimate": _estimate(world, request.table, batches, marts),
         "worked_on_by": lease.holder if held else "",
@@ -62,21 +67,44 @@ def _landings(world: World, request: Request, lease: Lease, execution: str) -> t
         return [], {}
     if request.mode in ("replay", "rebuild"):
         return selected(world, request), {}
-    ledger = world.ledger
-    pending = ledger.pending(request.table)
-    endless = Limits(len(pending) + 1, sum(one.size for one in pending) + 1, world.limits.attempts)
-    work = choose(
-        world.plan.tables[request.table],
-        [replace(one, attempts=0, mode="", allow="") for one in pending],
-        lambda object_id: ledger.versions(request.table, object_id),
-        execution,
-        endless,
-        lease.held,
-    )
+    pending = world.ledger.pending(request.table)
+    work = _work(world, request, lease, execution, pending)
     settled = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in work.settled]
     ids = {one.id for one in work.claims} | {one.landing.id for one in work.settled}
     waiting = [_shown(one) for one in pending if one.id not in ids]
     return list(work.claims), {"settled_without_staging": settled[:_SHOWN], "waiting": waiting[:_SHOWN]}
+
+
+def _work(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> Work:
+    """Return what there is to do when nothing limits a batch; what would count again is taken as pending."""
+    table = world.plan.tables[request.table]
+    endless = Limits(_ENDLESS, sum(one.size for one in pending) + _ENDLESS, world.limits.attempts)
+    again: dict[str, Landing] = {}
+
+    def versions(object_id: str) -> list[Landing]:
+        return [again.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
+
+    while True:
+        waiting = [replace(one, attempts=0, mode="", allow="") for one in (*pending, *again.values())]
+        work = choose(table, waiting, versions, execution, endless, lease.held)
+        revived = [one.landing for one in work.settled if one.state == PENDING]
+        if not revived:
+            return work
+        again |= {one.id: replace(one, state=PENDING) for one in revived}
+
+
+def _stopped(stops: Sequence[Stopped], request: Request) -> dict[str, Any]:
+    """Return the batches that limits have stopped, and whether this request would let them through."""
+    told = [
+        {
+            "batch_id": one.batch_id,
+            "limit": one.limit,
+            "let_through": one.limit in request.allow,
+            "files": [landing.key for landing in one.landings[:_SHOWN]],
+        }
+        for one in stops
+    ]
+    return {"stopped_by_limits": told} if told else {}
 
 
 def _batches(landings: Sequence[Landing], limits: Limits) -> list[list[Landing]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from functions.open_batch.request import Request
 from functions.shared import actions
@@ -12,18 +12,25 @@ from functions.shared.ledger import Lease
 from functions.shared.settling import again, lost, settle
 from functions.shared.world import World
 
-Again = Callable[[Landing], Landing]
+
+@dataclass(frozen=True)
+class Stopped:
+    """A batch that a limit of the contract stopped, and the landings that it was stopped for."""
+
+    batch_id: str
+    limit: str
+    landings: tuple[Landing, ...]
 
 
 def reopen(world: World, request: Request, lease: Lease) -> None:
     """Make the landings that a request means pending again; done twice it is the same."""
     ledger, now = world.ledger, world.ledger.now()
     if request.allow and request.mode == "incremental":
-        stopped = _stopped(world, request, lease)
+        released = [one for one in stopped(world, lease) if one.limit in request.allow]
         allow = ",".join(sorted(request.allow))
-        chosen = [one for found in stopped.values() for one in found]
+        chosen = [landing for one in released for landing in one.landings]
         settle(ledger, lease, [(one, again(one, now, allow=allow)) for one in chosen])
-        _keep(world, lease, chosen, lease.stopped - set(stopped))
+        _keep(world, lease, chosen, lease.stopped - {one.batch_id for one in released})
         return
     chosen = selected(world, request)
     mode = REBUILD if request.rebuilds_staging else REPLAY
@@ -73,15 +80,15 @@ def _of_batch(world: World, request: Request) -> set[str] | None:
     return {one["id"] for one in manifest["landings"]}
 
 
-def _stopped(world: World, request: Request, lease: Lease) -> dict[str, list[Landing]]:
-    """Return the landings of the batches that one of the request's limits stopped, by batch."""
-    found = {}
+def stopped(world: World, lease: Lease) -> list[Stopped]:
+    """Return the batches that limits have stopped and nobody has let through, with what failed of them."""
+    found = []
     for batch_id in sorted(lease.stopped):
         batch = world.ledger.batch(lease.table, batch_id) or {}
-        if batch.get("limit") in request.allow:
-            manifest = world.files.read(lease.table, batch_id, "manifest")
-            landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
-            found[batch_id] = [one for one in landings.values() if one.state == FAILED and one.batch_id == batch_id]
+        manifest = world.files.read(lease.table, batch_id, "manifest")
+        landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
+        failed = [one for one in landings.values() if one.state == FAILED and one.batch_id == batch_id]
+        found.append(Stopped(batch_id, str(batch.get("limit", "")), tuple(sorted(failed, key=lambda one: one.order))))
     return found
 
 

@@ -34,7 +34,8 @@ Pair = tuple[Landing, Landing]
 class StageOutcome:
     """How the staging job of a batch ended: what it wrote, and the error where it failed.
 
-    `rejected` are the first records that were refused, or would have been; `warnings` counts by check.
+    `stays` tells that the data or the contract is at fault, so that trying again is in vain. `rejected` are the first
+    records that were refused, or would have been; `warnings` counts by check.
     """
 
     published: bool
@@ -44,6 +45,7 @@ class StageOutcome:
     superseded: frozenset[str] = frozenset()
     error: str = ""
     cause: str = ""
+    stays: bool = False
     rejected: tuple[Mapping[str, Any], ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
 
@@ -113,7 +115,7 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
         return one.settled(SUPERSEDED if one.id in outcome.superseded else STAGED, now, reason="")
     if blamed:
         return one.with_state(PENDING, updated_at=now)
-    if outcome.error == LIMIT_ERROR:
+    if outcome.stays or outcome.error == LIMIT_ERROR:
         return _failed(one, now, outcome.cause)
     if one.attempts + 1 >= max_attempts:
         return _failed(one, now, f"failed {one.attempts + 1} times, last: {outcome.cause}")
@@ -151,6 +153,7 @@ def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | No
         quarantined=_reasons(result or {}, "quarantined_landings"),
         error=name,
         cause=cause,
+        stays=bool((result or {}).get("stays")) and name == told.get("type"),
         rejected=tuple((result or {}).get("rejected", ())),
     )
 

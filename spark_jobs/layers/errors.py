@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -25,12 +25,15 @@ class ContractViolationError(DataError):
 class LimitExceededError(DataError):
     """A circuit breaker of the contract tripped before anything was published.
 
-    `rejected` are the first records that the batch would have put in quarantine.
+    `limit` is its name, `rejected` the first records that the batch would have put in quarantine; `landings` are the
+    files to blame, id to (reason, no column): without them the others pass. Empty: the batch as a whole is to blame.
     """
 
-    def __init__(self, message: str, rejected: Sequence[Any] = ()) -> None:
+    def __init__(self, message: str, limit: str = "") -> None:
         super().__init__(message)
-        self.rejected = rejected
+        self.limit = limit
+        self.rejected: Sequence[Any] = ()
+        self.landings: Mapping[str, tuple[str, str | None]] = {}
 
 
 class SchemaChangeError(DataError):

@@ -234,7 +234,7 @@ def test_a_wrong_request_fails_with_the_sentence_that_the_lambda_wrote(run: Run)
     cloud = Cloud(functions={"open": [refusal]})
     outcome, _ = run(cloud, {"tabel": "planes"})
     assert (outcome.status, outcome.error) == ("FAILED", "InvalidRequestError")
-    assert outcome.cause == "unknown table: mode must be one of incremental, replay, rebuild, dry_run"
+    assert outcome.cause == "the input: mode must be one of incremental, replay, rebuild, dry_run"
     [told] = cloud.invocations["notify"]
     assert told["failures"][0]["kind"] == "open"
 
@@ -243,7 +243,7 @@ def test_a_close_that_fails_is_told_and_fails_the_execution(run: Run) -> None:
     cloud = Cloud(functions={"close": [LambdaError("StaleLeaseError", "planes: token 7 is not 8")]})
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.error) == ("FAILED", "StaleLeaseError")
-    assert outcome.cause == "planes: planes: token 7 is not 8"
+    assert outcome.cause == "planes: token 7 is not 8"
     assert [told["failures"][0]["kind"] for told in cloud.invocations["notify"]] == ["close"]
 
 

@@ -62,20 +62,26 @@ def enforce_limits(table: Table, books: Books, living: int | None, allow: frozen
     for name, limit, count, base, noun, verb in tripped:
         if limit is None or name in allow:
             continue
-        bound = limit * base if isinstance(limit, float) else limit
-        if count > bound:
+        if count > bound_of(limit, base):
             raise LimitExceededError(
-                f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is {_words(limit)}; "
-                f"nothing was published. {_way_out(table, name)}"
+                f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is {limit_words(limit)}; "
+                f"nothing was published. {_way_out(table, name)}",
+                name,
             )
     if limits.min_rows is not None and "min_rows" not in allow and good < limits.min_rows:
         raise LimitExceededError(
             f"{table.name}: min_rows: {good} good rows, the limit is {limits.min_rows}; nothing was published. "
-            + _way_out(table, "min_rows")
+            + _way_out(table, "min_rows"),
+            "min_rows",
         )
 
 
-def _words(limit: float | int) -> str:
+def bound_of(limit: float | int, base: int) -> float:
+    """Return how many of `base` a limit lets through: a share of them, or a number."""
+    return limit * base if isinstance(limit, float) else limit
+
+
+def limit_words(limit: float | int) -> str:
     return str(limit) if isinstance(limit, int) else f"{limit * 100:.4g}%"
 
 

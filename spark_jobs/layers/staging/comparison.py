@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.staging import capture, quality, writers
-from spark_jobs.layers.staging.books import Books, enforce_limits
+from spark_jobs.layers.staging.books import Books
+from spark_jobs.layers.staging.breakers import enforce_on_snapshot
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed
 from spark_jobs.layers.staging.correction import Correction, put_right
@@ -48,7 +49,7 @@ def stage_snapshot(
         deleted=verdicts["deleted"],
         warned=found["warned"],
     )
-    enforce_limits(table, books, found["living"], work.manifest.allow)
+    enforce_on_snapshot(work, books, found["living"], claims)
     return Outcome(books, warnings=warned | quality.warnings_in(found, table))
 
 

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.staging import capture, partial, quality, truncation, writers
-from spark_jobs.layers.staging.books import Books, enforce_limits
+from spark_jobs.layers.staging.books import Books
+from spark_jobs.layers.staging.breakers import enforce_on_rows
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed
 from spark_jobs.layers.staging.correction import Correction, put_right
@@ -36,7 +37,7 @@ def stage_append(work: Work, claims: Sequence[Claim]) -> Outcome:
     books = Books(read=found["read"], rejected=found["rejected"], inserted=inserted, warned=found["warned"])
     if books.rejected:
         work.refuse(rows.filter(refused))
-    enforce_limits(work.table, books, 0, work.manifest.allow)
+    enforce_on_rows(work, books, claims, rows)
     warned |= quality.warnings_in(found, work.table)
     return Outcome(books, warnings=warned)
 
@@ -70,7 +71,7 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
         deleted=verdicts["deleted"],
         warned=found["warned"],
     )
-    enforce_limits(table, books, None, work.manifest.allow)
+    enforce_on_rows(work, books, claims, rows)
     warned |= quality.warnings_in(found, table)
     return Outcome(books, warnings=warned)
 

@@ -8,7 +8,7 @@ import pytest
 
 from functions.open_batch import handler
 from functions.shared.errors import InvalidRequestError, TableBusyError
-from tests.unit.functions.conftest import Pipeline, failed, task_failed
+from tests.unit.functions.conftest import Pipeline, failed, s3_event, task_failed
 
 LIMIT = "planes: max_deleted: 4 of 9 living keys would be deleted, the limit is 20%; nothing was published."
 
@@ -253,3 +253,62 @@ def test_a_dry_run_of_a_replay_or_a_rebuild(pipeline: Pipeline) -> None:
     assert dry_run(pipeline, layer="staging")["landings"] == 2
     marts = dry_run(pipeline, layer="marts", marts=["daily"])
     assert (marts["mode"], marts["landings"], marts["marts"]) == ("rebuild", 0, [["daily"]])
+
+
+def test_a_dry_run_tells_which_batches_an_allow_would_let_through(pipeline: Pipeline) -> None:
+    stopped(pipeline)
+    batch = {"batch_id": "planes-1-0-0", "limit": "max_deleted", "files": ["crm/planes/a.csv"]}
+    plan = dry_run(pipeline)
+    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
+    plan = dry_run(pipeline, allow=["max_rejected"])
+    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
+    plan = dry_run(pipeline, allow=["max_deleted"])
+    assert (plan["landings"], plan["stopped_by_limits"]) == (1, [batch | {"let_through": True}])
+    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv"]
+
+
+def test_a_dry_run_knows_that_content_counts_again(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv", etag="x", at="2013-01-01T00:00:00.000Z")
+    pipeline.land("crm/planes/a.csv", "v3", etag="x", at="2013-01-03T00:00:00.000Z")
+    batch = pipeline.open(pipeline.caller("planes-1-0"))
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller("planes-1-0"))["more"] is True
+    assert pipeline.open(pipeline.caller("planes-1-0", 1))["action"] == "nothing"
+    assert pipeline.states() == {"crm/planes/a.csv v1": "staged", "crm/planes/a.csv v3": "duplicate"}
+    pipeline.land("crm/planes/a.csv", "v2", etag="y", at="2013-01-02T00:00:00.000Z")
+    plan = dry_run(pipeline)
+    assert [file["version_id"] for file in plan["files"]] == ["v2", "v3"]
+    assert (plan["settled_without_staging"], plan["waiting"]) == ([], [])
+
+
+def test_of_a_batch_that_a_limit_stopped_only_the_file_to_blame_waits_for_an_operator(pipeline: Pipeline) -> None:
+    pipeline.deliver(s3_event("crm/planes/a.csv"), s3_event("crm/planes/b.csv", at="2013-01-03T05:00:00.000Z"))
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name))
+    guilty = {one["key"]: one["id"] for one in pipeline.manifest(batch)["landings"]}["crm/planes/b.csv"]
+    blamed = {guilty: (LIMIT.partition("; ")[0], None)}
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT, **blamed) | {"stays": True})
+    answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"LimitExceededError: {LIMIT}"))
+    assert (answer["more"], answer["failures"][0]["cause"]) == (True, LIMIT)
+    assert pipeline.states() == {"crm/planes/a.csv v1": "pending", "crm/planes/b.csv v1": "failed"}
+    following = pipeline.open(pipeline.caller(name, 1))
+    assert keys(pipeline, following) == ["crm/planes/a.csv"]
+    pipeline.stage(following)
+    assert pipeline.close(following, pipeline.caller(name, 1))["more"] is False
+    pipeline.stop(name)
+    assert keys(pipeline, run(pipeline, "let", allow=["max_deleted"])) == ["crm/planes/b.csv"]
+
+
+def test_an_error_of_the_data_that_blames_no_file_fails_its_files_at_once(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name))
+    words = "staging.planes: column seats is int and would be string"
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "SchemaChangeError", words) | {"stays": True})
+    answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"SchemaChangeError: {words}"))
+    assert (answer["more"], answer["failures"][0]["error"]) == (False, "SchemaChangeError")
+    [landing] = pipeline.items("LANDING#")
+    assert (landing["state"], landing["reason"]) == ("failed", words)
+    pipeline.stop(name)
+    assert run(pipeline, "next")["action"] == "nothing"
+    assert keys(pipeline, run(pipeline, "mended", mode="replay", batch_id=batch["batch_id"])) == ["crm/planes/a.csv"]

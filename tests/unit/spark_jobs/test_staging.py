@@ -53,6 +53,15 @@ def test_the_result_of_a_batch_that_a_breaker_stopped_shows_what_would_have_been
     assert result["rejected"] == [
         {"file": "planes/2020-01-01/a.csv", "row": 1, "column": "k", "reason": "'x' is no bigint"}
     ]
+    assert result["failed_landings"] == [
+        {
+            "id": "L1",
+            "key": "planes/2020-01-01/a.csv",
+            "reason": "max_rejected: 1 of 1 records read would be rejected, the limit is 0",
+            "column": None,
+        }
+    ]
+    assert result["stays"] is True
     assert result["error"] == {
         "type": "LimitExceededError",
         "message": "planes: max_rejected: 1 of 1 records read would be rejected, the limit is 0; nothing was "

@@ -136,8 +136,11 @@ def test_a_check_that_fails_names_the_file_and_the_record(bench):
 def test_a_breaker_stops_the_batch_and_allow_lets_it_through_once(bench):
     table = snapshot_table(limits=Limits(max_deleted=0.2))
     bench.stage(table, daily(bench, 1, "1,a", "2,b", "3,c"))
+    cut_off = daily(bench, 2, "1,a")
     with pytest.raises(LimitExceededError) as raised:
-        bench.stage(table, daily(bench, 2, "1,a"))
+        bench.stage(table, cut_off, daily(bench, 3, "1,a", "2,b", "3,c"))
+    reason = "max_deleted: 2 of 3 living keys would be deleted, the limit is 20%"
+    assert raised.value.landings == {cut_off["id"]: (reason, None)}
     assert str(raised.value) == (
         "planes: max_deleted: 2 of 3 living keys would be deleted, the limit is 20%; nothing was published. "
         'To let it through once, start {"table": "planes", "allow": ["max_deleted"]}'

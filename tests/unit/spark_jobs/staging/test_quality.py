@@ -174,6 +174,25 @@ def test_a_breaker_says_what_tripped_and_lets_through_what_it_names(bench, limit
     assert bench.log(table, "k") == [(1, "I", "1"), (1, "D", "2"), (2, "I", "1")]
 
 
+def test_a_breaker_names_the_files_that_break_it_by_themselves(bench):
+    table = upserts(limits=Limits(max_rejected=0.2))
+    good, bad = daily(bench, 1, "1,a,1", "2,b,1"), daily(bench, 2, "3,c,1", "x,d,1")
+    with pytest.raises(LimitExceededError, match="max_rejected: 1 of 4 records read would be rejected") as raised:
+        bench.stage(table, good, bad)
+    reason = "max_rejected: 1 of 2 records would be rejected, the limit is 20%"
+    assert raised.value.landings == {bad["id"]: (reason, None)}
+    bench.stage(table, good)
+    assert kept(bench, table) == [1, 2]
+
+
+def test_where_no_file_breaks_a_limit_by_itself_the_batch_is_to_blame(bench):
+    table = upserts(limits=Limits(max_rejected=1))
+    files = [daily(bench, number, "1,a,1", "x,d,1") for number in (1, 2)]
+    with pytest.raises(LimitExceededError, match="max_rejected: 2 of 4 records read") as raised:
+        bench.stage(table, *files)
+    assert raised.value.landings == {}
+
+
 def test_allow_of_one_breaker_does_not_let_another_through(bench):
     table = upserts(limits=Limits(max_rejected=0, min_rows=2))
     with pytest.raises(LimitExceededError, match="planes: min_rows: 1 good rows, the limit is 2"):
