@@ -1,0 +1,1 @@
+"""Maintenance of Iceberg tables: few files, few snapshots, nothing that nobody reads."""
