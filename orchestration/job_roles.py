@@ -1,4 +1,4 @@
-"""The roles of the Glue jobs: one for each layer, each writes its own layer only."""
+"""The roles of the Glue jobs: one for each layer, each writes its own layer only, and one that maintains the tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from constructs import Construct
 
 from orchestration.grants import allow
 from orchestration.settings import Settings
-from orchestration.storage import BATCHES_PREFIX, Storage
+from orchestration.storage import BATCHES_PREFIX, MAINTENANCE_PREFIX, Storage
 
 _READ_OBJECT = ("s3:GetObject",)
 _READ_VERSION = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
@@ -56,6 +56,20 @@ class JobRoles(Construct):
         self._use_catalog(role, ("staging",), _READ_CATALOG)
         self._use_catalog(role, ("mart",), (*_READ_CATALOG, *_WRITE_CATALOG))
         self._exchange_batches(role, storage.artifacts)
+        return role
+
+    def build_maintenance(self, storage: Storage) -> iam.Role:
+        """Build the role that rewrites tables of all layers, makes none, and sees neither raw files nor batches."""
+        role = self.build_role("Maintenance")
+        places = [storage.staging.arn_for_objects(f"{self._settings.database(layer)}/*") for layer in _STAGING_LAYERS]
+        places.append(storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*"))
+        why = "It rewrites every table of the databases, and nothing beside them."
+        allow(role, (*_READ_OBJECT, *_WRITE_OBJECT), places, why)
+        for bucket in (storage.staging, storage.mart):
+            allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [bucket.bucket_arn])
+        self._use_catalog(role, (*_STAGING_LAYERS, "mart"), (*_READ_CATALOG, "glue:UpdateTable"))
+        reports = storage.artifacts.arn_for_objects(f"{MAINTENANCE_PREFIX}*")
+        allow(role, ("s3:PutObject",), [reports], "Reports are named by the execution.")
         return role
 
     def read_assets(self, role: iam.Role, assets: Iterable[s3_assets.Asset]) -> None:

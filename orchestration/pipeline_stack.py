@@ -15,6 +15,7 @@ from orchestration.functions import Functions, Source
 from orchestration.ingestion import Ingestion
 from orchestration.jobs import Jobs
 from orchestration.ledger import Ledger
+from orchestration.maintenance import Maintenance
 from orchestration.metrics import Metrics
 from orchestration.monitoring import Alarms
 from orchestration.notifications import Notifications
@@ -55,6 +56,7 @@ class PipelineStack(Stack):
         self.jobs = Jobs(self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build)
         self.workflow = self._build_workflow(settings, root)
         self.extraction = self._build_extraction(settings, plan, root) if plan.extracts else None
+        self.maintenance = self._build_maintenance(settings, plan, root)
         self.views = Views(self, "Views", settings=settings, plan=plan, storage=self.storage)
         self._build_monitoring(settings, plan)
         self._build_outputs()
@@ -97,6 +99,18 @@ class PipelineStack(Stack):
             root=root,
         )
 
+    def _build_maintenance(self, settings: Settings, plan: Plan, root: Path) -> Maintenance:
+        return Maintenance(
+            self,
+            "Maintenance",
+            settings=settings,
+            plan=plan,
+            storage=self.storage,
+            notify_failure=self.functions.notify_failure,
+            jobs=self.jobs,
+            root=root,
+        )
+
     def _build_monitoring(self, settings: Settings, plan: Plan) -> None:
         metrics = Metrics(settings, plan)
         alarms = Alarms(
@@ -119,8 +133,12 @@ class PipelineStack(Stack):
             queue=self.ingestion.queue,
             dead_letters=self.ingestion.dead_letters,
             workflow=self.workflow,
-            job_names=(*self.jobs.names, *(self.extraction.names if self.extraction else ())),
+            job_names=self._job_names(settings),
         )
+
+    def _job_names(self, settings: Settings) -> tuple[str, ...]:
+        extracting = self.extraction.names if self.extraction else ()
+        return (*self.jobs.names, *extracting, settings.maintain_job_name)
 
     def _build_outputs(self) -> None:
         outputs = {
@@ -132,6 +150,7 @@ class PipelineStack(Stack):
             "DeadLetterQueueUrl": self.ingestion.dead_letters.queue_url,
             "LedgerTableName": self.ledger.table.table_name,
             "StateMachineArn": self.workflow.state_machine.state_machine_arn,
+            "MaintainMachineArn": self.maintenance.state_machine.state_machine_arn,
             "TopicArn": self.notifications.topic.topic_arn,
             "WorkgroupName": self.views.workgroup.name,
         }

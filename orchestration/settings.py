@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Node
 
 ENVIRONMENTS = ("dev", "prod")
+OFF = "off"
 FEATURE_FLAGS = {
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
@@ -34,6 +35,7 @@ class Settings:
     glue_version: str = "5.1"
     architecture: str = "arm64"
     folder: str = ""
+    maintenance: str = ""
 
     def __post_init__(self) -> None:
         if self.env not in ENVIRONMENTS:
@@ -45,6 +47,10 @@ class Settings:
             )
         if self.architecture not in ("arm64", "x86_64"):
             raise SettingsError(f"architecture is {self.architecture!r}: it must be arm64 or x86_64")
+        if self.maintenance not in ("", OFF) and not re.fullmatch(r"(cron|rate)\([^()]+\)", self.maintenance):
+            raise SettingsError(
+                f"maintenance is {self.maintenance!r}: it must be a schedule such as cron(0 3 * * ? *), or off"
+            )
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
@@ -61,6 +67,7 @@ class Settings:
             alarm_email=node.try_get_context("alarm_email"),
             glue_version=word("glue_version", cls.glue_version),
             architecture=word("architecture", cls.architecture),
+            maintenance=word("maintenance", cls.maintenance),
         )
 
     @property
@@ -100,6 +107,26 @@ class Settings:
     @property
     def extract_job_prefix(self) -> str:
         return f"{self.stem}-extract-"
+
+    @property
+    def maintain_machine_name(self) -> str:
+        return f"{self.stem}-maintain-lake"
+
+    @property
+    def maintain_job_name(self) -> str:
+        return f"{self.stem}-maintain"
+
+    @property
+    def maintenance_schedule(self) -> str:
+        """When the tables are maintained: by night in production, when somebody asks in development."""
+        if self.maintenance:
+            return "" if self.maintenance == OFF else self.maintenance
+        return "cron(0 3 * * ? *)" if self.is_prod else ""
+
+    @property
+    def snapshot_days(self) -> int:
+        """Days that a table can be read as it was; what a mart has not read stays longer."""
+        return 7 if self.is_prod else 2
 
     def database(self, layer: str) -> str:
         """Return the Glue database of a layer, e.g. `nycflights_dev_staging`."""

@@ -15,6 +15,7 @@ CLAIMS_PREFIX = "claims/"
 EXTRACTS_PREFIX = "extracts/"
 BATCHES_PREFIX = "batches/"
 RESULTS_PREFIX = "query-results/"
+MAINTENANCE_PREFIX = "maintenance/"
 _CLAIM_DAYS = 7
 _EXTRACT_DAYS = 1
 _RESULT_DAYS = 7
@@ -32,7 +33,7 @@ class Storage(Construct):
         self.raw = self._build_raw()
         self.staging = self._build_lake("Staging", self._passing_rules())
         self.mart = self._build_lake("Mart", [self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS)])
-        self.artifacts = self._build_lake("Artifacts", [self._expire("old-batches", BATCHES_PREFIX, _BATCH_DAYS)])
+        self.artifacts = self._build_lake("Artifacts", self._reports_rules())
 
     def _build_raw(self) -> s3.Bucket:
         """What came is kept: old versions too, because a batch reads the version it claimed."""
@@ -64,6 +65,13 @@ class Storage(Construct):
         return (
             self._expire("old-claims", CLAIMS_PREFIX, _CLAIM_DAYS),
             self._expire("old-extracts", EXTRACTS_PREFIX, _EXTRACT_DAYS),
+        )
+
+    def _reports_rules(self) -> Sequence[s3.LifecycleRule]:
+        """Manifests, results and what maintenance did are kept for a year and some days."""
+        return (
+            self._expire("old-batches", BATCHES_PREFIX, _BATCH_DAYS),
+            self._expire("old-maintenance", MAINTENANCE_PREFIX, _BATCH_DAYS),
         )
 
     def _build_access_logs(self) -> s3.Bucket:

@@ -19,6 +19,8 @@ ROLES = {
     "staging job": "JobsRolesStaging",
     "mart job": "JobsRolesMart",
     "machine": "WorkflowTablePipelineRole",
+    "maintenance job": "JobsRolesMaintenance",
+    "maintenance machine": "MaintenanceMaintainLakeRole",
 }
 WRITES = ("Put", "Delete", "Create", "Update", "Start", "Abort", "Publish", "Send", "Invoke", "BatchStop")
 
@@ -138,13 +140,31 @@ def test_no_job_drops_a_table_or_touches_a_database(resources: Resources) -> Non
     for role in ("staging job", "mart job"):
         verbs = set().union(*may(resources, role, "glue").values())
         assert verbs == {"CreateTable", "UpdateTable"}
+    assert set().union(*may(resources, "maintenance job", "glue").values()) == {"UpdateTable"}
+
+
+def test_the_maintenance_job_rewrites_the_tables_of_the_databases_and_nothing_beside_them(resources: Resources) -> None:
+    written = {r for r, verbs in may(resources, "maintenance job", "s3").items() if "DeleteObject" in verbs}
+    assert {(bucket_of(r), r.rsplit("/", 2)[1]) for r in written} == {
+        ("StorageMart", "nycflights_dev_mart"),
+        *(("StorageStaging", f"nycflights_dev_{layer}") for layer in ("staging", "quarantine", "audit", "state")),
+    }
+    beside = {r: verbs for r, verbs in may(resources, "maintenance job", "s3").items() if r not in written}
+    [(reports, verbs)] = beside.items()
+    assert (bucket_of(reports), reports.rsplit("/", 2)[1:], verbs) == (
+        "StorageArtifacts",
+        ["maintenance", '*"]]}'],
+        {"PutObject"},
+    )
+    read = {bucket_of(r) for action, r in grants(resources, "maintenance job") if action == "s3:ListBucket"}
+    assert read == {"StorageStaging", "StorageMart"}
 
 
 def test_who_starts_executions_and_that_only_the_machine_starts_jobs(resources: Resources) -> None:
     """receive_files begins; an execution whose history runs full hands over to another."""
     starters = {role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"}
     runners = {role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"}
-    assert (starters, runners) == ({"receive_files", "machine"}, {"machine"})
+    assert (starters, runners) == ({"receive_files", "machine"}, {"machine", "maintenance machine"})
 
 
 def test_the_machine_runs_watches_and_stops_the_jobs_of_its_pipeline_only(resources: Resources) -> None:

@@ -53,7 +53,7 @@ def test_raw_objects_are_kept_in_every_version_and_never_expire(resources: Resou
 
 @pytest.mark.parametrize(
     ("bucket", "prefixes"),
-    [("Staging", ["claims/", "extracts/"]), ("Artifacts", ["batches/"]), ("Mart", ["query-results/"])],
+    [("Staging", ["claims/", "extracts/"]), ("Artifacts", ["batches/", "maintenance/"]), ("Mart", ["query-results/"])],
 )
 def test_only_what_can_be_made_again_expires(resources: Resources, bucket: str, prefixes: list[str]) -> None:
     rules = resources.one("AWS::S3::Bucket", f"Storage{bucket}")["LifecycleConfiguration"]["Rules"]
@@ -121,6 +121,7 @@ def test_there_is_a_job_for_each_table_and_each_mart_with_the_contracts_capacity
         "nycflights-dev-stage-flights",
         "nycflights-dev-mart-dim_planes",
         "nycflights-dev-mart-fct_flights",
+        "nycflights-dev-maintain",
     }
     flights, planes = jobs["nycflights-dev-stage-flights"], jobs["nycflights-dev-stage-planes"]
     assert (flights["WorkerType"], flights["NumberOfWorkers"], flights["Timeout"]) == ("G.2X", 4, 90)
@@ -240,6 +241,7 @@ def test_outputs_name_what_the_command_line_needs(template: Template) -> None:
         "DeadLetterQueueUrl",
         "LedgerTableName",
         "StateMachineArn",
+        "MaintainMachineArn",
         "TopicArn",
         "WorkgroupName",
     }

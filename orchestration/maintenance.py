@@ -1,0 +1,150 @@
+"""Maintenance: the job that keeps tables small, the machine that runs it, and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from contracts.model import Capacity, Plan
+from orchestration.acknowledgments import acknowledge
+from orchestration.grants import allow
+from orchestration.jobs import Jobs
+from orchestration.settings import Settings
+from orchestration.storage import MAINTENANCE_PREFIX, Storage
+
+DEFINITION = Path("state_machines", "maintain_lake.asl.json")
+SCRIPT = Path("spark_jobs", "maintain.py")
+ORPHAN_DAYS = 3  # longer than any job may run: no file of a batch that works is taken for nobody's
+CAPACITY = Capacity(worker_type="G.1X", workers=10, timeout_minutes=12 * 60)  # scaled down where there is little to do
+_RUNS = 1
+_LATE_HOURS = 6
+
+
+class Maintenance(Construct):
+    """What keeps tables fast and cheap while files land."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        plan: Plan,
+        storage: Storage,
+        notify_failure: lambda_.Function,
+        jobs: Jobs,
+        root: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._script = s3_assets.Asset(self, "Script", path=str(root / SCRIPT))
+        self.role = jobs.roles.build_maintenance(storage)
+        jobs.roles.read_assets(self.role, [self._script, jobs.code.library, jobs.code.plan])
+        self.job = self._build_job(jobs)
+        self.state_machine = self._build_state_machine((root / DEFINITION).read_text(encoding="utf-8"), {
+            "MaintainJob": settings.maintain_job_name,
+            "Names": ",".join(sorted({*plan.tables, *plan.marts})),
+            "NotifyFailureFunction": notify_failure.function_arn,
+            "ResultsFolder": storage.artifacts.s3_url_for_object(MAINTENANCE_PREFIX),
+            "RetrySeconds": str(settings.retry_seconds),
+        })  # fmt: skip
+        self._allow_machine(notify_failure)
+        self.schedule = self._build_schedule() if settings.maintenance_schedule else None
+        self._tell_cut_off_executions(notify_failure)
+
+    def _build_job(self, jobs: Jobs) -> glue.CfnJob:
+        return jobs.build_job(
+            self,
+            "Job",
+            name=self._settings.maintain_job_name,
+            description="Compacts tables, expires snapshots, removes files of nobody",
+            role=self.role.role_arn,
+            script=self._script,
+            capacity=CAPACITY,
+            runs=_RUNS,
+            arguments={
+                "--names": "all",
+                "--keep_days": str(self._settings.snapshot_days),
+                "--orphan_days": str(ORPHAN_DAYS),
+            },
+        )
+
+    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{self._settings.maintain_machine_name}",
+            retention=self._settings.log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        machine = sfn.StateMachine(
+            self,
+            "MaintainLake",
+            state_machine_name=self._settings.maintain_machine_name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(definition),
+            definition_substitutions=substitutions,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+        )
+        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
+        return machine
+
+    def _allow_machine(self, notify_failure: lambda_.Function) -> None:
+        """Run, watch and stop the one job, and tell failures."""
+        role = self.state_machine.role
+        job = Stack.of(self).format_arn(service="glue", resource="job", resource_name=self._settings.maintain_job_name)
+        allow(role, ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"), [job])
+        allow(role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
+
+    def _build_schedule(self) -> scheduler.CfnSchedule:
+        """Start the machine some time in the hour: which minute it is does not matter, that not all are one does."""
+        role = iam.Role(self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        self.state_machine.grant_start_execution(role)
+        return scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            description=f"Maintains the tables of {self._settings.stem}",
+            schedule_expression=self._settings.maintenance_schedule,
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                mode="FLEXIBLE", maximum_window_in_minutes=60
+            ),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self.state_machine.state_machine_arn,
+                role_arn=role.role_arn,
+                input="{}",
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=int(Duration.hours(_LATE_HOURS).to_seconds()),
+                    maximum_retry_attempts=10,
+                ),
+            ),
+        )
+
+    def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
+        """An execution that was aborted or timed out cannot tell so itself."""
+        events.Rule(
+            self,
+            "CutOff",
+            description="A maintenance was aborted or timed out",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.state_machine.state_machine_arn],
+                    "status": ["ABORTED", "TIMED_OUT"],
+                },
+            ),
+            targets=[targets.LambdaFunction(notify_failure)],
+        )
