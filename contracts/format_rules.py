@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.documents import Document, Mistake
 from contracts.model import Column, Table
-from contracts.paths import PathMistakeError, split_path
+from contracts.paths import BY_PATH, PathMistakeError, split_path
 from contracts.types import SparkType
 from contracts.wording import one_of
 
@@ -20,9 +20,8 @@ OPTIONS = {
     "json": ("row_path", *_TEXT, *_PARTIAL),
     "jsonl": (*_TEXT, *_PARTIAL),
     "parquet": _PARTIAL,
-    "xml": ("row_tag", "namespaces", *_TEXT),
+    "xml": ("row_tag", "namespaces", *_TEXT, *_PARTIAL),
 }
-BY_PATH = ("json", "jsonl", "xml")
 _BREAKS = ("\n", "\r")
 _PLACE = ("source", "options")
 

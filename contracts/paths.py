@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+BY_PATH = ("json", "jsonl", "xml")
 _PART = re.compile(r"`([^`]+)`|([^.`]+)")
 
 

@@ -11,7 +11,7 @@ from contracts.documents import Document, Mistake
 from contracts.format_rules import check_source
 from contracts.model import Table
 from contracts.patterns import check_date_format, check_from_key, check_partitions
-from contracts.presets import check_preset
+from contracts.presets import DEBEZIUM, check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
 from contracts.wording import one_of
 
@@ -122,8 +122,8 @@ def _check_partial(document: Document, table: Table) -> Iterator[Mistake]:
         if "absent_value" in table.source.options:
             yield document.mistake("goes with updates: partial", "source", "options", "absent_value")
         return
-    if table.source.format not in ("csv", "parquet", "json", "jsonl"):
-        message = f"partial is for csv, parquet, json and jsonl, not for {table.source.format}"
+    if table.source.format == "fixed_width":
+        message = "partial is not for fixed_width, whose lines hold every column"
         yield document.mistake(message, "updates")
     needed = {*table.key, *table.sequence_columns}
     for index, column in enumerate(table.columns):
@@ -137,13 +137,11 @@ def _check_partial(document: Document, table: Table) -> Iterator[Mistake]:
 
 
 def _check_extra_columns(document: Document, table: Table) -> Iterator[Mistake]:
-    if table.extra_columns == "add" and table.source.format not in ("csv", "parquet"):
-        yield document.mistake(
-            f"add is for files that name their columns in one place, csv and parquet, not for {table.source.format}; "
-            "allowed: fail, ignore",
-            "schema",
-            "extra_columns",
-        )
+    if table.extra_columns != "add":
+        return
+    if table.source.format == "fixed_width" or table.source.preset == DEBEZIUM:
+        what = "fixed_width, whose lines tell no names" if table.source.preset != DEBEZIUM else "preset debezium"
+        yield document.mistake(f"add is not for {what}; allowed: fail, ignore", "schema", "extra_columns")
 
 
 def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:

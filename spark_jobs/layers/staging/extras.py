@@ -14,21 +14,17 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from contracts.model import Column, Table
+from contracts.paths import BY_PATH, split_path
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.readers.csv_reader import header_of
+from spark_jobs.layers.staging.readers.formats import FORMATS
 
 PROPERTY = "landfall.extra-columns"
 
 
 def found_columns(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
-    """Return the names of the columns that files have, once each, as their headers or schemas tell."""
-    names: list[str] = []
-    for claim in claims:
-        if table.source.format == "parquet":
-            names += spark.read.parquet(claim.uri).columns
-        elif header := header_of(table, claim):
-            names += header.columns
+    """Return the names of the columns that files have, once each, as their headers, schemas or records tell."""
+    names = FORMATS[table.source.format].names(spark, table, claims) if claims else []
     return list(dict.fromkeys(name for name in names if name))
 
 
@@ -47,18 +43,18 @@ def extra_columns(table: Table, found: Iterable[str], known: Mapping[str, str]) 
 
     What the contract declares by now is none any more; the others keep the names that they have.
     """
-    declared = {name.lower() for name in table.source_names}
+    declared = {_field(table, name) for name in table.source_names}
     taken = {name.lower() for name in table.column_names}
-    extras = {name: source for name, source in known.items() if source.lower() not in declared}
-    have = {source.lower() for source in extras.values()}
+    extras = {name: source for name, source in known.items() if _field(table, source) not in declared}
+    have = {_field(table, source) for source in extras.values()}
     for source in found:
-        if source.lower() in declared or source.lower() in have:
+        if _field(table, source) in declared | have:
             continue
         name = _name(source)
         while name in taken or name in extras:
             name += "_extra"
         extras[name] = source
-        have.add(source.lower())
+        have.add(_field(table, source))
     return extras
 
 
@@ -72,6 +68,11 @@ def with_extras(table: Table, extras: Mapping[str, str]) -> Table:
 def _remembered(lake: Lake, log: str) -> dict[str, str]:
     found: dict[str, str] = json.loads(dict(lake.handle(log).properties()).get(PROPERTY, "{}"))
     return found
+
+
+def _field(table: Table, source: str) -> str:
+    """Return what a column is compared by, in small letters: its name, or the first one of its path."""
+    return (split_path(source)[0] if table.source.format in BY_PATH else source).lower()
 
 
 def _name(source: str) -> str:

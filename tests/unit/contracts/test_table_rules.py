@@ -205,7 +205,6 @@ LOADS = {
         + "updates: partial\nsource: {format: xml, options: {row_tag: r}}\nchecks:\n  - {name: a, not_null: [note]}\n",
         [
             "7: schema.columns[1].required: note cannot be required: a partial record may lack it",
-            "9: updates: partial is for csv, parquet, json and jsonl, not for xml",
             "12: checks[0].not_null: a partial record may lack these columns: check the mart instead",
         ],
     ),
@@ -217,12 +216,11 @@ LOADS = {
         ORDERS.replace("upsert", "snapshot") + "updates: partial\n",
         ["9: updates: is for load upsert and changes only: other files hold whole rows"],
     ),
-    "extra columns that no file names in one place": (
-        ORDERS.replace("schema:\n", "source: {format: jsonl}\nschema:\n  extra_columns: add\n"),
-        [
-            "6: schema.extra_columns: add is for files that name their columns in one place, csv and parquet, not for "
-            "jsonl; allowed: fail, ignore"
-        ],
+    "extra columns of an envelope": (
+        ORDERS.replace("upsert", "changes").replace(
+            "schema:\n", "source: {format: jsonl, preset: debezium}\nschema:\n  extra_columns: add\n"
+        ),
+        ["6: schema.extra_columns: add is not for preset debezium; allowed: fail, ignore"],
     ),
     "no key": (changed(("key: [id]\n", "")), ["1: (file): lacks key: load upsert tells rows apart by their key"]),
     "changes that never delete": (

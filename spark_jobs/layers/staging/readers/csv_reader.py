@@ -30,6 +30,7 @@ from spark_jobs.layers.staging.readers.seam import (
     RESERVED,
     ROW_NUMBER,
     check_columns,
+    fingerprint,
     null_words,
     option,
     refuse,
@@ -76,6 +77,11 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[Dat
     return [_read_alike(spark, table, shape, some) for shape, some in alike.items()]
 
 
+def names(_: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the columns of all headers."""
+    return [name for claim in claims if (header := header_of(table, claim)) for name in header.columns]
+
+
 def header_of(table: Table, claim: Claim) -> Header | None:
     """Return the header of a file, None when it is empty; ContractViolationError when it breaks the contract."""
     head = claim.content.head
@@ -115,6 +121,7 @@ def _read_alike(spark: SparkSession, table: Table, shape: Shape, claims: Sequenc
         *(fields.value(places.get(name.lower())).alias(name) for name in table.source_names),
         _broken(fields, len(columns), invalid_text(F.col(TEXT), claims)).alias(BROKEN),
         F.col(TEXT).alias(RAW),
+        *fingerprint(table, F.col(TEXT), columns, shape.line_end),
         LANDING,
         (F.col(LINE) - below).alias(ROW_NUMBER),
     )

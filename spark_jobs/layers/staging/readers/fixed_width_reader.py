@@ -19,6 +19,7 @@ from spark_jobs.layers.staging.readers.seam import (
     RAW,
     RECORD,
     ROW_NUMBER,
+    fingerprint,
     option,
 )
 
@@ -26,6 +27,11 @@ from spark_jobs.layers.staging.readers.seam import (
 def check(_spark: SparkSession, _table: Table, _claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
     """Yield nothing: each line is measured by itself."""
     yield from ()
+
+
+def names(_: SparkSession, table: Table, _claims: Sequence[Claim]) -> list[str]:
+    """Return the declared columns: a line tells no names."""
+    return list(table.source_names)
 
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
@@ -47,6 +53,7 @@ def _read_alike(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> D
         *(_value(*places[name.lower()], trim).alias(name) for name in table.source_names),
         _broken(table, places, invalid_text(F.col(TEXT), claims)).alias(BROKEN),
         F.col(TEXT).alias(RAW),
+        *fingerprint(table, F.col(TEXT)),
         LANDING,
         (F.col(LINE) - header).alias(ROW_NUMBER),
     )

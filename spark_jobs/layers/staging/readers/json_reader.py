@@ -14,7 +14,7 @@ from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.readers.documents import check_not_empty, parsed_documents
-from spark_jobs.layers.staging.readers.json_records import json_records
+from spark_jobs.layers.staging.readers.json_records import field_names, json_records
 from spark_jobs.layers.staging.readers.json_split import BrokenDocumentError, records_of
 from spark_jobs.layers.staging.readers.seam import BROKEN, DOCUMENT, LANDING, NO_TEXT, RAW, RECORD, ROW_NUMBER, option
 
@@ -28,9 +28,18 @@ def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[Co
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims; `_row_number` is the record's place from 1."""
+    return [json_records(_texts(spark, table, claims), table)]
+
+
+def names(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the fields of all records."""
+    return field_names(_texts(spark, table, claims), table, claims)
+
+
+def _texts(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> DataFrame:
     row_path = option(table, "row_path", "")
     parse = partial(_parsed, split_path(row_path) if row_path else ())
-    return [json_records(parsed_documents(spark, claims, parse, _SCHEMA), table)]
+    return parsed_documents(spark, claims, parse, _SCHEMA)
 
 
 def _parsed(path: tuple[str, ...], chunks: Iterator[bytes]) -> Iterator[tuple[Any, ...]]:

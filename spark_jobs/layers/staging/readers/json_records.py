@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,13 +11,16 @@ from pyspark.sql.types import ArrayType, MapType, StringType
 from contracts.model import Table
 from contracts.paths import split_path
 from spark_jobs.layers.staging.checks import because
+from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.json_text import literal, parsed, unmarked, with_marked_numbers
+from spark_jobs.layers.staging.readers.field_names import FIELD, gathered
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     COLUMNS,
     IS_EXTRA,
     IS_MISSING,
     IS_RESERVED,
+    LANDING,
     NO_TEXT,
     RAW,
     RECORD,
@@ -39,10 +42,7 @@ def json_records(texts: DataFrame, table: Table, invalid: Column | None = None) 
     """
     paths = {name: split_path(name) for name in table.source_names}
     parents = sorted({path[:i] for path in paths.values() for i in range(1, len(path))}, key=len)
-    marked = texts.withColumn("_marked", F.expr(with_marked_numbers(RAW)))
-    # One element, or the text holds more than one value.
-    objects = marked.withColumn("_objects", F.expr(parsed("concat('[', _marked, ']')", _OBJECTS)))
-    rows = objects.withColumn(_TOP, F.expr("CASE WHEN size(_objects) = 1 THEN _objects[0] END"))
+    rows = _with_objects(texts)
     for parent in parents:
         rows = rows.withColumn(_object(parent), F.expr(parsed(_field(parent), _FIELDS)))
     given = F.col(BROKEN) if BROKEN in texts.columns else F.lit(None)
@@ -54,6 +54,20 @@ def json_records(texts: DataFrame, table: Table, invalid: Column | None = None) 
     )
     sources = [F.expr(unmarked(f"_text{i}")).alias(name) for i, name in enumerate(paths)]
     return values.select(*sources, *carried, BROKEN)
+
+
+def field_names(texts: DataFrame, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the fields of all sound records of claims, as paths."""
+    fields = _with_objects(texts.select(LANDING, RAW)).select(LANDING, F.explode(F.map_keys(_TOP)).alias(FIELD))
+    return gathered(fields, table, claims)
+
+
+def _with_objects(texts: DataFrame) -> DataFrame:
+    """Add the fields of each text's object, NULL where it is none."""
+    marked = texts.withColumn("_marked", F.expr(with_marked_numbers(RAW)))
+    # One element, or the text holds more than one value.
+    objects = marked.withColumn("_objects", F.expr(parsed("concat('[', _marked, ']')", _OBJECTS)))
+    return objects.withColumn(_TOP, F.expr("CASE WHEN size(_objects) = 1 THEN _objects[0] END"))
 
 
 def _object(path: tuple[str, ...]) -> str:
@@ -100,13 +114,14 @@ def _drift(table: Table, paths: Mapping[str, tuple[str, ...]]) -> list[Column]:
         inside = {name: path for name, path in paths.items() if path[:depth] == row}
         if not inside:
             continue
-        if table.extra_columns == "fail":
+        if table.extra_columns != "ignore":  # under add: one that differs by case alone from another
             declared = F.array(*(F.lit(name) for name in {path[depth]: None for path in inside.values()}))
             extra = F.get(F.array_except(F.map_keys(_object(row)), declared), F.lit(0))
             problems.append(F.when(extra.isNotNull(), _of_column(extra, IS_EXTRA)))
         if table.missing_columns == "fail":
             for name, path in inside.items():
-                problems.append(F.when(_lacks(path, depth + 1), _of_column(F.lit(name), IS_MISSING)))
+                if name not in table.source.optional:
+                    problems.append(F.when(_lacks(path, depth + 1), _of_column(F.lit(name), IS_MISSING)))
     return problems
 
 

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.readers.json_records import json_records
+from spark_jobs.layers.staging.readers.json_records import field_names, json_records
 from spark_jobs.layers.staging.readers.lines import LINE, TEXT, invalid_text, lines
-from spark_jobs.layers.staging.readers.seam import LANDING, RAW, ROW_NUMBER
+from spark_jobs.layers.staging.readers.seam import LANDING, RAW, ROW_NUMBER, fingerprint
 
 
 def check(_spark: SparkSession, _table: Table, _claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
@@ -22,13 +22,27 @@ def check(_spark: SparkSession, _table: Table, _claims: Sequence[Claim]) -> Iter
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims; `_row_number` is the line."""
+    read = []
+    for some in _alike(claims):
+        texts = _texts(spark, some).select("*", *fingerprint(table, F.col(RAW)))
+        read.append(json_records(texts, table, invalid_text(F.col(RAW), some)))
+    return read
+
+
+def names(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the fields of all records."""
+    return [name for some in _alike(claims) for name in field_names(_texts(spark, some), table, some)]
+
+
+def _alike(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Return the claims that hold anything, those together whose lines end alike."""
     alike: dict[str, list[Claim]] = {}
     for claim in claims:
         if claim.content.size:
             alike.setdefault(claim.content.line_end, []).append(claim)
-    frames = []
-    for some in alike.values():
-        texts = lines(spark, some).filter(F.col(TEXT).rlike(r"\S"))
-        named = texts.select(LANDING, F.col(LINE).alias(ROW_NUMBER), F.col(TEXT).alias(RAW))
-        frames.append(json_records(named, table, invalid_text(F.col(RAW), some)))
-    return frames
+    return list(alike.values())
+
+
+def _texts(spark: SparkSession, claims: Sequence[Claim]) -> DataFrame:
+    texts = lines(spark, claims).filter(F.col(TEXT).rlike(r"\S"))
+    return texts.select(LANDING, F.col(LINE).alias(ROW_NUMBER), F.col(TEXT).alias(RAW))

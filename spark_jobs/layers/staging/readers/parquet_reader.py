@@ -66,6 +66,11 @@ def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterato
             yield from (refuse(table, claim, reason, column) for claim in some)
 
 
+def names(spark: SparkSession, _: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the columns of all files."""
+    return [name for claim in claims for name in spark.read.parquet(claim.uri).columns]
+
+
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims, one frame for each schema; `_row_number` is the row's place from 1."""
     alike: dict[Footer, list[Claim]] = {}

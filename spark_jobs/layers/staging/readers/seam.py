@@ -2,15 +2,17 @@
 
 A reader returns a DataFrame of records: the contract's source columns (text, or what a typed format holds), `_broken`
 (NULL, or why the record cannot be used: struct(column, rule, reason)), `_raw` (its text), `_landing` (the claim's
-number) and `_row_number` (orders and finds the record in its file).
+number) and `_row_number` (orders and finds the record in its file). Formats of lines add each record's fingerprint.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
@@ -19,6 +21,8 @@ from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.json_text import quoted
 
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
+FINGERPRINT = ("_text_high", "_text_low")
+HELD = "_held"  # the names of what a record holds, where a contract has a use for them
 CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
 CARRIED_SCHEMA = f"{BROKEN} {REASON}, {RAW} string, {LANDING} int, {ROW_NUMBER} bigint"
 RECORD, FILE, DOCUMENT, COLUMNS = "record", "file", "document", "columns"
@@ -45,6 +49,21 @@ def united(frames: Sequence[DataFrame]) -> DataFrame:
     for frame in frames[1:]:
         records = records.unionByName(frame)
     return records
+
+
+def meaning_of(table: Table) -> str:
+    """Return a digest of all words of a contract that decide what the text of a record means."""
+    words = (table.source, table.columns, table.key, table.effective_at, table.checks, table.extra_columns)
+    return hashlib.sha256(repr((*words, table.missing_columns)).encode()).hexdigest()
+
+
+def fingerprint(table: Table, text: Column, *beside: object) -> list[Column]:
+    """Return 128 bits of xxHash64 of a record's text and of all that decides what it means, in two columns.
+
+    `beside` is what the file says of that, such as its header. Records of equal fingerprints are equal rows.
+    """
+    meaning = hashlib.sha256(repr((meaning_of(table), beside)).encode()).hexdigest()
+    return [F.xxhash64(F.lit(f"{name}{meaning[:16]}"), text).alias(name) for name in FINGERPRINT]
 
 
 def option(table: Table, name: str, default: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from contracts.model import Table
 from contracts.paths import split_path
@@ -16,10 +18,12 @@ from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.documents import check_not_empty, parsed_documents
+from spark_jobs.layers.staging.readers.field_names import FIELD, gathered
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     COLUMNS,
     DOCUMENT,
+    HELD,
     IS_EXTRA,
     IS_MISSING,
     LANDING,
@@ -38,20 +42,31 @@ def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[Co
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims; `_row_number` is the row's place from 1."""
+    return [_rows(spark, table, claims, with_names=table.updates == "partial")]
+
+
+def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], with_names: bool) -> DataFrame:
     namespaces: Mapping[str, str] = option(table, "namespaces", {})
     row = step_of(option(table, "row_tag", "row"), namespaces)
     wanted = [_wanted(table, name, namespaces) for name in table.source_names]
     encoding = "utf-8" if option(table, "encoding", "") else None  # what is declared, the claim has transcoded
     columns = ", ".join(f"{quoted(name)} string" for name in table.source_names)
-    schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {columns}"
-    drift = (table.extra_columns == "fail", table.missing_columns == "fail")
-    return [parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift), schema)]
+    schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {HELD} array<string>, {columns}"
+    # Under add, what is extra still differs by case alone from a column.
+    drift = (table.extra_columns != "ignore", table.missing_columns == "fail")
+    return parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift, with_names), schema)
+
+
+def names(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+    """Return the names of what all rows hold: children, attributes (`@name`), text of their own (`#text`)."""
+    rows = _rows(spark, replace(table, extra_columns="ignore"), claims, with_names=True)
+    return gathered(rows.select(LANDING, F.explode(HELD).alias(FIELD)), table, claims)
 
 
 def _wanted(table: Table, name: str, namespaces: Mapping[str, str]) -> Wanted:
     steps = tuple(step_of(part, namespaces) for part in split_path(name))
     kinds = [parse_type(c.type) for c in table.columns if not c.expr and c.source_name.lower() == name.lower()]
-    return Wanted(name, steps, _nested(kinds[0]) if kinds else None)
+    return Wanted(name, steps, _nested(kinds[0]) if kinds else None, is_extra=name in table.source.optional)
 
 
 def _nested(kind: SparkType) -> SparkType | None:
@@ -59,14 +74,19 @@ def _nested(kind: SparkType) -> SparkType | None:
 
 
 def _parsed(
-    row: Step, wanted: Sequence[Wanted], encoding: str | None, drift: tuple[bool, bool], chunks: Iterator[bytes]
+    row: Step,
+    wanted: Sequence[Wanted],
+    encoding: str | None,
+    drift: tuple[bool, bool],
+    with_names: bool,
+    chunks: Iterator[bytes],
 ) -> Iterator[tuple[Any, ...]]:
     number = 0
     try:
         for number, found in enumerate(rows_of(chunks, row, wanted, encoding), start=1):
-            yield number, found.raw, _broken(found, *drift), *found.texts
+            yield number, found.raw, _broken(found, *drift), list(found.names) if with_names else None, *found.texts
     except BrokenDocumentError as error:
-        yield number + 1, "", ("", DOCUMENT, str(error)), *(None for _ in wanted)
+        yield number + 1, "", ("", DOCUMENT, str(error)), None, *(None for _ in wanted)
 
 
 def _broken(row: Row, refuse_extra: bool, refuse_missing: bool) -> tuple[str, str, str] | None:

@@ -63,21 +63,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A source column: its name, the way to it, and the type that shapes what is found there (None: text)."""
+    """A source column: its name, the way to it, and the type that shapes what is found there (None: text).
+
+    `is_extra`: no contract knows it, a row may lack it, and what is more than text becomes JSON as it is.
+    """
 
     name: str
     steps: tuple[Step, ...]
     kind: SparkType | None
+    is_extra: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its raw text (bounded), the columns' texts, and what is wrong with it, if anything.
+    """One row: its raw text (bounded), the names of its parts, the columns' texts, and what is wrong, if anything.
 
     `extra` is a part of the row that no column reads, `missing` a column that the row lacks.
     """
 
     raw: str
+    names: tuple[str, ...] = ()
     texts: tuple[str | None, ...] = ()
     problem: str | None = None
     extra: str | None = None
@@ -191,7 +196,7 @@ class _Reader:
 
     def _row_of(self, element: Element) -> Row:
         raw = self._raw.decode(self._encoding, "replace")
-        names = [part.name for part in element.parts]
+        names = list(dict.fromkeys(part.name for part in element.parts))
         if element.text.strip():
             names.append(OWN_TEXT)
         extra = next((name for name in names if name not in self._read), None)
@@ -200,12 +205,12 @@ class _Reader:
         for one in self._wanted:
             try:
                 found = _follow(element, one.steps)
-                texts.append(_text_of(found or [], one.kind, one.name))
+                texts.append(_text_of(found or [], one))
             except MisfitError as error:
-                return Row(raw, (None,) * len(self._wanted), str(error))
-            if found is None:
+                return Row(raw, tuple(names), (None,) * len(self._wanted), str(error))
+            if found is None and not one.is_extra:
                 missing = missing or one.name
-        return Row(raw, tuple(texts), None, extra, missing)
+        return Row(raw, tuple(names), tuple(texts), None, extra, missing)
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise BrokenDocumentError(f"declares the entity {name}: entities of a document's own are refused")
@@ -230,9 +235,9 @@ def _follow(element: Element, steps: Sequence[Step]) -> list[Element] | None:
     return here
 
 
-def _text_of(found: Sequence[Element], kind: SparkType | None, name: str) -> str | None:
+def _text_of(found: Sequence[Element], one: Wanted) -> str | None:
     """Return what was found as text: as it stands, or as JSON for an array, a map or a struct."""
-    shaped = _shaped(found, kind, name)
+    shaped = _as_it_is(found) if one.is_extra else _shaped(found, one.kind, one.name)
     return shaped if shaped is None or isinstance(shaped, str) else json.dumps(shaped, ensure_ascii=False)
 
 
@@ -252,6 +257,18 @@ def _shaped(found: Sequence[Element], kind: SparkType | None, name: str) -> Any:
     if found[0].has_children:
         raise MisfitError(f"{name} holds elements; declare a struct, or a path into it")
     return found[0].text
+
+
+def _as_it_is(found: Sequence[Element]) -> Any:
+    """Return elements as JSON: text, an object of what an element holds, an array of several."""
+    if len(found) != 1:
+        return [_as_it_is([one]) for one in found] or None
+    element = found[0]
+    names = list(dict.fromkeys(part.name for part in element.parts))
+    if element.is_nil or not names:
+        return None if element.is_nil else element.text
+    own = {OWN_TEXT: element.text} if element.text.strip() else {}
+    return {name: _as_it_is(element.named(Step(name))) for name in names} | own
 
 
 def _field(element: Element, name: str) -> list[Element]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
-from contracts.model import Column
+import pytest
+
+from contracts.model import Column, Source
+from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.extras import extra_columns, with_extras
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
@@ -63,3 +67,52 @@ def test_an_append_table_keeps_extra_columns_too(bench):
     table = dataclasses.replace(OPEN, load="append", key=())
     bench.stage(table, snapshot(bench, 1, "k,v,w", "1,a,x"), snapshot(bench, 2, "k,v", "2,b"))
     assert bench.log(table, "k", "v", "w") == [(1, "a", "x", "I", at(1)), (2, "b", None, "I", at(2))]
+
+
+LINES = snapshot_table(extra_columns="add", source=Source("planes/", "jsonl"))
+ROWS = snapshot_table(
+    extra_columns="add",
+    source=Source("planes/", "xml", options={"row_tag": "p"}),
+    columns=(Column("k", "bigint", "@k"), Column("v", "string")),
+)
+
+
+def test_objects_of_json_bring_their_fields_as_text_and_may_lack_them(bench):
+    first = '{"k": 1, "v": "a", "n": 1.50, "o": {"x": [1, null]}}\n{"k": 2, "v": "b", "a.b": "text"}\n'
+    bench.stage(LINES, bench.land(first, "planes/2020-01-01/planes.jsonl"))
+    bench.stage(LINES, bench.land('{"k": 1, "v": "a", "n": 1.5}\n', "planes/2020-01-02/planes.jsonl"))
+    assert bench.log(LINES, "k", "n", "o", "a_b") == [
+        (1, "1.50", '{"x":[1,null]}', None, "I", at(1)),
+        (1, "1.5", None, None, "U", at(2)),
+        (2, None, None, "text", "I", at(1)),
+        (2, None, None, None, "D", at(2)),
+    ]
+
+
+def test_a_document_of_json_is_followed_like_its_lines(bench):
+    documents = dataclasses.replace(LINES, source=Source("planes/", "json", options={"row_path": "rows"}))
+    bench.stage(documents, bench.land('{"rows": [{"k": 1, "v": "a", "n": true}]}', "planes/2020-01-01/planes.json"))
+    assert bench.log(documents, "k", "n") == [(1, "true", "I", at(1))]
+
+
+def test_a_field_that_another_differs_from_by_case_alone_is_refused_and_not_lost(bench):
+    with pytest.raises(ContractViolationError, match="column n: is not in the contract"):
+        bench.stage(LINES, bench.land('{"k": 1, "v": "a", "N": 1, "n": 2}\n', "planes/2020-01-01/planes.jsonl"))
+
+
+def test_a_file_with_very_many_fields_is_refused(bench):
+    many = json.dumps({"k": 1, "v": "a", **{f"f{i}": i for i in range(1000)}})
+    with pytest.raises(ContractViolationError, match="more than 1,000 different fields; declare a map"):
+        bench.stage(LINES, bench.land(many, "planes/2020-01-01/planes.jsonl"))
+
+
+def test_rows_of_xml_bring_attributes_text_and_elements(bench):
+    rows = '<ps><p k="1" w="x"><v>a</v><t u="m">5</t></p><p k="2">own<v>b</v><t>6</t><t/><s><d>1</d></s></p></ps>'
+    bench.stage(ROWS, bench.land(rows, "planes/2020-01-01/planes.xml"))
+    bench.stage(ROWS, bench.land('<ps><p k="1"><v>a</v></p></ps>', "planes/2020-01-02/planes.xml"))
+    assert bench.log(ROWS, "k", "w", "t", "text", "s") == [
+        (1, "x", '{"@u": "m", "#text": "5"}', None, None, "I", at(1)),
+        (1, None, None, None, None, "U", at(2)),
+        (2, None, '["6", ""]', "own", '{"d": "1"}', "I", at(1)),
+        (2, None, None, None, None, "D", at(2)),
+    ]

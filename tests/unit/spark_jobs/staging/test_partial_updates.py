@@ -115,6 +115,26 @@ def test_csv_files_hold_the_columns_of_their_headers(bench):
     ]
 
 
+def test_rows_of_xml_hold_what_stands_in_them(bench):
+    source = Source(prefix="planes/", format="xml", options={"row_tag": "p", "namespaces": {"n": "urn:n"}})
+    columns = (Column("k", "bigint", "@k"), Column("a", "string", "n:a"), *COLUMNS[2:])
+    partial = table(source=source, columns=columns)
+    nil = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    rows = [
+        '<p k="1"><n:a>x</n:a><b>1</b><op>I</op><ts>10</ts></p>',
+        '<p k="1"><b>2</b><ts>20</ts></p>',
+        f'<p k="1" {nil}><n:a xsi:nil="true"/><ts>30</ts></p><p k="1"><n:a/><ts>40</ts></p>',
+    ]
+    for number in (2, 0, 1):
+        bench.stage(partial, bench.land(f'<ps xmlns:n="urn:n">{rows[number]}</ps>', f"planes/2020-01-01/{number}.xml"))
+    assert bench.log(partial, "k", "a", "b") == [
+        (1, "x", 1, "I", "10"),
+        (1, "x", 2, "U", "20"),
+        (1, None, 2, "U", "30"),
+        (1, "", 2, "U", "40"),
+    ]
+
+
 def test_debezium_says_by_a_word_what_it_does_not_send(bench):
     options = {"absent_value": "__debezium_unavailable_value"}
     partial = replace(feed("jsonl", "debezium", options=options), updates="partial", missing_columns="null")
