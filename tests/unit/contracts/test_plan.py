@@ -192,12 +192,13 @@ def test_marts_in_a_circle_have_no_waves():
 
 def test_the_demo_pipeline_compiles():
     plan = compile_plan(NYCFLIGHTS)
-    assert sorted(plan.tables) == ["airlines", "airports", "flights", "planes", "weather"]
+    assert sorted(plan.tables) == ["airlines", "airports", "flights", "planes", "planes_register", "weather"]
     assert {table: plan.waves(table) for table in plan.tables} == {
         "airlines": (("dim_airlines",), ("fct_flights",), ("daily_delays",)),
         "airports": (("dim_airports",), ("fct_flights",), ("daily_delays",)),
         "flights": (("fct_flights",), ("daily_delays",)),
         "planes": (("dim_planes", "latest_planes", "planes_history"), ("fct_flights",), ("daily_delays",)),
+        "planes_register": (),
         "weather": (),
     }
     assert Plan.from_json(plan.to_json()) == plan
