@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 
 _CATALOG = "spark.sql.catalog."
 _CATALOG_CLASS = "org.apache.iceberg.spark.SparkCatalog"
 _OF_AWS = ("catalog-impl", "io-impl")
+_FOLDERS = '{"type": "hadoop"}'
 
 
 def options_of(conf: str) -> dict[str, str]:
@@ -16,13 +19,15 @@ def options_of(conf: str) -> dict[str, str]:
 
 
 def on_laptop(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the options with each catalog in a folder instead of in Glue.
+    """Return the options with each catalog in a folder instead of in Glue, or what LANDFALL_CATALOG says in JSON.
 
-    The lock that a Hadoop catalog takes while it commits is Iceberg's own, of one JVM.
+    The lock that a Hadoop catalog takes while it commits is Iceberg's own, of one JVM. Jobs in processes that commit at
+    the same time need a catalog that compares and swaps, e.g. {"type": "jdbc", "uri": "jdbc:postgresql://…"}.
     """
     made = {name: value for name, value in options.items() if name.rsplit(".", 1)[-1] not in _OF_AWS}
     for name in catalog_names(options):
-        made[f"{_CATALOG}{name}.type"] = "hadoop"
+        for word, value in json.loads(os.environ.get("LANDFALL_CATALOG", _FOLDERS)).items():
+            made[f"{_CATALOG}{name}.{word}"] = value
     return made
 
 
