@@ -36,6 +36,8 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], b
         return _stage(failure, table, batch_ids)
     if kind == "extract":
         return _extract(error, table, request)
+    if kind == "maintain":
+        return _maintain(error)
     return Advice(
         what=f"The execution could not finish its batch of {table} ({kind}).",
         safe="Nothing is lost: files stay in the raw bucket, claimed ones go back, and tables show a whole state.",
@@ -90,6 +92,18 @@ def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:
         todo="Remove the cause and start the extraction again; the next by schedule reads all that is missing.",
         rerun=dict(request) or {"table": table},
         section="an-extraction-fails",
+    )
+
+
+def _maintain(error: str) -> Advice:
+    if error == "InvalidRequestError":
+        return _refused(error, "", {})
+    return Advice(
+        what="The maintenance left tables as they were.",
+        safe="Every table is whole and shows all its rows: what was not done costs storage and speed, no data.",
+        todo="Remove the cause; the next maintenance does what this one left, and so does one that is started now.",
+        rerun={},
+        section="a-maintenance-fails",
     )
 
 

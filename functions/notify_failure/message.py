@@ -17,6 +17,7 @@ _KINDS = {
     "stage": "not staged",
     "open": "refused",
     "extract": "not extracted",
+    "maintain": "failed",
     "aborted": "aborted",
     "timed_out": "timed out",
     "hand_over": "not handed over",
@@ -34,8 +35,13 @@ def subject(report: Report) -> str:
     if report.is_good:
         return _ascii(f"[{report.name}] {report.table}: recovered")[:_LONGEST_SUBJECT]
     more = f" (+{len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
-    text = f"[{report.name}] {report.table or 'unknown table'}: {_what(report.failures[0])}"
+    text = f"[{report.name}] {_about(report)}: {_what(report.failures[0])}"
     return _ascii(text)[: _LONGEST_SUBJECT - len(more)] + more
+
+
+def _about(report: Report) -> str:
+    """Return the table, or what else an execution works on."""
+    return "maintenance" if report.kind == "maintain" else report.table or "unknown table"
 
 
 def _what(failure: Mapping[str, Any]) -> str:
@@ -89,6 +95,8 @@ def _heading(report: Report) -> str:
         return (
             f"Pipeline {report.name}, table {report.table}: recovered. What had failed was done; no action is needed."
         )
+    if report.kind == "maintain":
+        return f"Pipeline {report.name}: the maintenance of its tables failed."
     table = report.table or "unknown"
     if report.kind == "open":
         return f"Pipeline {report.name}, table {table}: the execution did not begin."

@@ -16,7 +16,7 @@ _CUT_OFF = {
     "FAILED": ("failed", "ExecutionFailedError", "the machine itself failed; the execution's last state says where"),
     "TIMED_OUT": ("timed_out", "ExecutionTimedOutError", "the execution took longer than the machine allows"),
 }
-_EXTRACT_MACHINE = "-extract-source"
+_KINDS = {"-extract-source": "extract", "-maintain-lake": "maintain"}
 
 
 def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
@@ -39,7 +39,8 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
     kind, error, cause = _CUT_OFF[detail["status"]]
     request = _request(detail.get("input"))
     table = _text(request.get("table"))
-    kind = "extract" if detail["stateMachineArn"].endswith(_EXTRACT_MACHINE) else kind
+    machine = str(detail["stateMachineArn"])
+    kind = next((own for end, own in _KINDS.items() if machine.endswith(end)), kind)
     name, why = detail.get("error") or error, detail.get("cause") or cause
     return Report(
         pipeline=environment.pipeline,

@@ -30,7 +30,7 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """Return recovered, or the first failure's kind: open, stage, mart, close, hand_over, extract, aborted …"""
+        """Return recovered, or the first failure's kind: open, stage, mart, hand_over, extract, maintain, aborted …"""
         return "recovered" if self.is_good else str(self.failures[0]["kind"])
 
     @property
@@ -38,7 +38,7 @@ class Report:
         """A mart or a batch that failed is an error; a table that could not be worked on at all is critical."""
         if self.is_good:
             return "info"
-        return "error" if self.kind in ("stage", "mart", "open", "extract") else "critical"
+        return "error" if self.kind in ("stage", "mart", "open", "extract", "maintain") else "critical"
 
     @property
     def built(self) -> set[str]:

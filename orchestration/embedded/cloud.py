@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from contracts.model import Plan
 from orchestration.embedded.lock import locked
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from orchestration.embedded.live import Live
 
 EXTRACT_MACHINE = "ExtractMachineArn"
+MAINTAIN_MACHINE = "MaintainMachineArn"
 _FOLDER = "cloud"
 _POLL_SECONDS = 0.05
 _JOBS = ("warm", "process")
@@ -77,21 +81,23 @@ class Cloud:
 
     def start(self, request: Mapping[str, Any]) -> Execution:
         """Start one execution as an operator does and wait for its end."""
-        live = self.live
-        arn = live.start(request).arn
-        live.executions.wait(arn)
-        live.save()
-        return live.executions.get(arn)
+        return self._started(request)
 
     def extract(self, request: Mapping[str, Any]) -> Execution:
         """Start one extraction, such as {"table": "planes"}, and wait for its end; what landed waits for `run`."""
-        live = self.live
-        if EXTRACT_MACHINE not in live.outputs:
+        if EXTRACT_MACHINE not in self.live.outputs:
             raise CloudError("No table of the pipeline comes from a database: no contract names a connection.")
-        arn = live.start(request, machine=EXTRACT_MACHINE).arn
-        live.executions.wait(arn)
-        live.save()
-        return live.executions.get(arn)
+        return self._started(request, EXTRACT_MACHINE)
+
+    def maintain(self, names: Sequence[str] = ()) -> tuple[Execution, list[Mapping[str, Any]]]:
+        """Maintain the tables, or those of the named tables and marts; return the execution and its report."""
+        execution = self._started({"names": list(names)} if names else {}, MAINTAIN_MACHINE)
+        bucket, key = self.live.outputs["ArtifactsBucketName"], f"maintenance/{execution.name}.json"
+        try:
+            body = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError:  # the request was refused, or the job did not come so far
+            return execution, []
+        return execution, list(json.loads(body)["tables"])
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Answer a SELECT; databases are called staging, mart, quarantine, audit and state."""
@@ -142,6 +148,13 @@ class Cloud:
             self._live = Live(assembly, self.lake, self._state, self.settings, self._jobs, self._progress)
             self._opened.callback(self._live.close)
         return self._live
+
+    def _started(self, request: Mapping[str, Any], machine: str = "StateMachineArn") -> Execution:
+        live = self.live
+        arn = live.start(request, machine=machine).arn
+        live.executions.wait(arn)
+        live.save()
+        return live.executions.get(arn)
 
     def close(self) -> None:
         """Save the lake's state and let it go."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestration.embedded.cli import check, demo, extract, land, new_table, query, run, start, status
+from orchestration.embedded.cli import check, demo, extract, land, maintain, new_table, query, run, start, status
 from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, GlobalOptionsGroup, Places
 
 
@@ -48,6 +48,7 @@ _COMMANDS = (
     extract.extract,
     run.run,
     start.start,
+    maintain.maintain,
     query.query,
     status.status,
     demo.demo,

@@ -17,12 +17,13 @@ def teach_moto() -> None:
         ledger,
         messaging,
         monitoring,
+        scheduling,
         storage,
         views,
         workflow,
     )
 
-    for module in (encryption, storage, ledger, messaging, functions, jobs, workflow, monitoring, views):
+    for module in (encryption, storage, ledger, messaging, functions, jobs, workflow, scheduling, monitoring, views):
         module.teach()
     for known in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         known.cache_clear()
