@@ -1,0 +1,34 @@
+"""One tally for all that is broken on purpose; its line is printed at the end."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from tests.chaos.lakes import Tally
+
+_TALLY = pytest.StashKey[Tally]()
+FULL = os.environ.get("LANDFALL_CHAOS") == "full"
+KILLS = int(os.environ.get("LANDFALL_CHAOS_KILLS", "60" if FULL else "6"))
+SEED = int(os.environ.get("LANDFALL_CHAOS_SEED", "20240101"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TALLY] = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.write_line(f"{config.stash[_TALLY]} (seed {SEED})")
+
+
+@pytest.fixture(scope="session")
+def tally(request: pytest.FixtureRequest) -> Tally:
+    return request.config.stash[_TALLY]
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What falls out by chance in one test, the same with each seed."""
+    return random.Random(f"{SEED} {request.node.name}")
