@@ -16,15 +16,18 @@ class UnreasonedWildcardError(ValueError):
 
 
 def allow(
-    role: iam.IRole,
+    role: iam.IRole | iam.ManagedPolicy,
     actions: Sequence[str],
     resources: Sequence[str],
     why_star: str = "",
     conditions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a statement to a role; `why_star` is the reason of a wildcard and acknowledges that finding."""
+    """Add a statement to a role or a policy; `why_star` is the reason of a wildcard and acknowledges that finding."""
     statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
-    role.add_to_principal_policy(statement)
+    if isinstance(role, iam.ManagedPolicy):
+        role.add_statements(statement)
+    else:
+        role.add_to_principal_policy(statement)
     for resource in resources:
         text = _readable(Stack.of(role).resolve(resource))
         if "*" in text and not why_star:

@@ -67,7 +67,7 @@ class Jobs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings, self._plan, self._storage = settings, plan, storage
-        self._databases = self._build_databases()
+        self.databases = self._build_databases()
         self._log_prefix = f"/landfall/{settings.stem}/jobs"
         self._log_groups = self._build_log_groups()
         self.code = self._build_code(root, build)
@@ -143,7 +143,11 @@ class Jobs(Construct):
             script=self.code.staging,
             capacity=contract.capacity,
             runs=_STAGE_RUNS,
-            arguments={"--table": table, "--staging_bucket": self._storage.staging.bucket_name},
+            arguments={
+                "--table": table,
+                "--staging_bucket": self._storage.staging.bucket_name,
+                **({"--crawlers": self._settings.crawler_prefix} if contract.crawled else {}),
+            },
         )
 
     def _build_mart_job(self, mart: str) -> glue.CfnJob:
@@ -199,7 +203,7 @@ class Jobs(Construct):
             default_arguments={**self._common_arguments(), **arguments},
             connections=glue.CfnJob.ConnectionsListProperty(connections=[*connections]) if connections else None,
         )
-        for dependency in (*self._databases.values(), *self._log_groups):
+        for dependency in (*self.databases.values(), *self._log_groups):
             job.node.add_dependency(dependency)
         acknowledge(job, "GL1", "Logs hold no rows, and CloudWatch encrypts them with its own key.")
         acknowledge(job, "GL3", "No job uses bookmarks: what was staged stands in the ledger.")

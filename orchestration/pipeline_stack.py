@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Stack, Tags
 from constructs import Construct
 
 from contracts.model import Plan
+from orchestration.crawlers import Crawlers
 from orchestration.dashboard import Dashboard
 from orchestration.extraction import Extraction
 from orchestration.functions import Functions, Source
@@ -54,10 +55,11 @@ class PipelineStack(Stack):
         )
         self.sweep = Sweep(self, "Sweep", queue=self.ingestion.queue)
         self.jobs = Jobs(self, "Jobs", settings=settings, plan=plan, storage=self.storage, root=root, build=build)
+        self.crawlers = self._build_crawlers(settings, plan) if plan.crawls else None
         self.workflow = self._build_workflow(settings, root)
         self.extraction = self._build_extraction(settings, plan, root) if plan.extracts else None
         self.maintenance = self._build_maintenance(settings, plan, root)
-        self.views = Views(self, "Views", settings=settings, plan=plan, storage=self.storage)
+        self.views = Views(self, "Views", settings=settings, plan=plan, storage=self.storage, jobs=self.jobs)
         self._build_monitoring(settings, plan)
         self._build_outputs()
         for name, value in {"landfall:pipeline": settings.pipeline, "landfall:env": settings.env}.items():
@@ -75,6 +77,9 @@ class PipelineStack(Stack):
             state_machine_arn=state_machine_arn(self, settings),
             execution_arns=execution_arns(self, settings),
         )
+
+    def _build_crawlers(self, settings: Settings, plan: Plan) -> Crawlers:
+        return Crawlers(self, "Crawlers", settings=settings, plan=plan, storage=self.storage, jobs=self.jobs)
 
     def _build_workflow(self, settings: Settings, root: Path) -> Workflow:
         return Workflow(
@@ -153,6 +158,7 @@ class PipelineStack(Stack):
             "MaintainMachineArn": self.maintenance.state_machine.state_machine_arn,
             "TopicArn": self.notifications.topic.topic_arn,
             "WorkgroupName": self.views.workgroup.name,
+            "MartReadersPolicyArn": self.views.readers.managed_policy_arn,
         }
         if self.extraction:
             outputs["ExtractMachineArn"] = self.extraction.state_machine.state_machine_arn

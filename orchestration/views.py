@@ -1,26 +1,47 @@
-"""The view layer: an Athena workgroup that keeps its own house, and queries to begin with."""
+"""The view layer: an Athena workgroup that keeps its own house, views, queries to begin with, and who may read."""
 
 from __future__ import annotations
 
+from aws_cdk import Stack
 from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from contracts.mart_columns import columns_of_marts
 from contracts.model import Mart, Plan
+from orchestration.athena_sql import outputs, select, view_text
+from orchestration.jobs import Jobs, words
+from orchestration.readers import MartReaders
 from orchestration.settings import Settings
 from orchestration.storage import RESULTS_PREFIX, Storage
 
+_CURRENT = {"scd2": "is_current", "dimension": "NOT is_deleted"}
 _SCAN_LIMIT_BYTES = {"dev": 100 * 1024**3, "prod": 1024**4}
 
 
+VIEW_SUFFIX = "_current"
+
+
+def current_views(plan: Plan) -> list[str]:
+    """Return the marts that have versions or deleted members, and no mart that is called like their view."""
+    return [
+        name
+        for name, mart in sorted(plan.marts.items())
+        if mart.kind in _CURRENT and f"{name}{VIEW_SUFFIX}" not in plan.marts
+    ]
+
+
 class Views(Construct):
-    """Workgroup and named queries; the results lie in the mart bucket, the only one an analyst needs."""
+    """Workgroup, views and named queries; the results lie in the mart bucket, the only one an analyst needs."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, plan: Plan, storage: Storage
+        self, scope: Construct, construct_id: str, *, settings: Settings, plan: Plan, storage: Storage, jobs: Jobs
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self.workgroup = self._build_workgroup(storage)
+        self.readers = MartReaders(self, "Readers", settings=settings, storage=storage).policy
+        self.views = [self._build_view(name, plan, jobs) for name in current_views(plan)]
         for mart in sorted(plan.marts.values(), key=lambda m: m.name):
             self._build_query(mart.name, mart.description or f"The mart {mart.name}", "mart", self._mart_sql(mart))
         self._build_query(
@@ -52,6 +73,33 @@ class Views(Construct):
                 ),
             ),
         )
+
+    def _build_view(self, mart: str, plan: Plan, jobs: Jobs) -> glue.CfnTable:
+        """Build the view `<mart>_current` as Athena itself writes one; it may be there before the mart is."""
+        database = self._settings.database("mart")
+        columns = outputs(columns_of_marts(plan)[mart])
+        sql = select(database, mart, columns, _CURRENT[plan.marts[mart].kind])
+        view = glue.CfnTable(
+            self,
+            f"View{words(mart)}",
+            catalog_id=Stack.of(self).account,
+            database_name=database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=f"{mart}{VIEW_SUFFIX}",
+                description=f"What is true now of {mart}",
+                table_type="VIRTUAL_VIEW",
+                parameters={"presto_view": "true", "comment": "Presto View"},
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    columns=[glue.CfnTable.ColumnProperty(name=one.name, type=one.hive) for one in columns],
+                    location="",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(),
+                ),
+                view_original_text=view_text(database, sql, columns),
+                view_expanded_text="/* Presto View */",
+            ),
+        )
+        view.add_resource_dependency(jobs.databases["mart"])
+        return view
 
     def _mart_sql(self, mart: Mart) -> str:
         table = f'"{self._settings.database("mart")}"."{mart.name}"'

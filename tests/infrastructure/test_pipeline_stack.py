@@ -244,6 +244,7 @@ def test_outputs_name_what_the_command_line_needs(template: Template) -> None:
         "MaintainMachineArn",
         "TopicArn",
         "WorkgroupName",
+        "MartReadersPolicyArn",
     }
 
 

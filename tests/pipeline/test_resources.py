@@ -37,6 +37,8 @@ EXISTS: dict[str, Exists] = {
     "AWS::Events::Rule": lambda c, i, _: _only(c("events").list_targets_by_rule(Rule=i)["Targets"]),
     "AWS::Glue::Database": lambda c, i, _: c("glue").get_database(Name=i)["Database"],
     "AWS::Glue::Job": lambda c, i, _: c("glue").get_job(JobName=i)["Job"],
+    "AWS::Glue::Table": lambda c, i, p: c("glue").get_table(DatabaseName=p["DatabaseName"], Name=i)["Table"],
+    "AWS::IAM::ManagedPolicy": lambda c, i, _: c("iam").get_policy(PolicyArn=i)["Policy"],
     "AWS::IAM::Policy": lambda c, _, p: [
         c("iam").get_role_policy(RoleName=r, PolicyName=p["PolicyName"]) for r in p["Roles"]
     ],

@@ -11,6 +11,7 @@ def teach_moto() -> None:
     from moto.cloudformation import parsing
 
     from orchestration.embedded.resources import (
+        catalog_views,
         encryption,
         functions,
         jobs,
@@ -23,7 +24,19 @@ def teach_moto() -> None:
         workflow,
     )
 
-    for module in (encryption, storage, ledger, messaging, functions, jobs, workflow, scheduling, monitoring, views):
+    for module in (
+        encryption,
+        storage,
+        ledger,
+        messaging,
+        functions,
+        jobs,
+        workflow,
+        scheduling,
+        monitoring,
+        views,
+        catalog_views,
+    ):
         module.teach()
     for known in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
         known.cache_clear()

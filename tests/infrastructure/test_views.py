@@ -1,0 +1,113 @@
+"""What analysts find: views of what is true now, and a policy that shows them marts and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+import sqlglot
+
+from contracts.mart_columns import columns_of_marts
+from contracts.model import Column, Mart
+from contracts.types import parse_type
+from orchestration.athena_sql import outputs, select
+from orchestration.views import current_views
+from tests.infrastructure.stack import Resources, small_plan
+from tests.infrastructure.test_pipeline_stack import text
+
+
+def kept_text(view: dict[str, Any]) -> dict[str, Any]:
+    """Return what Athena reads of a view."""
+    words = view["TableInput"]["ViewOriginalText"].split()
+    assert (words[:4], words[-1]) == (["/*", "Presto", "View:", words[3]], "*/")
+    read: dict[str, Any] = json.loads(base64.b64decode(words[3]))
+    return read
+
+
+def test_a_mart_with_versions_has_a_view_of_what_is_true_now_as_athena_keeps_views(resources: Resources) -> None:
+    [view] = resources.of_type("AWS::Glue::Table").values()
+    table = view["TableInput"]
+    assert (view["DatabaseName"], table["Name"]) == ("nycflights_dev_mart", "dim_planes_current")
+    assert (table["TableType"], table["Parameters"]["presto_view"]) == ("VIRTUAL_VIEW", "true")
+    read = kept_text(view)
+    assert (read["catalog"], read["schema"]) == ("awsdatacatalog", "nycflights_dev_mart")
+    assert read["originalSql"] == (
+        'SELECT "tailnum", "seats", CAST("valid_from" AS timestamp(3)) AS "valid_from", '
+        'CAST("valid_to" AS timestamp(3)) AS "valid_to", "is_current", "dim_planes_key", "is_inferred", "_batch_id", '
+        'CAST("_built_at" AS timestamp(3)) AS "_built_at" FROM "nycflights_dev_mart"."dim_planes" WHERE is_current'
+    )
+    kept = [(column["name"], column["type"]) for column in read["columns"]]
+    assert kept[:3] == [("tailnum", "varchar"), ("seats", "integer"), ("valid_from", "timestamp(3)")]
+    hive = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert (
+        list(hive)
+        == [name for name, _ in kept]
+        == sqlglot.parse_one(read["originalSql"], dialect="athena").named_selects
+    )
+    assert (hive["tailnum"], hive["seats"], hive["valid_from"]) == ("string", "int", "timestamp")
+
+
+def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
+    plan = small_plan()
+    taken = {**plan.marts, "dim_planes_current": Mart("dim_planes_current", "latest", "planes", reads=("planes",))}
+    dimension = Mart("members", "dimension", "planes", reads=("planes",), key=("tailnum",))
+    assert current_views(plan) == ["dim_planes"]
+    assert current_views(dataclasses.replace(plan, marts={**taken, "members": dimension})) == ["members"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sql", "trino", "hive", "quicksight"),
+    [
+        ("smallint", '"x"', "integer", "int", "INTEGER"),
+        ("bigint", '"x"', "bigint", "bigint", "INTEGER"),
+        ("float", '"x"', "real", "float", "DECIMAL"),
+        ("decimal(12,2)", '"x"', "decimal(12,2)", "decimal(12,2)", "DECIMAL"),
+        ("date", '"x"', "date", "date", "DATETIME"),
+        ("timestamp_ntz", 'CAST("x" AS timestamp(3)) AS "x"', "timestamp(3)", "timestamp", "DATETIME"),
+        ("boolean", '"x"', "boolean", "boolean", "BOOLEAN"),
+        ("binary", 'to_hex("x") AS "x"', "varchar", "string", "STRING"),
+        ("array<struct<a:int>>", 'json_format(CAST("x" AS json)) AS "x"', "varchar", "string", "STRING"),
+    ],
+)
+def test_every_type_has_its_word_in_athena_glue_and_quicksight(
+    kind: str, sql: str, trino: str, hive: str, quicksight: str
+) -> None:
+    found = outputs({"X": parse_type(kind)})[0]
+    assert (found.name, found.sql) == ("x", sql)
+    assert (found.trino, found.hive, found.quicksight) == (trino, hive, quicksight)
+
+
+def test_columns_whose_type_nobody_tells_are_left_out() -> None:
+    plan = small_plan()
+    planes = dataclasses.replace(plan.tables["planes"], columns=(Column("tailnum", "string"), Column("seats", "int")))
+    sql = "SELECT tailnum, seats * 2 AS twice, no_such_function(seats) AS riddle FROM planes"
+    mart = Mart("twice", "sql", "planes", reads=("planes",), key=("tailnum",), sql=sql)
+    told = columns_of_marts(dataclasses.replace(plan, tables={"planes": planes}, marts={"twice": mart}))
+    assert {name: str(kind) for name, kind in told["twice"].items()} == {
+        "tailnum": "string",
+        "twice": "int",
+        "riddle": "None",
+    }
+    assert select("db", "twice", outputs(told["twice"])).startswith('SELECT "tailnum", "twice", "_batch_id"')
+
+
+def test_readers_of_marts_see_the_mart_bucket_and_the_mart_database_and_no_other(resources: Resources) -> None:
+    [policy] = resources.of_type("AWS::IAM::ManagedPolicy").values()
+    found: dict[str, set[str]] = {}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        resource, action = statement["Resource"], statement["Action"]
+        for one in resource if isinstance(resource, list) else [resource]:
+            found.setdefault(text(one), set()).update(action if isinstance(action, list) else [action])
+    assert "Users" not in policy and "Roles" not in policy
+    written = {place for place, actions in found.items() if any(":Put" in a or ":Delete" in a for a in actions)}
+    assert [place.split("/", 1)[1] for place in written] == ["query-results/*"]
+    assert {place.split("/")[0] for place in found if place.startswith("<Storage")} == {
+        next(place for place in found if place.startswith("<StorageMart")).split("/")[0]
+    }
+    tables = {place.rsplit("/", 2)[-2] for place in found if ":table/" in place}
+    assert tables == {"nycflights_dev_mart"}
+    assert found["*"] == {"athena:ListDataCatalogs", "athena:ListWorkGroups"}
+    assert not [a for actions in found.values() for a in actions if a.endswith(":*")]
