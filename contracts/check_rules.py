@@ -54,9 +54,10 @@ def check_checks(document: Document, table: Table) -> Iterator[Mistake]:
             yield document.mistake(f"must hold exactly one of {', '.join(KINDS)}", *place)
             continue
         if check.kind == RULE:
-            yield from check_expression(document, check.rule, table.column_names, *place, RULE)
+            names = None if table.crawled else table.column_names
+            yield from check_expression(document, check.rule, names, *place, RULE)
         for name in check.columns:
-            if name not in table.column_names:
+            if name not in table.column_names and not table.crawled:
                 yield document.mistake(f"no such column: {one_of(name, table.column_names)}", *place, check.kind)
         yield from _check_bounds(document, check, *place)
 
@@ -81,11 +82,11 @@ def check_references(document: Document, table: Table, tables: Mapping[str, Tabl
         other = tables.get(check.table)
         if other is None:
             yield document.mistake(f"no such table: {one_of(check.table, tables)}", *place, "table")
-        elif check.to not in other.column_names:
+        elif check.to not in other.column_names and not other.crawled:
             message = f"{other.name} has no such column: {one_of(check.to, other.column_names)}"
             yield document.mistake(message, *place, "to")
         elif check.columns[0] in table.column_names:
-            mine, theirs = column_types(table)[check.columns[0]], column_types(other)[check.to]
+            mine, theirs = column_types(table)[check.columns[0]], column_types(other).get(check.to)
             if mine and theirs and not _comparable(mine, theirs):
                 yield document.mistake(f"{check.columns[0]} is {mine}, but {other.name}.{check.to} is {theirs}", *place)
 

@@ -30,14 +30,16 @@ def known(document: Document, names: Iterable[str], columns: Iterable[str], *pat
             yield document.mistake(f"no such column: {one_of(name, columns)}", *path, index)
 
 
-def check_expression(document: Document, text: str, columns: Iterable[str], *path: str | int) -> Iterator[Mistake]:
-    """Yield the mistakes of SQL over one row that may read `columns`, whatever their case."""
-    allowed = {name.lower(): name for name in columns}
+def check_expression(
+    document: Document, text: str, columns: Iterable[str] | None, *path: str | int
+) -> Iterator[Mistake]:
+    """Yield the mistakes of SQL over one row that may read `columns`, whatever their case; None: nobody knows them."""
+    allowed = {name.lower(): name for name in columns or ()}
     try:
         used = columns_of(text)
     except SqlMistakeError as error:
         yield document.mistake(str(error), *path)
         return
-    for name in used:
+    for name in used if columns is not None else ():
         if name.lower() not in allowed:
             yield document.mistake(f"no such column: {one_of(name, allowed.values())}", *path)

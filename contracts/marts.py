@@ -80,12 +80,12 @@ def draft_mart(document: Document) -> tuple[Draft, list[Mistake]]:
 def columns_of_mart(name: str, tables: Mapping[str, Table], drafts: Mapping[str, Draft]) -> tuple[str, ...] | None:
     """Return the columns of a table or mart, or None where they are not known."""
     if name in tables:
-        return tables[name].column_names
+        return None if tables[name].crawled else tables[name].column_names
     draft = drafts.get(name)
     if draft is None:
         return None
     if draft.kind in KEYED:
-        base = tables[draft.source].column_names if draft.source in tables else None
+        base = columns_of_mart(draft.source, tables, {}) if draft.source in tables else None
         surrogate = (f"{name}_key",) if draft.kind in ("scd2", "dimension") else ()
         return None if base is None else (*base, *_EXTRA[draft.kind], *surrogate)
     if draft.query is None or draft.query.columns is None:
@@ -155,7 +155,8 @@ def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]
     if draft.kind != "history" and not table.key:
         yield document.mistake(f"{table.name} has no key: it feeds only history, fact and sql", "source")
     if draft.kind == "scd2":
-        yield from known(document, data.get("track", ()), table.column_names, "track")
+        tracked = data.get("track", ())
+        yield from known(document, tracked, tracked if table.crawled else table.column_names, "track")
         column = table.effective_at.column
         kind = column_types(table).get(column) if column else None
         if data.get("valid_from") == "landed" and kind and kind.name in NUMBERS:

@@ -41,7 +41,8 @@ PLAN_VERSION = 1
 class Table:
     """The contract of one staging table.
 
-    `unstored` are columns of the file that SQL reads and the table does not hold.
+    `unstored` are columns of the file that SQL reads and the table does not hold. `crawled`: a Glue crawler keeps the
+    columns, and only a job that has asked for them knows any.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Table:
     unstored: tuple[str, ...] = ()
     extra_columns: str = "fail"
     missing_columns: str = "fail"
+    crawled: bool = False
     checks: tuple[Check, ...] = ()
     limits: Limits = field(default_factory=Limits)
     partition_by: tuple[str, ...] = ()
@@ -162,6 +164,11 @@ class Plan:
     marts: Mapping[str, Mart]
     version: int = PLAN_VERSION
     connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    @property
+    def crawls(self) -> tuple[str, ...]:
+        """Return the tables whose columns a crawler keeps."""
+        return tuple(sorted(name for name, table in self.tables.items() if table.crawled))
 
     def in_environment(self, env: str) -> Plan:
         """Return the plan with its connections as they are in one environment."""

@@ -103,6 +103,11 @@ def check_preset(document: Document, table: Table) -> Iterator[Mistake]:
     if table.source.format not in FORMATS[preset]:
         words = ", ".join(FORMATS[preset])
         yield document.mistake(f"preset {preset} comes as {words}, not as {table.source.format}", "source", "format")
+    if table.crawled:
+        yield document.mistake(
+            f"preset {preset} needs the columns of the rows in its envelopes: declare them", "schema"
+        )
+        return
     for index, raw in enumerate(document.data["schema"]["columns"]):
         place = ("schema", "columns", index)
         if preset == DEBEZIUM and "expr" in raw:

@@ -15,6 +15,7 @@ from contracts.presets import DEBEZIUM, check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
 from contracts.wording import one_of
 
+CRAWLED_FORMATS = ("csv", "json", "jsonl", "parquet")
 # Words that one kind of load alone has a use for, and why.
 _ONLY_FOR = {
     "delete_when": (("changes",), "upsert and append never delete, and a snapshot deletes by absence"),
@@ -37,6 +38,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_partial(document, table)
     yield from _check_extra_columns(document, table)
     yield from _check_sql(document, table)
+    yield from _check_crawled(document, table)
     yield from check_partitions(document, table.partition_by, types)
     yield from check_source(document, table, types)
 
@@ -79,7 +81,7 @@ def _check_load(document: Document, table: Table, types: dict[str, SparkType | N
         yield document.mistake(f"load {table.load} never deletes", "limits", "max_deleted")
     for word in ("key", "tie_break"):
         names = getattr(table, word)
-        yield from known(document, names, table.column_names, word)
+        yield from known(document, names, names if table.crawled else table.column_names, word)
         for index, name in enumerate(names):
             kind = types.get(name)
             if kind is not None and kind.has_map:
@@ -98,7 +100,7 @@ def _check_effective_at(document: Document, table: Table, types: dict[str, Spark
     column, place = table.effective_at.column, ("effective_at", "column")
     if table.effective_at.from_key is not None:
         yield from check_from_key(document, table.effective_at.from_key)
-    if column is None:
+    if column is None or table.crawled:
         return
     if column not in types:
         yield document.mistake(f"no such column: {one_of(column, types)}", *place)
@@ -144,6 +146,23 @@ def _check_extra_columns(document: Document, table: Table) -> Iterator[Mistake]:
         yield document.mistake(f"add is not for {what}; allowed: fail, ignore", "schema", "extra_columns")
 
 
+def _check_crawled(document: Document, table: Table) -> Iterator[Mistake]:
+    """A crawler knows the formats that name their columns, and neither a database's tables nor partial records."""
+    if not table.crawled:
+        return
+    if table.source.extract:
+        yield document.mistake("crawler is for files: a database tells its columns itself, so declare them", "schema")
+    elif table.source.format not in CRAWLED_FORMATS:
+        formats = ", ".join(CRAWLED_FORMATS)
+        message = f"crawler is for {formats}, not for {table.source.format}: declare the columns"
+        yield document.mistake(message, "schema")
+    elif table.source.options.get("header") is False:
+        yield document.mistake("crawler needs files that name their columns: declare them", "schema")
+    for word in ("updates", "partition_by"):
+        if word in document.data:
+            yield document.mistake("does not go with schema: crawler: declare the columns", word)
+
+
 def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:
     parts, place = table.source.parts, ("source", "parts")
     if parts is None:
@@ -166,13 +185,14 @@ def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:
 
 def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:
     sources = _declared_sources(table)
+    read = None if table.crawled else sources
     for index, column in enumerate(table.columns):
         if column.expr:
             own = (column.name,) if not column.source else ()
             yield from check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
     for word in ("delete_when", "truncate_when"):
         if word in document.data:
-            yield from check_expression(document, document.data[word], sources, word)
+            yield from check_expression(document, document.data[word], read, word)
     yield from check_checks(document, table)
 
 

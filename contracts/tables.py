@@ -24,7 +24,9 @@ from contracts.types import TypeMistakeError, parse_type
 
 def build_table(document: Document) -> Table:
     """Return the model of a document that its schema accepts."""
-    data, source, schema = document.data, dict(document.data.get("source", {})), document.data["schema"]
+    data, source = document.data, dict(document.data.get("source", {}))
+    crawled = data["schema"] == "crawler"
+    schema: dict[str, Any] = {"columns": (), "missing_columns": "null"} if crawled else data["schema"]
     extract = build_extract(source)
     effective = data.get("effective_at", {"from_key": EXTRACTED_AT} if extract else {"event_time": True})
     keep = ("load", "delete_when", "truncate_when", "updates", "on_missing", "on_overwrite", "on_bad_key",
@@ -47,6 +49,7 @@ def build_table(document: Document) -> Table:
         unstored=tuple(schema.get("unstored", ())),
         extra_columns=schema.get("extra_columns", "fail"),
         missing_columns=_missing_columns(data, schema),
+        crawled=crawled,
         checks=tuple(build_check(raw) for raw in data.get("checks", ())),
         limits=_limits(data.get("limits", {})),
         partition_by=tuple(data.get("partition_by", ())),

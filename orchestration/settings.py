@@ -18,6 +18,8 @@ FEATURE_FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/core:enablePartitionLiterals": True,
 }
+_QUICKSIGHT = r"arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+"
+_SAGEMAKER = r"true|subnet-[0-9a-f]+(,sg-[0-9a-f]+)+"
 _POWERTOOLS = "/aws/service/powertools/python/{architecture}/python3.11/latest"
 
 
@@ -36,6 +38,8 @@ class Settings:
     architecture: str = "arm64"
     folder: str = ""
     maintenance: str = ""
+    quicksight: str = ""
+    sagemaker: str = ""
 
     def __post_init__(self) -> None:
         if self.env not in ENVIRONMENTS:
@@ -50,6 +54,19 @@ class Settings:
         if self.maintenance not in ("", OFF) and not re.fullmatch(r"(cron|rate)\([^()]+\)", self.maintenance):
             raise SettingsError(
                 f"maintenance is {self.maintenance!r}: it must be a schedule such as cron(0 3 * * ? *), or off"
+            )
+        self._check_views()
+
+    def _check_views(self) -> None:
+        if self.quicksight and not re.fullmatch(_QUICKSIGHT, self.quicksight):
+            raise SettingsError(
+                f"quicksight is {self.quicksight!r}: it must be the ARN of a QuickSight user or group, such as "
+                "arn:aws:quicksight:eu-west-1:123456789012:group/default/analysts"
+            )
+        if self.sagemaker and not re.fullmatch(_SAGEMAKER, self.sagemaker):
+            raise SettingsError(
+                f"sagemaker is {self.sagemaker!r}: it must be true, or a subnet and its security groups, such as "
+                "subnet-0123abcd,sg-0123abcd"
             )
 
     @classmethod
@@ -68,6 +85,8 @@ class Settings:
             glue_version=word("glue_version", cls.glue_version),
             architecture=word("architecture", cls.architecture),
             maintenance=word("maintenance", cls.maintenance),
+            quicksight=word("quicksight", cls.quicksight),
+            sagemaker=word("sagemaker", cls.sagemaker),
         )
 
     @property
@@ -107,6 +126,10 @@ class Settings:
     @property
     def extract_job_prefix(self) -> str:
         return f"{self.stem}-extract-"
+
+    @property
+    def crawler_prefix(self) -> str:
+        return f"{self.stem}-crawl-"
 
     @property
     def maintain_machine_name(self) -> str:

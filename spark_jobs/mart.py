@@ -14,6 +14,7 @@ from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import Result, build
 from spark_jobs.layers.s3_json import read_text, write_json
+from spark_jobs.layers.staging import crawled
 from spark_jobs.layers.steps import reached
 
 OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "mode", "result"]
@@ -40,9 +41,10 @@ def main(argv: list[str]) -> None:
 def _run(options: dict[str, str], s3: Any) -> Run:
     if options["mode"] not in MODES:
         raise ValueError(f"--mode {options['mode']} is not one of {', '.join(MODES)}")
-    plan = Plan.from_json(read_text(options["plan"], s3))
+    lake = Lake(SparkSession.builder.getOrCreate(), options["database_prefix"])
+    plan = crawled.known(lake, Plan.from_json(read_text(options["plan"], s3)))
     return Run(
-        lake=Lake(SparkSession.builder.getOrCreate(), options["database_prefix"]),
+        lake=lake,
         plan=plan,
         mart=plan.marts[options["mart"]],
         batch_id=options["batch_id"],

@@ -13,6 +13,7 @@ from contracts.model import Plan
 from spark_jobs.layers.errors import ContractViolationError, DataError, LimitExceededError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.s3_json import read_json, read_text, write_json
+from spark_jobs.layers.staging.crawled import Crawls
 from spark_jobs.layers.staging.landings import Manifest, read_manifest
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.session import configure
@@ -20,13 +21,14 @@ from spark_jobs.layers.staging.stage import stage
 from spark_jobs.layers.steps import reached
 
 OPTIONS = ["table", "plan", "database_prefix", "staging_bucket", "batch_id", "manifest", "result"]
+OPTIONAL = ["crawlers"]  # what crawlers' names begin with, where a crawler keeps the table's columns
 
 
 def main(argv: list[str]) -> None:
     """Stage one batch; the outcome is written to `--result`, failures are raised as well."""
     from awsglue.utils import getResolvedOptions
 
-    options = getResolvedOptions(argv, OPTIONS)
+    options = getResolvedOptions(argv, OPTIONS + [name for name in OPTIONAL if f"--{name}" in argv])
     s3 = boto3.client("s3")
     table = Plan.from_json(read_text(options["plan"], s3)).tables[options["table"]]
     manifest = read_manifest(read_json(options["manifest"], s3), table)
@@ -45,7 +47,9 @@ def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dic
     """Stage the batch and return the result's JSON object."""
     spark = configure(SparkSession.builder.getOrCreate())
     reader = Reader(spark, s3, options["staging_bucket"], manifest.batch_id)
-    staged = stage(Lake(spark, options["database_prefix"]), table, manifest, reader)
+    prefix = options["database_prefix"]
+    crawls = Crawls(boto3.client("glue"), f"{prefix}_raw", options["crawlers"]) if table.crawled else None
+    staged = stage(Lake(spark, prefix), table, manifest, reader, crawls)
     return {
         "batch_id": manifest.batch_id,
         "status": "published",

@@ -15,7 +15,7 @@ import boto3
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
-from orchestration.embedded import adopted, journal, policies, rules, secrets, serial, state, stepfunctions
+from orchestration.embedded import adopted, crawls, journal, policies, rules, secrets, serial, state, stepfunctions
 from orchestration.embedded.catalogs import options_of
 from orchestration.embedded.deploy import ACCOUNT, REGION, deploy
 from orchestration.embedded.deployment import Deployment
@@ -86,6 +86,7 @@ class Live:
             adopted.attached(self.objects, lake),
             self.events.attached(),
             self.executions.attached(),
+            crawls.attached(self.client),
         ):
             self._stack.enter_context(attached)
         self.stack = deploy(assembly, _lake_id(self._folder))

@@ -50,7 +50,7 @@ def extra_columns(table: Table, found: Iterable[str], known: Mapping[str, str]) 
     for source in found:
         if _field(table, source) in declared | have:
             continue
-        name = _name(source)
+        name = column_name(source)
         while name in taken or name in extras:
             name += "_extra"
         extras[name] = source
@@ -75,7 +75,7 @@ def _field(table: Table, source: str) -> str:
     return (split_path(source)[0] if table.source.format in BY_PATH else source).lower()
 
 
-def _name(source: str) -> str:
+def column_name(source: str) -> str:
     """Return a column name of letters, digits and _ that does not begin as audit columns do."""
     name = re.sub(r"\W+", "_", source, flags=re.ASCII).strip("_").lower()
     return name if re.match(r"[a-z]", name) else f"c_{name}".rstrip("_")

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from contracts.model import Table
 from spark_jobs.layers import evolution
-from spark_jobs.layers.errors import ConcurrentPublishError, ContractViolationError, LimitExceededError, StaleLeaseError
+from spark_jobs.layers.errors import (
+    ConcurrentPublishError,
+    ContractViolationError,
+    LimitExceededError,
+    StaleLeaseError,
+    all_violations,
+)
 from spark_jobs.layers.lake import PROPERTY, Branch, Lake, Snapshot, branch_name
-from spark_jobs.layers.staging import audit, extras, shape
+from spark_jobs.layers.staging import audit, crawled, extras, shape
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.crawled import Crawls
 from spark_jobs.layers.staging.groups import stage_append, stage_events
 from spark_jobs.layers.staging.landings import Manifest, blame_whole_snapshots, dump, without_markers
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.quarantine import QUARANTINE_SCHEMA, Quarantine
+from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.reading import Reader
 from spark_jobs.layers.staging.rejections import Rejected, first_rejected
 from spark_jobs.layers.staging.snapshots import stage_snapshots
@@ -48,8 +56,8 @@ class Names:
     quarantine: str
 
 
-def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Staged:
-    """Stage the manifest's landings into `staging.<table>` and publish them in one step.
+def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: Crawls | None = None) -> Staged:
+    """Stage the manifest's landings into `staging.<table>` and publish them in one step; `crawls` for crawled tables.
 
     Raises ContractViolationError or LimitExceededError with nothing published, StaleLeaseError when a later
     run has taken the table over. A batch that is published already answers with its books and does nothing.
@@ -60,13 +68,19 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
         if done := lake.published_by(names.log, manifest.batch_id, manifest.token):
             return _settled(lake, names, table, manifest, done, again=True)
         _fence(lake, names.log, manifest)
-        if claims is None:
+        if claims is None and not table.crawled:
             _prepare(lake, names, table, manifest)
         try:
             if claims is None:
                 reached("claim")
-                claims = reader.claim(table, without_markers(manifest.landings, table))
-                if table.extra_columns == "add":
+                claims = _claimed(table, manifest, reader)
+                if table.crawled:
+                    assert crawls is not None, "a crawled table is staged with its crawler"
+                    table = crawled.followed(crawls, table, extras.found_columns(lake.spark, table, claims))
+                    _check(reader, table, claims)
+                    _prepare(lake, names, table, manifest)
+                    crawled.remember(lake, names.log, table)
+                elif table.extra_columns == "add":
                     table = extras.followed(lake, names.log, table, extras.found_columns(lake.spark, table, claims))
                     _prepare(lake, names, table, manifest)
             done = _attempt(lake, table, manifest, reader, names, claims)
@@ -78,6 +92,18 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader) -> Stage
         except ConcurrentPublishError as error:
             lost = error
     raise lost
+
+
+def _claimed(table: Table, manifest: Manifest, reader: Reader) -> list[Claim]:
+    """Claim the landings; what columns those of a crawled table must have is known only then."""
+    open_to_all = replace(table, extra_columns="ignore") if table.crawled else table
+    return reader.claim(open_to_all, without_markers(manifest.landings, table))
+
+
+def _check(reader: Reader, table: Table, claims: Sequence[Claim]) -> None:
+    """Refuse claims that do not fit the columns of their table, known by now."""
+    if errors := list(FORMATS[table.source.format].check(reader.spark, table, claims)):
+        raise all_violations(errors)
 
 
 def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None:

@@ -348,3 +348,53 @@ def test_all_mistakes_are_told_at_once(write):
         f"shop/tables/lines.yaml:8: schema.columns[2].type: 'time' is no Spark type; allowed: {TYPES}",
         "shop/tables/orders.yaml:9: freshness: 'soon' must be a time such as 90m, 26h or 7d",
     ]
+
+
+CRAWLED = """\
+table: orders
+load: changes
+key: [id]
+effective_at: {column: at}
+delete_when: op = 'D'
+checks:
+  - {name: cheap, rule: "price < 100"}
+  - {name: named, not_null: [note]}
+schema: crawler
+"""
+
+
+def test_nobody_knows_the_columns_of_a_crawled_table_before_its_files_land(write):
+    mart = "mart: dim_orders\nkind: scd2\nsource: orders\ntrack: [note]\n"
+    assert check(write({"tables/orders.yaml": CRAWLED, "marts/dim_orders.yaml": mart})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (CRAWLED.replace("crawler", "crawl"), ["9: schema: 'crawl' must be columns, or the word crawler"]),
+        (
+            CRAWLED + "source: {format: xml, options: {row_tag: r}}\nupdates: partial\n",
+            [
+                "8: checks[1].not_null: a partial record may lack these columns: check the mart instead",
+                "9: schema: crawler is for csv, json, jsonl, parquet, not for xml: declare the columns",
+                "11: updates: does not go with schema: crawler: declare the columns",
+            ],
+        ),
+        (
+            CRAWLED + "source: {options: {header: false}}\n",
+            ["9: schema: crawler needs files that name their columns: declare them"],
+        ),
+        (
+            CRAWLED.replace("price < 100", "prize("),
+            ["7: checks[0].rule: does not parse"],
+        ),
+        (
+            CRAWLED + "source: {format: jsonl, preset: debezium}\n",
+            ["9: schema: preset debezium needs the columns of the rows in its envelopes: declare them"],
+        ),
+    ],
+)
+def test_what_a_crawled_table_cannot_be(write, text, messages):
+    told = found(write, text)
+    assert len(told) == len(messages)
+    assert all(one.startswith(message) for one, message in zip(told, messages, strict=True)), told

@@ -1,0 +1,83 @@
+"""What a reviewer asks of crawlers: which files they read, where they write, and who may start them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import lint_file
+from cfnlint.config import ManualArgs
+
+from contracts.model import Plan, Source
+from orchestration.pipeline_stack import PipelineStack
+from orchestration.settings import FEATURE_FLAGS, Settings
+from tests.infrastructure.stack import ROOT, Resources, small_plan
+
+
+def crawling_plan() -> Plan:
+    """Return the small plan, its planes crawled."""
+    plan = small_plan()
+    source = Source(prefix="crm/planes/", options={"delimiter": ";"})
+    planes = replace(plan.tables["planes"], columns=(), crawled=True, source=source)
+    return replace(plan, tables={**plan.tables, "planes": planes})
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crawl")
+    (folder / "build").mkdir()
+    settings = Settings(pipeline="shop", env="dev")
+    app = App(outdir=str(folder / "out"), context=FEATURE_FLAGS)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    stack = PipelineStack(
+        app, settings.stack_name, settings=settings, plan=crawling_plan(), root=ROOT, build=folder / "build"
+    )
+    app.synth()
+    return folder / "out" / f"{stack.stack_name}.template.json"
+
+
+@pytest.fixture(scope="module")
+def stack(out: Path) -> Resources:
+    return Resources(json.loads(out.read_text()))
+
+
+def test_a_crawler_reads_the_tables_files_and_writes_one_table_of_the_raw_database(stack: Resources) -> None:
+    crawler = stack.one("AWS::Glue::Crawler", "CrawlersPlanes")
+    bucket = {"Ref": stack.logical_id("AWS::S3::Bucket", "StorageRaw")}
+    assert crawler["Targets"] == {"S3Targets": [{"Path": {"Fn::Join": ["", ["s3://", bucket, "/crm/planes/"]]}}]}
+    assert (crawler["Name"], crawler["DatabaseName"], crawler["TablePrefix"]) == (
+        "shop-dev-crawl-planes",
+        "shop_dev_raw",
+        "planes__",
+    )
+    assert json.loads(crawler["Configuration"])["CrawlerOutput"]["Tables"]["AddOrUpdateBehavior"] == "MergeNewColumns"
+    assert "Schedule" not in crawler
+    classifier = stack.one("AWS::Glue::Classifier", "CrawlersPlanesClassifier")["CsvClassifier"]
+    assert (classifier["Delimiter"], classifier["ContainsHeader"]) == (";", "PRESENT")
+
+
+def test_only_the_jobs_of_crawled_tables_know_of_crawlers(stack: Resources) -> None:
+    arguments = {job["Name"]: job["DefaultArguments"] for job in stack.of_type("AWS::Glue::Job").values()}
+    told = {name: words["--crawlers"] for name, words in arguments.items() if "--crawlers" in words}
+    assert told == {"shop-dev-stage-planes": "shop-dev-crawl-"}
+
+
+def test_the_staging_role_starts_these_crawlers_and_writes_none_of_their_tables(stack: Resources) -> None:
+    statements = stack.statements("JobsRolesStaging")
+    [start] = [one for one in statements if "glue:StartCrawler" in one["Action"]]
+    assert "crawler/shop-dev-crawl-planes" in json.dumps(start["Resource"])
+    catalog = [one for one in statements if "table/shop_dev_raw/*" in json.dumps(one["Resource"])]
+    assert [one["Action"] for one in catalog] == [["glue:GetDatabase", "glue:GetTable", "glue:GetTables"]]
+
+
+def test_a_crawler_may_read_its_prefix_alone(stack: Resources) -> None:
+    read = [one["Resource"] for one in stack.statements("CrawlersRole") if one["Action"] == "s3:GetObject"]
+    assert [json.dumps(one).count("/crm/planes/*") for one in read] == [1]
+
+
+def test_the_template_has_no_mistake(out: Path) -> None:
+    assert lint_file(out, config=ManualArgs(ignore_checks=["W3005"], regions=["eu-west-1"])) == []
