@@ -13,8 +13,17 @@ CDK   := PATH="$(NODE):$$PATH" node "$(WHEEL)/lib/node_modules/npm/bin/npx-cli.j
 KEY   := $(shell { cat requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
 READY := .venv/.ready-$(KEY)
 
+# Tests on databases run where .ci/databases has started them.
+ifdef LANDFALL_TEST_POSTGRES
+LONG     := long
+LEFT_OUT := :
+else
+LONG     := 'long and not databases'
+LEFT_OUT := echo 'The tests on PostgreSQL and H2 are left out: run eval "$$(.ci/databases)" first (Debian, as root).'
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long bench lock clean
+.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long chaos bench lock clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -63,9 +72,13 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and lo
 	$(CDK) destroy --context env=$(ENV) --context pipeline=$(PIPELINE)
 
 long: $(READY)  ## run the tests that take minutes
-	@if [ -n "$$LANDFALL_TEST_POSTGRES" ]; then $(PY) -m pytest -m long; else \
-	  echo 'The tests on PostgreSQL and H2 are left out: run eval "$$(.ci/databases)" first (Debian, as root).'; \
-	  $(PY) -m pytest -m 'long and not databases'; fi
+	@$(LEFT_OUT)
+	@$(PY) -m pytest --ignore=tests/chaos -m $(LONG)
+	@$(PY) -m pytest tests/chaos -m $(LONG)
+
+chaos: $(READY)  ## break everything on purpose, at every step and 60 times at random (make long takes a sample)
+	@$(LEFT_OUT)
+	@LANDFALL_CHAOS=full $(PY) -m pytest tests/chaos -m $(LONG)
 
 bench: $(READY)  ## measure a snapshot batch of a million rows
 	@$(PY) benchmarks/snapshot_batch.py
