@@ -1,0 +1,135 @@
+"""QuickSight: the marts as datasets, and a dashboard to begin with, for the user or group that the setting names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import CfnResource, Stack, Tags
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_quicksight as quicksight
+from constructs import Construct
+
+from contracts.mart_columns import columns_of_marts
+from contracts.model import Plan
+from orchestration.athena_sql import Output, outputs, select
+from orchestration.jobs import words
+from orchestration.quicksight_sheets import definition
+from orchestration.settings import Settings
+
+# The sets of actions that QuickSight knows: readers of sources, datasets and dashboards, owners of the analysis.
+_DATA_SOURCE = ("DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource")
+_DATA_SET = ("DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions")
+_DASHBOARD = ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
+_ANALYSIS = (
+    "DescribeAnalysis",
+    "DescribeAnalysisPermissions",
+    "QueryAnalysis",
+    "UpdateAnalysis",
+    "UpdateAnalysisPermissions",
+    "RestoreAnalysis",
+    "DeleteAnalysis",
+)
+
+
+class QuickSightStack(Stack):
+    """A data source on the workgroup, a dataset for each mart, an analysis to change and a dashboard to look at."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        plan: Plan,
+        readers: iam.ManagedPolicy,
+        workgroup: str,
+        **options: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, description=f"Landfall {settings.stem}: marts in QuickSight", **options)
+        self._settings = settings
+        self.role = self._build_role(readers)
+        self.source = self._build_source(workgroup)
+        columns = {name: outputs(known) for name, known in columns_of_marts(plan).items()}
+        self.datasets = {name: self._build_dataset(name, found) for name, found in columns.items()}
+        sheets = definition({name: (self.datasets[name].attr_arn, found) for name, found in columns.items()})
+        self.analysis = self._build_sheets("Analysis", sheets, _ANALYSIS)
+        self.dashboard = self._build_sheets("Dashboard", sheets, _DASHBOARD)
+        for name, value in {"landfall:pipeline": settings.pipeline, "landfall:env": settings.env}.items():
+            Tags.of(self).add(name, value)
+
+    def _build_role(self, readers: iam.ManagedPolicy) -> iam.Role:
+        """Build the role under which QuickSight asks Athena, in place of the account's own for all of QuickSight."""
+        return iam.Role(
+            self,
+            "Reader",
+            assumed_by=iam.ServicePrincipal(
+                "quicksight.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
+            managed_policies=[readers],
+        )
+
+    def _build_source(self, workgroup: str) -> quicksight.CfnDataSource:
+        source = quicksight.CfnDataSource(
+            self,
+            "Source",
+            aws_account_id=self.account,
+            data_source_id=self._settings.stem,
+            name=f"Landfall {self._settings.stem}",
+            type="ATHENA",
+            data_source_parameters=quicksight.CfnDataSource.DataSourceParametersProperty(
+                athena_parameters=quicksight.CfnDataSource.AthenaParametersProperty(
+                    work_group=workgroup, role_arn=self.role.role_arn
+                )
+            ),
+            permissions=[
+                quicksight.CfnDataSource.ResourcePermissionProperty(
+                    principal=self._settings.quicksight, actions=_of_quicksight(_DATA_SOURCE)
+                )
+            ],
+        )
+        source.node.add_dependency(self.role)
+        return source
+
+    def _build_dataset(self, mart: str, columns: Sequence[Output]) -> quicksight.CfnDataSet:
+        """Build a dataset that asks Athena each time: what a batch has published is there at once."""
+        database = self._settings.database("mart")
+        sql = quicksight.CfnDataSet.CustomSqlProperty(
+            data_source_arn=self.source.attr_arn,
+            name=mart,
+            sql_query=select(database, mart, columns),
+            columns=[quicksight.CfnDataSet.InputColumnProperty(name=one.name, type=one.quicksight) for one in columns],
+        )
+        return quicksight.CfnDataSet(
+            self,
+            f"Dataset{words(mart)}",
+            aws_account_id=self.account,
+            data_set_id=_identifier(f"{self._settings.stem}-{mart}"),
+            name=f"{mart} ({self._settings.stem})",
+            import_mode="DIRECT_QUERY",
+            physical_table_map={_identifier(mart): quicksight.CfnDataSet.PhysicalTableProperty(custom_sql=sql)},
+            permissions=[
+                quicksight.CfnDataSet.ResourcePermissionProperty(
+                    principal=self._settings.quicksight, actions=_of_quicksight(_DATA_SET)
+                )
+            ],
+        )
+
+    def _build_sheets(self, kind: str, sheets: Mapping[str, Any], actions: Sequence[str]) -> CfnResource:
+        """Build the analysis or the dashboard, which have the same definition."""
+        properties = {
+            "AwsAccountId": self.account,
+            f"{kind}Id": self._settings.stem,
+            "Name": f"Landfall {self._settings.stem}",
+            "Definition": sheets,
+            "Permissions": [{"Principal": self._settings.quicksight, "Actions": _of_quicksight(actions)}],
+        }
+        return CfnResource(self, kind, type=f"AWS::QuickSight::{kind}", properties=properties)
+
+
+def _of_quicksight(actions: Sequence[str]) -> list[str]:
+    return [f"quicksight:{action}" for action in actions]
+
+
+def _identifier(name: str) -> str:
+    return name.replace("_", "-")
