@@ -21,6 +21,7 @@ BOOKS = (
     "RowsDeleting",
     "RowsDeleted",
 )
+OPEN_METRICS = ("OverdueSnapshots",)
 CLOSE_METRICS = (
     "BatchesPublished",
     "BatchesFailed",
@@ -42,6 +43,10 @@ class Metrics:
     def received(self, name: str) -> cloudwatch.Metric:
         """Return what receive_files counts."""
         return self._metric(name, {"service": "receive_files"})
+
+    def opened(self, name: str, table: str, period: Duration) -> cloudwatch.Metric:
+        """Return what open_batch counts for one table."""
+        return self._metric(name, {"service": "open_batch", "table": table}, period)
 
     def closed(self, name: str, table: str, period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
         """Return what close_batch counts for one table."""

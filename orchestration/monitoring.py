@@ -15,6 +15,7 @@ from constructs import Construct
 from contracts.model import Plan
 from orchestration.freshness import watch
 from orchestration.metrics import FIVE_MINUTES, Metrics, executions
+from orchestration.sweep import SWEEP_MINUTES
 from orchestration.workflow import Workflow
 
 _QUEUE_AGE_SECONDS = 15 * 60
@@ -47,6 +48,7 @@ class Alarms(Construct):
         self._watch_executions(workflow)
         self._watch_books()
         self._watch_freshness(plan)
+        self._watch_parts(plan)
 
     def _watch_queues(self, queue: sqs.Queue, dead_letters: sqs.Queue) -> None:
         self._alarm(
@@ -119,6 +121,17 @@ class Alarms(Construct):
                     threshold=1,
                     below=True,
                     periods=window.periods,
+                )
+
+    def _watch_parts(self, plan: Plan) -> None:
+        """The sweep opens a batch of every table that has landings, so the count comes every quarter of an hour."""
+        for table in plan.tables.values():
+            if table.source.parts and table.freshness:
+                self._alarm(
+                    f"Overdue{table.name.title().replace('_', '')}",
+                    f"A snapshot of {table.name} has waited for the rest of its parts for more than "
+                    f"{table.freshness}: the output of the table's last execution says for which.",
+                    self._metrics.opened("OverdueSnapshots", table.name, Duration.minutes(2 * SWEEP_MINUTES)),
                 )
 
     def _alarm(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.open_batch.opening import open_batch
@@ -13,6 +15,7 @@ from functions.open_batch.planning import plan
 from functions.open_batch.request import read_request
 from functions.shared.environment import Environment
 from functions.shared.lease import Caller
+from functions.shared.wholes import overdue
 from functions.shared.world import World, the_world
 
 logger = Logger()
@@ -37,4 +40,14 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
         return {"action": "dry_run", "table": request.table, "plan": plan(world, request, caller.id), "failures": []}
     answer = open_batch(world, request if caller.iteration == 0 else request.after_the_first(), caller)
     logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
+    table = world.plan.tables[request.table]
+    if answer["action"] == "nothing" and table.source.parts and table.freshness:
+        _count(world.environment, table.name, len(overdue(table, world.ledger.pending(table.name), datetime.now(UTC))))
     return answer
+
+
+def _count(environment: Environment, table: str, snapshots: int) -> None:
+    metrics = Metrics()
+    metrics.set_default_dimensions(pipeline=environment.pipeline, environment=environment.environment, table=table)
+    metrics.add_metric("OverdueSnapshots", MetricUnit.Count, snapshots)
+    metrics.flush_metrics()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from contracts.file_times import FileTimeError, find_file_time, parse_time
 from contracts.model import Table
-from contracts.snapshot_parts import Lack, Part, lack
+from contracts.snapshot_parts import Lack, Part, duration, lack
 from functions.shared.landings import Landing
 
 
@@ -45,6 +45,15 @@ def _lack(table: Table, time: datetime | str, group: Iterable[Landing], now: dat
         return None
     newest = {landing.key: parse_time(landing.event_time) for landing in group}
     return lack(table.source.parts, [Part(key, landed_at) for key, landed_at in newest.items()], now)
+
+
+def overdue(table: Table, pending: Iterable[Landing], now: datetime) -> list[Whole]:
+    """Return the snapshots that still wait for parts though their first landed longer ago than the freshness."""
+    if table.source.parts is None or table.freshness is None:
+        return []
+    limit = now - duration(table.freshness)
+    waiting = (whole for whole in wholes(table, pending, now) if whole.lack)
+    return [whole for whole in waiting if min(parse_time(one.event_time) for one in whole.landings) < limit]
 
 
 def waiting_words(table: Table, pending: Iterable[Landing], now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What a reviewer asks of crawlers: which files they read, where they write, and who may start them."""
+"""What a reviewer asks of crawlers and of snapshots in parts: what they read, who starts them, what is watched."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
-from contracts.model import Plan, Source
+from contracts.model import Parts, Plan, Source
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
 from tests.infrastructure.stack import ROOT, Resources, small_plan
 
 
 def crawling_plan() -> Plan:
-    """Return the small plan, its planes crawled."""
+    """Return the small plan, its planes crawled and coming in parts."""
     plan = small_plan()
-    source = Source(prefix="crm/planes/", options={"delimiter": ";"})
+    source = Source(prefix="crm/planes/", options={"delimiter": ";"}, parts=Parts(marker="/_SUCCESS$"))
     planes = replace(plan.tables["planes"], columns=(), crawled=True, source=source)
     return replace(plan, tables={**plan.tables, "planes": planes})
 
@@ -77,6 +77,14 @@ def test_the_staging_role_starts_these_crawlers_and_writes_none_of_their_tables(
 def test_a_crawler_may_read_its_prefix_alone(stack: Resources) -> None:
     read = [one["Resource"] for one in stack.statements("CrawlersRole") if one["Action"] == "s3:GetObject"]
     assert [json.dumps(one).count("/crm/planes/*") for one in read] == [1]
+
+
+def test_a_snapshot_that_waits_for_its_parts_longer_than_its_freshness_rises_an_alarm(stack: Resources) -> None:
+    alarm = stack.one("AWS::CloudWatch::Alarm", "AlarmsOverduePlanes")
+    told = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+    assert (alarm["MetricName"], told["service"], told["table"]) == ("OverdueSnapshots", "open_batch", "planes")
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert alarm["AlarmActions"] and "more than 26h" in alarm["AlarmDescription"]
 
 
 def test_the_template_has_no_mistake(out: Path) -> None:

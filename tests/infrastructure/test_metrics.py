@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.metrics import CLOSE_METRICS, RECEIVE_METRICS
+from orchestration.metrics import CLOSE_METRICS, OPEN_METRICS, RECEIVE_METRICS
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -19,6 +19,11 @@ def written(name: str) -> str:
 @pytest.mark.parametrize("metric", RECEIVE_METRICS)
 def test_receive_files_writes_what_is_watched(metric: str) -> None:
     assert f'"{metric}"' in written("receive_files")
+
+
+@pytest.mark.parametrize("metric", OPEN_METRICS)
+def test_open_batch_writes_what_is_watched(metric: str) -> None:
+    assert f'"{metric}"' in written("open_batch")
 
 
 @pytest.mark.parametrize("metric", CLOSE_METRICS)

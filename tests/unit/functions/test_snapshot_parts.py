@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from contracts.model import EffectiveAt, Parts, Plan, Source, Table
 from functions.receive_files.arrivals import read_message
 from functions.shared.choosing import Limits, choose
 from functions.shared.landings import DUPLICATE, STAGED, Landing
-from functions.shared.wholes import waiting_words
+from functions.shared.wholes import overdue, waiting_words
 from tests.unit.functions.conftest import s3_event
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -93,6 +94,16 @@ def test_what_waits_is_said_in_words():
     assert waiting_words(table(MARKED), pending[1:], NOON) == ""
     more = [*pending, landing("2020-01-03/a", 4)]
     assert waiting_words(table(MARKED), more, NOON).endswith("(and 1 more snapshots wait)")
+
+
+def test_a_snapshot_that_waits_longer_than_the_freshness_is_overdue():
+    fresh = replace(table(MARKED), freshness="1h")
+    pending = [landing("2020-01-01/a", 1), landing("2020-01-01/b", 59), landing("2020-01-02/a", 2)]
+    whole = [landing("2020-01-03/a", 1), landing("2020-01-03/_SUCCESS", 3)]
+    at = datetime(2020, 1, 2, 12, 1, 30, tzinfo=UTC)
+    assert overdue(fresh, [*pending, *whole], NOON) == []
+    assert [one.landings[0].key for one in overdue(fresh, [*pending, *whole], at)] == ["planes/2020-01-01/a"]
+    assert overdue(table(MARKED), pending, at) == []
 
 
 def test_a_marker_that_a_contract_waits_for_is_no_noise():
