@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 
 BY_PATH = ("json", "jsonl", "xml")
+# What jobs call a record's own parts while they read it; no column of a file can be told from them.
+KEPT_NAMES = frozenset(
+    {"_broken", "_raw", "_landing", "_row_number", "_held", "_has", "_present", "_deleting", "_truncating", "_leaves"}
+)
 _PART = re.compile(r"`([^`]+)`|([^.`]+)")
 
 

@@ -10,6 +10,7 @@ from contracts.column_rules import check_expression, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.format_rules import check_source
 from contracts.model import Table
+from contracts.paths import KEPT_NAMES
 from contracts.patterns import check_date_format, check_from_key, check_partitions
 from contracts.presets import DEBEZIUM, check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
@@ -50,6 +51,10 @@ def _check_columns(document: Document, table: Table, types: dict[str, SparkType 
         if column.name.lower() in seen:
             yield document.mistake(f"{column.name} is declared twice", *place, "name")
         seen.add(column.name.lower())
+        for name in column.sources:
+            if name.lower() in KEPT_NAMES:
+                message = f"{name} is a name that jobs keep for themselves: the file must call it otherwise"
+                yield document.mistake(message, *place, "expr" if column.expr else "from")
         kind = types[column.name]
         if kind is None:
             yield _no_type(document, column.type, *place, "type")

@@ -200,6 +200,10 @@ def test_what_columns_cannot_be(write, text, messages):
 
 
 LOADS = {
+    "columns that jobs could not tell from their own": (
+        changed(("{name: note, type: string}", "{name: note, type: string, from: _Raw}")),
+        ["7: schema.columns[1].from: _Raw is a name that jobs keep for themselves: the file must call it otherwise"],
+    ),
     "partial updates of what may not lack": (
         ORDERS.replace("string}", "string, required: true}")
         + "updates: partial\nsource: {format: xml, options: {row_tag: r}}\nchecks:\n  - {name: a, not_null: [note]}\n",

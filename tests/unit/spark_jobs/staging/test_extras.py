@@ -63,6 +63,11 @@ def test_an_extra_column_that_is_declared_as_text_goes_on_as_it_is(bench):
     assert bench.log(declared, "k", "w", "z") == [(1, "x", None, "I", at(1))]
 
 
+def test_a_column_that_jobs_could_not_tell_from_their_own_is_refused(bench):
+    with pytest.raises(ContractViolationError, match="column _RAW has a name that jobs keep for themselves"):
+        bench.stage(OPEN, snapshot(bench, 1, "k,v,_RAW", "1,a,x"))
+
+
 def test_an_append_table_keeps_extra_columns_too(bench):
     table = dataclasses.replace(OPEN, load="append", key=())
     bench.stage(table, snapshot(bench, 1, "k,v,w", "1,a,x"), snapshot(bench, 2, "k,v", "2,b"))
