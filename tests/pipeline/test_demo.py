@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import pytest
@@ -207,7 +208,7 @@ def _events(played: Played) -> list[Any]:
 
 
 def _key(event: Any) -> str:
-    return str(event["record"]["s3"]["object"]["key"])
+    return unquote(event["record"]["s3"]["object"]["key"])
 
 
 def _tables(played: Played) -> dict[str, list[str]]:
