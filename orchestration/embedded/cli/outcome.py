@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BOOKS = ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleting", "deleted")
 _RERUN = "RERUN    "
+_EXTRACTS = "-extract-source:"
 
 
 def batches(execution: Execution) -> list[Mapping[str, Any]]:
@@ -103,15 +104,22 @@ def told(places: Places, execution: Execution, notifications: Sequence[Notificat
         if execution.arn in notification.message:
             paragraphs = notification.message.split("\n\n")
             failures = [paragraph for paragraph in paragraphs if paragraph.startswith("WHAT ")]
-            return [_as_command(places, line) for failure in failures for line in failure.splitlines()]
-    again = shlex.quote(json.dumps({"table": execution.table}))
-    return [f"WHY      {execution.cause or 'no cause was given'}", f"{_RERUN}{landfall(places)} start {again}"]
+            lines = [line for failure in failures for line in failure.splitlines()]
+            return [_as_command(places, execution, line) for line in lines]
+    again = _as_command(places, execution, _RERUN + json.dumps({"table": execution.table}))
+    return [f"WHY      {execution.cause or 'no cause was given'}", again]
 
 
-def _as_command(places: Places, line: str) -> str:
+def _as_command(places: Places, execution: Execution, line: str) -> str:
+    """Return a line of a message, an input to rerun as the command that takes it."""
     if not line.startswith(_RERUN):
         return line
-    return f"{_RERUN}{landfall(places)} start {shlex.quote(line.removeprefix(_RERUN))}"
+    request = line.removeprefix(_RERUN)
+    command = f"start {shlex.quote(request)}"
+    if _EXTRACTS in execution.arn:
+        asked = json.loads(request)
+        command = f"extract {shlex.quote(asked['table'])}" + (" --full" if asked.get("mode") == "full" else "")
+    return f"{_RERUN}{landfall(places)} {command}"
 
 
 def landfall(places: Places) -> str:

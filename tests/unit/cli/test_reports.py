@@ -98,6 +98,17 @@ def test_the_input_to_rerun_is_a_command(failed: Execution, kind: str, request_t
     assert rerun == f"RERUN    .venv/bin/landfall start {request_text}"
 
 
+@pytest.mark.parametrize(("mode", "option"), [({}, ""), ({"mode": "full"}, " --full")])
+def test_an_extraction_is_begun_again_by_the_command_that_extracts(mode: dict[str, str], option: str) -> None:
+    arn = "arn:aws:states:eu-west-1:123456789012:execution:shop-dev-extract-source:planes-1"
+    lost = dataclasses.replace(execution("FAILED", error="SourceUnavailableError", cause="no answer"), arn=arn)
+    failure = {"kind": "extract", "name": "planes", "error": lost.error, "cause": lost.cause, "skipped": []}
+    report = Report("shop", "dev", "planes", arn, {"table": "planes", **mode}, [failure])
+    lines = told(HERE, lost, [Notification(subject(report), body(report), {})])
+    assert f"RERUN    .venv/bin/landfall extract planes{option}" in lines
+    assert told(HERE, lost, [])[-1] == "RERUN    .venv/bin/landfall extract planes"
+
+
 def test_the_newest_notification_of_an_execution_counts_and_no_other_s() -> None:
     other = notification(dataclasses.replace(BAD, arn="arn:other"), "stage")
     lines = told(HERE, BAD, [notification(BAD, "stage"), notification(BAD, "mart", "fct"), other])
