@@ -42,6 +42,8 @@ def ensure(
 ) -> None:
     """Create a table, or bring its columns to `schema`; columns that `schema` lacks stay and are NULL in new rows.
 
+    Partitions follow the contract too, for the rows to come: those that are there stay where they are.
+
     SchemaChangeError where a type would narrow or change, with nothing changed and `way_out` in its message. `anew`:
     every row is about to be replaced, so that such a column begins again, empty.
     """
@@ -56,6 +58,7 @@ def ensure(
         alters += [f"DROP COLUMN {_quoted(path)}", f"ADD COLUMN {_quoted(path)} {wanted.simpleString()}"]
     for alter in alters:
         lake.spark.sql(f"ALTER TABLE {name} {alter}")
+    lake.repartition(name, partition_by)
 
 
 def changes(have: StructType, want: StructType) -> Changes:

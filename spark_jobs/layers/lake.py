@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,28 @@ class Lake:
             + (f"PARTITIONED BY ({partitions}) " if partitions else "")
             + f"TBLPROPERTIES ({words})"
         )
+
+    def repartition(self, table: str, partition_by: Sequence[str]) -> None:
+        """Partition what is written from now on by other words; files that are there stay as they are."""
+        have = {_plain(word): word for word in self._partitions(table)}
+        want = {_plain(word): word for word in map(_spark_transform, partition_by)}
+        for plain, word in have.items():
+            if plain not in want:
+                self.spark.sql(f"ALTER TABLE {table} DROP PARTITION FIELD {word}")
+        for plain, word in want.items():
+            if plain not in have:
+                self.spark.sql(f"ALTER TABLE {table} ADD PARTITION FIELD {word}")
+
+    def _partitions(self, table: str) -> Iterator[str]:
+        """Yield what a table is partitioned by, as Spark writes it, such as `bucket(16, k)`."""
+        handle = self.handle(table)
+        for field in handle.spec().fields():
+            name, column = str(field.transform()), handle.schema().findColumnName(field.sourceId())
+            size = re.fullmatch(r"(\w+)\[(\d+)\]", name)
+            if size:
+                yield f"{size[1]}({size[2]}, {column})"
+            else:
+                yield column if name == "identity" else f"{_TRANSFORMS[name]}({column})"
 
     def head(self, table: str) -> Snapshot | None:
         """Return the snapshot that readers see, or None for a table that is missing or new."""
@@ -222,6 +245,11 @@ class Lake:
 def is_empty(rows: DataFrame) -> bool:
     """Tell whether a DataFrame has no row, reading at most one."""
     return not rows.select(F.lit(1)).take(1)
+
+
+def _plain(word: str) -> str:
+    """Return a partition's word without blanks, quotes and case."""
+    return re.sub(r"[\s`]", "", word).lower()
 
 
 def _spark_transform(word: str) -> str:

@@ -26,12 +26,13 @@ def audited(rows: DataFrame, batch_id: str, now: datetime) -> DataFrame:
 
 
 def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
-    """Create the table or change its columns to `schema` and the audit columns; return its head's id."""
+    """Create the table or change its columns to `schema` and the audit columns, and its partitions; return its head."""
     wanted = StructType(schema.fields + _AUDIT_FIELDS)
     if not lake.exists(table):
         lake.create(table, wanted, partition_by)
     else:
         _follow(lake, table, wanted)
+        lake.repartition(table, partition_by)
     return lake.first_head(table).id
 
 

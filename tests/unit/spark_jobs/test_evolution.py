@@ -84,3 +84,23 @@ def test_rows_are_brought_to_the_columns_of_a_schema(spark):
     shaped = conformed(rows, parse_schema("k bigint, s struct<x:bigint,y:string>, n date"))
     assert shaped.schema.simpleString() == "struct<k:bigint,s:struct<x:bigint,y:string>,n:date>"
     assert [tuple(row) for row in shaped.collect()] == [(1, (1, None), None), (2, None, None)]
+
+
+def test_partitions_follow_the_contract_and_old_rows_stay_readable(lake):
+    name = lake.table("staging", "t")
+    schema = parse_schema("k bigint, at timestamp, city string")
+    ensure(lake, name, schema, ("month(at)", "bucket(4, k)"))
+    lake.spark.sql(f"INSERT INTO {name} VALUES (1, TIMESTAMP '2020-01-01 00:00:00', 'Bern')")
+    before = lake.head(name)
+    ensure(lake, name, schema, ("month( at )", "bucket(4,k)"))
+    assert lake.handle(name).spec().specId() == 0
+    ensure(lake, name, schema, ("day(at)", "truncate(2, city)", "bucket(4, k)"))
+    lake.spark.sql(f"INSERT INTO {name} VALUES (2, TIMESTAMP '2020-02-01 00:00:00', 'Genf')")
+    assert list(lake._partitions(name)) == ["bucket(4, k)", "days(at)", "truncate(2, city)"]
+    assert [row.k for row in lake.read(name, before.id).collect()] == [1]
+    found = lake.read(name).where("at > '2019-01-01' AND city LIKE 'B%' OR k = 2").orderBy("k")
+    assert [row.k for row in found.collect()] == [1, 2]
+    ensure(lake, name, schema)
+    assert list(lake._partitions(name)) == []
+    lake.spark.sql(f"DELETE FROM {name} WHERE k = 1")
+    assert [row.k for row in lake.read(name).collect()] == [2]
