@@ -96,8 +96,9 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
 
 def _claimed(table: Table, manifest: Manifest, reader: Reader) -> list[Claim]:
     """Claim the landings; what columns those of a crawled table must have is known only then."""
-    open_to_all = replace(table, extra_columns="ignore") if table.crawled else table
-    return reader.claim(open_to_all, without_markers(manifest.landings, table))
+    if table.crawled:
+        table = replace(table, extra_columns="ignore", delete_when=None, truncate_when=None)
+    return reader.claim(table, without_markers(manifest.landings, table))
 
 
 def _check(reader: Reader, table: Table, claims: Sequence[Claim]) -> None:
