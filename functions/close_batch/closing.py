@@ -101,7 +101,7 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     marts = mart_outcome(world, batch, outcome.published, closing.marts_error)
     told = {
         "failures": failures(world, batch, outcome, marts, found),
-        "summary": summary(batch, outcome, marts, found),
+        "summary": summary(world.plan, batch, outcome, marts, found),
     }
     closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
     due = _due(world, lease, batch, outcome, marts)

@@ -107,7 +107,9 @@ def _behind(plan: Plan, mart: str, skipped: frozenset[str]) -> set[str]:
     return found
 
 
-def summary(batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]) -> dict[str, Any]:
+def summary(
+    plan: Plan, batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]
+) -> dict[str, Any]:
     """Return what the execution's output shows of the batch."""
     mine = [one for one in found.values() if one.batch_id == batch["batch_id"]]
     told: dict[str, Any] = {
@@ -126,6 +128,15 @@ def summary(batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mappi
         told["failed_files"] = [{"key": one.key, "reason": one.reason, "column": one.column} for one in failed]
     if marts.errors:
         told["failed_marts"] = {mart: f"{error}: {cause}" for mart, (error, cause) in marts.errors.items()}
-    if marts.skipped:
-        told["skipped_marts"] = sorted(marts.skipped)
+    if not outcome.published:
+        told["skipped_marts"] = dict.fromkeys(sorted(batch.get("marts", ())), "nothing was published")
+    elif marts.skipped:
+        told["skipped_marts"] = {mart: _why_skipped(plan, mart, marts) for mart in sorted(marts.skipped)}
     return told
+
+
+def _why_skipped(plan: Plan, mart: str, marts: MartOutcome) -> str:
+    """Say which of the marts that a skipped one reads failed, or were skipped themselves."""
+    failed, skipped = (sorted(some.intersection(plan.marts[mart].reads)) for some in (marts.failed, marts.skipped))
+    words = [f"{name} failed" for name in failed] + [f"{name} was skipped" for name in skipped]
+    return ", ".join(words)

@@ -73,6 +73,14 @@ def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> 
             rerun=replay | ({"batch_id": batch_ids[0]} if batch_ids else {"prefix": ""}),
             section="a-file-does-not-fit-its-contract",
         )
+    if error == "SchemaChangeError":
+        return Advice(
+            what=f"The staging table of {table} cannot follow its contract.",
+            safe=safe,
+            todo="Correct the contract and deploy, or do what the sentence above says; then take the files up again.",
+            rerun={"table": table, "mode": "replay", **({"batch_id": batch_ids[0]} if batch_ids else {"prefix": ""})},
+            section="a-contract-that-its-table-cannot-follow",
+        )
     return Advice(
         what=f"The staging job of {table} failed, also when it was tried again.",
         safe=safe,

@@ -26,6 +26,7 @@ _KNOWN = {
     "ContractViolationError": "a file breaks its contract",
     "OverwriteRefusedError": "a file that landed again was refused",
     "LimitExceededError": "stopped by limit",
+    "SchemaChangeError": "its table cannot follow its contract",
     "JobTimeoutError": "the staging job ran out of time",
 }
 

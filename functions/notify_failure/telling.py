@@ -1,7 +1,9 @@
-"""Tell each ended execution once, and remember that a table fails until it succeeds again."""
+"""Tell each failure once, whoever tries again meanwhile, and remember that a table fails until it succeeds again."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,24 +13,61 @@ from functions.notify_failure.report import Report
 from functions.shared.errors import ConditionFailedError
 from functions.shared.ledger import Action, Ledger, lease_key
 
-_REMEMBERED_SECONDS = 30 * 24 * 3600
+_DAY = 24 * 3600
+_REMEMBERED_SECONDS = 30 * _DAY
+_TRIED_AGAIN = ("stage", "mart")
 
 
 def tell(report: Report, ledger: Ledger, sns: Any, topic_arn: str) -> Mapping[str, Any]:
-    """Publish the message unless this execution has been told; return what the console shows of it.
+    """Publish the message unless it has been told; return what the console shows of it.
 
-    The note is written after the message: a crash between the two tells twice rather than never.
+    Notes are written after the message: a crash between the two tells twice rather than never.
     """
     if ledger.get(_note_key(report)):
         return {"told": False, "because": "this execution has been told already"}
+    if _is_retry(report, ledger):
+        _remember(report, ledger)
+        return {"told": False, "because": "it failed again as it was told within the last day"} | _shown(report)
     told = subject(report)
     sns.publish(TopicArn=topic_arn, Subject=told, Message=body(report), MessageAttributes=attributes(report))
     _remember(report, ledger)
-    return {"told": True, "subject": told, "failures": report.failures, "batches": report.summaries}
+    _remember_why(report, ledger)
+    return {"told": True, "subject": told} | _shown(report)
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    return {"failures": report.failures, "batches": report.summaries}
 
 
 def _note_key(report: Report) -> dict[str, str]:
     return {"pk": "TOLD", "sk": f"{report.kind if report.is_good else 'failed'}#{report.execution}"}
+
+
+def _table_key(report: Report) -> dict[str, str]:
+    return {"pk": "TOLD", "sk": f"table#{report.table}"}
+
+
+def _is_retry(report: Report, ledger: Ledger) -> bool:
+    """Tell whether work that is tried again has failed as it did before; a file that fails for good is news."""
+    why = _why(report)
+    note = ledger.get(_table_key(report)) if why else None
+    return bool(note and note["why"] == why and note["told_at"] > int(time.time()) - _DAY)
+
+
+def _why(report: Report) -> str:
+    """Return what tells one failure from another; nothing where what failed is not tried again by itself."""
+    news = any(summary.get("failed_files") for summary in report.summaries)
+    if report.is_good or news or any(failure["kind"] not in _TRIED_AGAIN for failure in report.failures):
+        return ""
+    told = [[failure[word] for word in ("kind", "name", "error", "cause")] for failure in report.failures]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _remember_why(report: Report, ledger: Ledger) -> None:
+    if report.table:
+        now = int(time.time())
+        note = {"why": _why(report), "told_at": now, "expires_at": now + _REMEMBERED_SECONDS}
+        ledger.write(Action("Put", _table_key(report), note))
 
 
 def _remember(report: Report, ledger: Ledger) -> None:

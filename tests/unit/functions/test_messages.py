@@ -31,12 +31,13 @@ VIOLATION = failure(
 )
 LIMIT = failure("stage", "planes", "LimitExceededError", "planes: max_deleted: 4 of 9 living keys would be deleted")
 MART = failure("mart", "dim_planes", "SparkException", "no space left", "fct_flights", "daily")
+SCHEMA = failure("stage", "planes", "SchemaChangeError", "staging.planes: column seats is int and would be string")
 OUT_OF_MEMORY = failure("stage", "planes", "OutOfMemoryError", "Java heap space")
 REFUSED = failure("open", "planes", "InvalidRequestError", "mode 'x': it must be one of incremental")
 BUSY = failure("open", "planes", "TableBusyError", "the execution planes-1-0 works on planes")
 CLOSE = failure("close", "planes", "StaleLeaseError", "planes: another one has taken the table over")
 ABORTED = failure("aborted", "planes", "ExecutionAbortedError", "somebody stopped the execution")
-ALL = [VIOLATION, LIMIT, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
+ALL = [VIOLATION, LIMIT, SCHEMA, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ ALL = [VIOLATION, LIMIT, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
     [
         ([VIOLATION], "[nycflights-dev] planes: a file breaks its contract"),
         ([LIMIT], "[nycflights-dev] planes: stopped by limit max_deleted"),
+        ([SCHEMA], "[nycflights-dev] planes: its table cannot follow its contract"),
         ([OUT_OF_MEMORY], "[nycflights-dev] planes: not staged: OutOfMemoryError"),
         ([MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException"),
         ([MART, MART, MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException (+2 more)"),
@@ -158,6 +160,42 @@ def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> Non
     assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"]
     handle(event(recovered=True, failures=[]), here, pipeline.world.ledger, topic)
     assert topic.subjects[1:] == ["[nycflights-dev] planes: recovered"]
+
+
+def test_work_that_is_tried_again_and_fails_alike_is_told_once_until_it_is_given_up_or_recovers(
+    pipeline: Pipeline,
+) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+
+    def run(name: str, *failures: dict[str, Any], **changes: Any) -> bool:
+        told = event(execution={"id": f"{ARN}-{name}", "name": name}, failures=list(failures), **changes)
+        return bool(handle(told, here, pipeline.world.ledger, topic)["told"])
+
+    assert [run("a", OUT_OF_MEMORY), run("b", OUT_OF_MEMORY), run("c", MART), run("d", MART)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    given_up = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": "crm/x.csv", "reason": "3 times"}]}]
+    assert run("e", OUT_OF_MEMORY, summaries=given_up)
+    assert [run("f", recovered=True), run("g", MART)] == [True, True]
+    assert topic.subjects == [
+        "[nycflights-dev] planes: not staged: OutOfMemoryError",
+        "[nycflights-dev] planes: mart dim_planes failed: SparkException",
+        "[nycflights-dev] planes: not staged: OutOfMemoryError",
+        "[nycflights-dev] planes: recovered",
+        "[nycflights-dev] planes: mart dim_planes failed: SparkException",
+    ]
+
+
+def test_files_that_break_their_contract_alike_are_told_of_each(pipeline: Pipeline) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    files = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": "crm/x.csv", "reason": "no int"}]}]
+    for name in ("a", "b"):
+        told = event(execution={"id": f"{ARN}-{name}", "name": name}, summaries=files)
+        handle(told, here, pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"] * 2
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,9 @@ def test_marts_that_failed_are_due_and_built_by_the_next_execution(pipeline: Pip
             "skipped": ["daily"],
         }
     ]
+    assert answer["summary"]["marts"] == {"dim_planes": {"total": 1}, "latest_planes": {"total": 1}}
+    assert answer["summary"]["failed_marts"] == {"fct_flights": "SparkException: no space left"}
+    assert answer["summary"]["skipped_marts"] == {"daily": "fct_flights failed"}
     pipeline.stop(name)
     again = pipeline.open(pipeline.start("again"))
     assert again["action"] == "marts"

@@ -10,6 +10,7 @@ REFUSED = [
     {"file": "crm/planes/a.csv", "row": 2, "column": "seats", "reason": "'x' is no int"},
     {"file": "crm/planes/a.csv", "row": 7, "column": None, "reason": "has more or fewer fields than the header"},
 ]
+PLAN = small_plan()
 BATCH = {"table": "planes", "batch_id": "b1", "mode": "incremental", "landings": 1}
 RESULT = {
     "status": "published",
@@ -28,7 +29,7 @@ class World:
 
 
 def test_the_output_of_an_execution_shows_the_first_refused_records_and_the_warnings():
-    told = summary(BATCH, read_outcome(RESULT, None), MartOutcome(), {})
+    told = summary(PLAN, BATCH, read_outcome(RESULT, None), MartOutcome(), {})
     assert (told["refused_records"], told["warnings"]) == (REFUSED, {"sane": 3})
 
 
@@ -46,4 +47,4 @@ def test_a_result_without_those_words_is_read_as_before():
     old = {name: value for name, value in RESULT.items() if name not in ("rejected", "warnings")}
     outcome = read_outcome(old, None)
     assert (outcome.rejected, outcome.warnings) == ((), {})
-    assert "refused_records" not in summary(BATCH, outcome, MartOutcome(), {})
+    assert "refused_records" not in summary(PLAN, BATCH, outcome, MartOutcome(), {})
