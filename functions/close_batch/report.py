@@ -64,9 +64,9 @@ def failures(
     told = []
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
-        told.append(_failure("stage", batch["table"], outcome.error, outcome.cause + _first_refused(outcome), skipped))
+        told.append(_stage_failure(batch, outcome.error, outcome.cause + _first_refused(outcome), skipped))
     elif outcome.blamed:
-        told.append(_failure("stage", batch["table"], "ContractViolationError", _blame(outcome, found), []))
+        told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), []))
     for mart, (error, cause) in marts.errors.items():
         told.append(_failure("mart", mart, error, cause, sorted(_behind(world.plan, mart, marts.skipped))))
     return told
@@ -74,6 +74,10 @@ def failures(
 
 def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
     return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": skipped}
+
+
+def _stage_failure(batch: Item, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
+    return _failure("stage", batch["table"], error, cause, skipped) | {"batch_id": batch["batch_id"]}
 
 
 def _first_refused(outcome: StageOutcome) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from contracts.model import Limits
 
+_FILE = re.compile(r"file (\S+): ")
 _LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
@@ -23,7 +24,7 @@ class Advice:
     section: str
 
 
-def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], batch_ids: Sequence[str]) -> Advice:
+def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -> Advice:
     """Return the advice for one failure."""
     kind, error = failure["kind"], failure["error"]
     if kind == "mart":
@@ -33,7 +34,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any], b
     if kind in ("aborted", "timed_out"):
         return _cut_off(kind, table)
     if kind == "stage":
-        return _stage(failure, table, batch_ids)
+        return _stage(failure, table)
     if kind == "extract":
         return _extract(error, table, request)
     if kind == "maintain":
@@ -53,8 +54,10 @@ def limit_of(cause: str) -> str:
     return found.group() if found else "max_deleted"
 
 
-def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> Advice:
+def _stage(failure: Mapping[str, Any], table: str) -> Advice:
     error, cause = failure["error"], str(failure["cause"])
+    which = {"batch_id": failure["batch_id"]} if "batch_id" in failure else {"prefix": _file_of(cause, table)}
+    replay = {"table": table, "mode": "replay", **which}
     safe = f"staging.{table} and its marts are as they were before the batch; the files stay in the raw bucket."
     if error == "LimitExceededError":
         return Advice(
@@ -65,12 +68,11 @@ def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> 
             section="a-limit-stopped-a-batch",
         )
     if error in ("ContractViolationError", "OverwriteRefusedError"):
-        replay = {"table": table, "mode": "replay"}
         return Advice(
             what=f"A file of {table} does not fit its contract and was not staged.",
             safe=f"{safe} Files that fit are staged without it, as on_failed_file says.",
             todo="Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
-            rerun=replay | ({"batch_id": batch_ids[0]} if batch_ids else {"prefix": ""}),
+            rerun=replay,
             section="a-file-does-not-fit-its-contract",
         )
     if error == "SchemaChangeError":
@@ -78,7 +80,7 @@ def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> 
             what=f"The staging table of {table} cannot follow its contract.",
             safe=safe,
             todo="Correct the contract and deploy, or do what the sentence above says; then take the files up again.",
-            rerun={"table": table, "mode": "replay", **({"batch_id": batch_ids[0]} if batch_ids else {"prefix": ""})},
+            rerun=replay,
             section="a-contract-that-its-table-cannot-follow",
         )
     return Advice(
@@ -88,6 +90,12 @@ def _stage(failure: Mapping[str, Any], table: str, batch_ids: Sequence[str]) -> 
         rerun={"table": table},
         section="a-staging-job-fails",
     )
+
+
+def _file_of(cause: str, table: str) -> str:
+    """Return the key of the file that a cause names, as the beginning of keys; else what all keys begin with."""
+    found = _FILE.match(cause.removeprefix(f"{table}: "))
+    return found.group(1) if found else ""
 
 
 def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:

@@ -123,8 +123,7 @@ def _failure(report: Report, failure: Mapping[str, Any]) -> str:
 
 
 def _advice(report: Report, failure: Mapping[str, Any]) -> Advice:
-    batch_ids = [str(summary["batch_id"]) for summary in report.summaries if summary.get("batch_id")]
-    return advise(failure, report.table, report.request, batch_ids)
+    return advise(failure, report.table, report.request)
 
 
 def _batches(report: Report) -> str:

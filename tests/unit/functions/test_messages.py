@@ -74,7 +74,8 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         },
         {"batch_id": "planes-12-5-1", "states": {"staged": 1}, "marts": {}},
     ]
-    assert body(report(VIOLATION, summaries=summaries)).splitlines() == [
+    violation = VIOLATION | {"batch_id": "planes-12-5-0"}
+    assert body(report(violation, summaries=summaries)).splitlines() == [
         "Pipeline nycflights-dev, table planes: planes failed.",
         "",
         "WHAT     A file of planes does not fit its contract and was not staged.",
