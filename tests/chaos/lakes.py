@@ -29,6 +29,7 @@ STAGE_ORDERS, STAGE_CUSTOMERS = "shop-dev-stage-orders", "shop-dev-stage-custome
 DIM_CUSTOMERS, FCT_ORDERS = "shop-dev-mart-dim_customers", "shop-dev-mart-fct_orders"
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _OF_THE_RUN = ("_batch_id", "_built_at", "_staged_at", "_landed_at", "_quarantined_at", "_source_file", "_order")
+BROKEN = "broken"  # in the key of a file that must fail
 _DONE = frozenset({"staged", "duplicate", "superseded"})
 _CLOSED = frozenset({"published", "failed", "abandoned"})
 _PARTS = ("inserted", "updated", "unchanged", "duplicate", "rejected", "deleting")
@@ -160,7 +161,7 @@ def ledger_complaints(items: list[dict[str, Any]]) -> Iterator[str]:
         kind, name = item["sk"].partition("#")[0], f"{item['pk']} {item['sk']}"
         if kind == "PENDING":
             yield f"{name} is pending"
-        if kind == "LANDING" and item["state"] not in _DONE:
+        if kind == "LANDING" and item["state"] not in _DONE and BROKEN not in item["key"]:
             yield f"{name} is {item['state']}: {item.get('reason')}"
         if kind == "LEASE":
             yield from (f"{name}: {word} {item[word]}" for word in ("holder", "orphans", "due_marts") if item.get(word))

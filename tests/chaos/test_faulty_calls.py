@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.embedded.network import Fault, Network
 from tests.chaos.conftest import FULL
-from tests.chaos.lakes import FCT_ORDERS, STAGE_ORDERS, Shop, Tally, opened, undisturbed
+from tests.chaos.lakes import BROKEN, FCT_ORDERS, STAGE_ORDERS, Shop, Tally, opened, undisturbed
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 FUNCTIONS = ("receive_files", "open_batch", "close_batch")
@@ -21,6 +21,7 @@ KILLS = (Fault.KILLED, Fault.KILLED_AFTER)
 DELAYS = (Fault.THROTTLED, Fault.UNSENT, Fault.UNANSWERED, Fault.TWICE)
 SAMPLE = 6
 ALWAYS = 10  # more often than boto3 tries
+CALLS_OF_THE_TELLER = 4
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,21 @@ def test_a_call_of_the_state_machine_goes_wrong_once(
     shop.cloud.run()
     assert len(network.happened) == before + 1
     shop.recover(1)
+
+
+def test_a_failure_is_told_whatever_call_its_teller_dies_at(
+    shop: Shop, network: Network, chance: random.Random
+) -> None:
+    every = [(fault, nth) for fault in KILLS for nth in range(1, CALLS_OF_THE_TELLER + 1)]
+    for n, (fault, nth) in enumerate(every if FULL else chance.sample(every, 2)):
+        told, happened = len(shop.cloud.notifications()), len(network.happened)
+        network.order("notify_failure", fault, nth)
+        shop.cloud.land(b"order_id,customer_id,ordered_at\n", f"shop/orders/2023-01-{n + 1:02}/{BROKEN}.csv")
+        shop.cloud.run()
+        messages = shop.cloud.notifications()[told:]
+        assert messages and all("ContractViolationError" in one.subject for one in messages)
+        assert len(network.happened) == happened + 1
+        shop.recover(1)
 
 
 def test_messages_come_again_while_their_files_are_staged_and_long_after(shop: Shop) -> None:
