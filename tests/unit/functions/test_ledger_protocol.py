@@ -7,6 +7,8 @@ the client repeats the call (`twice`), the staging job fails (`job`). A killed r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from functions.close_batch import closing
@@ -18,6 +20,14 @@ from tests.unit.functions.protocol.programs import Programs, execution, landing
 
 ALL = frozenset({"abort", "kill", "again", "twice", "job"})
 NO_DOUBLES = ALL - {"again"}
+
+
+@pytest.fixture(autouse=True)
+def figures(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Show what a test printed: how many states it visited."""
+    yield
+    with capsys.disabled():
+        print(capsys.readouterr().out, end="")
 
 
 def explore(arrivals: str, failures: int, kinds: frozenset[str], max_landings: int = 10) -> Explorer:
