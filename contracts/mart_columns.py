@@ -21,7 +21,7 @@ Columns = Mapping[str, SparkType | None]
 
 
 def columns_of_marts(plan: Plan) -> dict[str, Columns]:
-    """Return the columns of each mart without those that every mart has (AUDIT).
+    """Return the columns of each mart without those that every mart has (AUDIT); none where a crawler keeps them.
 
     Types of a SELECT are told without Spark: None is one that nobody tells, a decimal's precision may be larger.
     """
@@ -51,6 +51,8 @@ def _columns(plan: Plan, mart: Mart, known: Mapping[str, Columns]) -> Columns:
         keys = {lookup.column: _LONG for lookup in mart.dimensions}
         return {**_selected(plan, mart, known), **keys}
     table = plan.tables[mart.source]
+    if table.crawled:
+        return {}
     effective, flags = parse_type(table.effective_type), {"is_inferred": _FLAG}
     own = {column.name: parse_type(column.type) for column in table.columns}
     surrogate = {mart.surrogate_key: _LONG}

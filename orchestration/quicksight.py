@@ -42,7 +42,7 @@ class QuickSightStack(Stack):
         *,
         settings: Settings,
         plan: Plan,
-        readers: iam.ManagedPolicy,
+        readers: iam.IManagedPolicy,
         workgroup: str,
         **options: Any,
     ) -> None:
@@ -50,7 +50,10 @@ class QuickSightStack(Stack):
         self._settings = settings
         self.role = self._build_role(readers)
         self.source = self._build_source(workgroup)
-        columns = {name: outputs(known) for name, known in columns_of_marts(plan).items()}
+        told = {
+            name: known for name, known in columns_of_marts(plan).items() if plan.marts[name].source not in plan.crawls
+        }
+        columns = {name: outputs(known) for name, known in told.items()}
         self.datasets = {name: self._build_dataset(name, found) for name, found in columns.items()}
         sheets = definition({name: (self.datasets[name].attr_arn, found) for name, found in columns.items()})
         self.analysis = self._build_sheets("Analysis", sheets, _ANALYSIS)
@@ -58,7 +61,7 @@ class QuickSightStack(Stack):
         for name, value in {"landfall:pipeline": settings.pipeline, "landfall:env": settings.env}.items():
             Tags.of(self).add(name, value)
 
-    def _build_role(self, readers: iam.ManagedPolicy) -> iam.Role:
+    def _build_role(self, readers: iam.IManagedPolicy) -> iam.Role:
         """Build the role under which QuickSight asks Athena, in place of the account's own for all of QuickSight."""
         return iam.Role(
             self,

@@ -23,11 +23,11 @@ VIEW_SUFFIX = "_current"
 
 
 def current_views(plan: Plan) -> list[str]:
-    """Return the marts that have versions or deleted members, and no mart that is called like their view."""
+    """Return the marts that have versions or deleted members, known columns, and no mart called like their view."""
     return [
         name
         for name, mart in sorted(plan.marts.items())
-        if mart.kind in _CURRENT and f"{name}{VIEW_SUFFIX}" not in plan.marts
+        if mart.kind in _CURRENT and f"{name}{VIEW_SUFFIX}" not in plan.marts and mart.source not in plan.crawls
     ]
 
 

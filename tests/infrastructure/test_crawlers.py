@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 
+from contracts.mart_columns import columns_of_marts
 from contracts.model import Parts, Plan, Source
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
@@ -77,6 +78,11 @@ def test_the_staging_role_starts_these_crawlers_and_writes_none_of_their_tables(
 def test_a_crawler_may_read_its_prefix_alone(stack: Resources) -> None:
     read = [one["Resource"] for one in stack.statements("CrawlersRole") if one["Action"] == "s3:GetObject"]
     assert [json.dumps(one).count("/crm/planes/*") for one in read] == [1]
+
+
+def test_a_mart_whose_columns_nobody_knows_yet_has_no_view(stack: Resources) -> None:
+    assert stack.of_type("AWS::Glue::Table") == {}
+    assert columns_of_marts(crawling_plan())["dim_planes"] == {}
 
 
 def test_a_snapshot_that_waits_for_its_parts_longer_than_its_freshness_rises_an_alarm(stack: Resources) -> None:

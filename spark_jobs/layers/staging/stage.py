@@ -73,10 +73,11 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
         try:
             if claims is None:
                 reached("claim")
-                claims = _claimed(table, manifest, reader)
+                claims = reader.claim(_open_to_all(table), without_markers(manifest.landings, table))
                 if table.crawled:
                     assert crawls is not None, "a crawled table is staged with its crawler"
-                    table = crawled.followed(crawls, table, extras.found_columns(lake.spark, table, claims))
+                    found = extras.found_columns(lake.spark, _open_to_all(table), claims)
+                    table = crawled.followed(crawls, table, found)
                     _check(reader, table, claims)
                     _prepare(lake, names, table, manifest)
                     crawled.remember(lake, names.log, table)
@@ -94,11 +95,11 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
     raise lost
 
 
-def _claimed(table: Table, manifest: Manifest, reader: Reader) -> list[Claim]:
-    """Claim the landings; what columns those of a crawled table must have is known only then."""
-    if table.crawled:
-        table = replace(table, extra_columns="ignore", delete_when=None, truncate_when=None)
-    return reader.claim(table, without_markers(manifest.landings, table))
+def _open_to_all(table: Table) -> Table:
+    """Return the table as its landings are claimed: what columns those of a crawled one must have is known only then."""
+    if not table.crawled:
+        return table
+    return replace(table, extra_columns="ignore", delete_when=None, truncate_when=None)
 
 
 def _check(reader: Reader, table: Table, claims: Sequence[Claim]) -> None:
