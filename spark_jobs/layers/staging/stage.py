@@ -96,7 +96,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
 
 
 def _open_to_all(table: Table) -> Table:
-    """Return the table as its landings are claimed: what columns those of a crawled one must have is known only then."""
+    """Return the table as its landings are claimed: what a crawled one must hold is known only afterwards."""
     if not table.crawled:
         return table
     return replace(table, extra_columns="ignore", delete_when=None, truncate_when=None)
