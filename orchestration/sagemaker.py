@@ -33,7 +33,7 @@ class SageMakerStack(Stack):
         *,
         settings: Settings,
         plan: Plan,
-        readers: iam.ManagedPolicy,
+        readers: iam.IManagedPolicy,
         workgroup: str,
         root: Path,
         **options: Any,
@@ -50,7 +50,7 @@ class SageMakerStack(Stack):
         for name, value in {"landfall:pipeline": settings.pipeline, "landfall:env": settings.env}.items():
             Tags.of(self).add(name, value)
 
-    def _build_role(self, readers: iam.ManagedPolicy) -> iam.Role:
+    def _build_role(self, readers: iam.IManagedPolicy) -> iam.Role:
         """Build a role that reads marts and writes its own logs."""
         role = iam.Role(
             self,

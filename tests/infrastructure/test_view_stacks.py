@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import sqlglot
-from aws_cdk import App, Validations
+from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
@@ -19,6 +20,7 @@ from sqlglot import exp
 
 from app import add_view_stacks
 from orchestration.pipeline_stack import PipelineStack
+from orchestration.sagemaker import SageMakerStack
 from orchestration.settings import FEATURE_FLAGS, Settings, SettingsError
 from tests.infrastructure.stack import ROOT, Resources, small_plan
 from tests.infrastructure.test_pipeline_stack import text
@@ -27,9 +29,11 @@ ANALYSTS = "arn:aws:quicksight:eu-west-1:123456789012:group/default/analysts"
 NAMES = ("quicksight", "sagemaker")
 
 
-def synthesize(folder: Path, sagemaker: str) -> Path:
-    """Synthesize the small plan with both stacks, judged by cdk-nag; return the folder of the templates."""
-    settings = Settings("nycflights", "dev", quicksight=ANALYSTS, sagemaker=sagemaker)
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the templates of the small plan with both stacks, which cdk-nag has judged."""
+    folder = tmp_path_factory.mktemp("views")
+    settings = Settings("nycflights", "dev", quicksight=ANALYSTS, sagemaker="true")
     app = App(outdir=str(folder / "out"), context=FEATURE_FLAGS)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     (folder / "build").mkdir()
@@ -44,11 +48,6 @@ def synthesize(folder: Path, sagemaker: str) -> Path:
         assert [(v["ruleName"], v["violatingConstructs"][0]["constructPath"]) for v in violations] == []
         raise
     return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthesize(tmp_path_factory.mktemp("views"), "true")
 
 
 def loaded(folder: Path, name: str) -> Resources:
@@ -171,7 +170,12 @@ def test_the_notebook_instance_is_encrypted_without_root_and_finds_its_notebook(
 
 
 def test_in_a_network_the_instance_has_no_internet_of_its_own(tmp_path: Path) -> None:
-    resources = loaded(synthesize(tmp_path, "subnet-0123abcd,sg-0123abcd"), "sagemaker")
+    app = App(outdir=str(tmp_path), context=FEATURE_FLAGS)
+    settings = Settings("nycflights", "dev", sagemaker="subnet-0123abcd,sg-0123abcd")
+    readers = iam.ManagedPolicy.from_managed_policy_name(Stack(app, "other"), "Readers", "readers")
+    SageMakerStack(app, "notebooks", settings=settings, plan=small_plan(), readers=readers, workgroup="w", root=ROOT)
+    app.synth()
+    resources = Resources(json.loads((tmp_path / "notebooks.template.json").read_text()))
     instance = resources.one("AWS::SageMaker::NotebookInstance", "Instance")
     assert (instance["DirectInternetAccess"], instance["SubnetId"]) == ("Disabled", "subnet-0123abcd")
     assert instance["SecurityGroupIds"] == ["sg-0123abcd"]
