@@ -84,7 +84,7 @@ def followed(crawls: Crawls, table: Table, found: Sequence[str]) -> Table:
     CrawlerError where the contract's key or dates are none of them.
     """
     columns = crawls.columns(table)
-    if columns is None or not {_field(table, name) for name in found} <= {name.lower() for name in columns}:
+    if columns is None or not {_alike(_field(table, name)) for name in found} <= {_alike(name) for name in columns}:
         crawls.crawl(table)
         columns = crawls.columns(table)
     if columns is None:
@@ -105,10 +105,11 @@ def with_columns(table: Table, columns: Iterable[Column]) -> Table:
 
 def _declared(table: Table, columns: Mapping[str, str], found: Sequence[str]) -> list[Column]:
     """Return the columns as a contract would declare them, spelled as files do: Glue writes small letters."""
-    spelled = {_field(table, name): name for name in found}
+    spelled = {_alike(_field(table, name)): name for name in found} | {_field(table, name): name for name in found}
     declared: list[Column] = []
     for name, kind in columns.items():
-        source = spelled.get(name.lower(), f"`{name}`" if table.source.format in BY_PATH and "." in name else name)
+        plain = f"`{name}`" if table.source.format in BY_PATH and "." in name else name
+        source = spelled.get(name.lower()) or spelled.get(_alike(name), plain)
         own = column_name(name)
         while any(column.name == own for column in declared):
             own += "_too"
@@ -123,6 +124,11 @@ def spark_type(kind: str) -> str:
 
 def _field(table: Table, name: str) -> str:
     return (split_path(name)[0] if table.source.format in BY_PATH else name).lower()
+
+
+def _alike(name: str) -> str:
+    """Return what a name is compared by: a crawler may write another character in place of a blank."""
+    return column_name(name)
 
 
 def remember(lake: Lake, log: str, table: Table) -> None:

@@ -62,15 +62,18 @@ def stage(bench: Bench, crawled: Crawls, *landings: Any, table: Any = OPEN) -> A
 
 
 def test_columns_are_the_crawlers_and_come_with_the_files(bench):
-    crawled = crawls({"k": "bigint", "seat count": "bigint"}, {"k": "bigint", "seat count": "bigint", "v": "string"})
+    crawled = crawls({"k": "bigint", "seat count": "bigint"}, {"k": "bigint", "seat_count": "bigint", "v": "string"})
     stage(bench, crawled, snapshot(bench, 1, "K,Seat Count", "1,200", "2,x"))
     stage(bench, crawled, snapshot(bench, 2, "k,seat count", "1,200", "2,7"))
     assert crawled.glue.crawls == 1
-    stage(bench, crawled, snapshot(bench, 3, "v,k", "a,1", "b,2"))
+    stage(
+        bench, crawled, snapshot(bench, 3, "v,k", "a,1", "b,2"), snapshot(bench, 4, "Seat Count,k,V", "6,1,a", ",2,b")
+    )
     assert crawled.glue.crawls == 2
     assert bench.log(OPEN, "k", "seat_count", "v") == [
         (1, 200, None, "I", at(1)),
         (1, None, "a", "U", at(3)),
+        (1, 6, "a", "U", at(4)),
         (2, 7, None, "I", at(2)),
         (2, None, "b", "U", at(3)),
     ]
