@@ -11,7 +11,7 @@ from orchestration.embedded.cloud import open_cloud
 from orchestration.embedded.fleet import extract_register
 
 pytestmark = pytest.mark.long
-PIPELINE = Path(__file__).parents[2] / "contracts" / "fleet"
+PIPELINE = Path(__file__).parent / "contracts" / "fleet"
 
 
 def test_a_register_that_changes_becomes_versions_and_a_database_that_is_gone_changes_nothing(tmp_path: Path) -> None:
