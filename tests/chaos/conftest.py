@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 
 import pytest
 
@@ -12,7 +13,14 @@ from tests.chaos.lakes import Tally
 _TALLY = pytest.StashKey[Tally]()
 FULL = os.environ.get("LANDFALL_CHAOS") == "full"
 KILLS = int(os.environ.get("LANDFALL_CHAOS_KILLS", "60" if FULL else "6"))
+MINUTES = int(os.environ.get("LANDFALL_CHAOS_MINUTES", "90"))  # after which no other process is killed
+_BEGAN = time.monotonic()
 SEED = int(os.environ.get("LANDFALL_CHAOS_SEED", "20240101"))
+
+
+def minutes_left() -> float:
+    """Return how many minutes are left for killing processes."""
+    return MINUTES - (time.monotonic() - _BEGAN) / 60
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 
 from orchestration.embedded.interruptions import Interruption
-from tests.chaos.conftest import FULL, KILLS
+from tests.chaos.conftest import FULL, KILLS, MINUTES, minutes_left
 from tests.chaos.lakes import DIM_CUSTOMERS, FCT_ORDERS, STAGE_CUSTOMERS, STAGE_ORDERS, Shop, Tally, opened, undisturbed
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
 JOBS = (STAGE_ORDERS, STAGE_CUSTOMERS, DIM_CUSTOMERS, FCT_ORDERS)
-TRIES = 2  # the third run of a job is left alone: after three failures an operator must start the mart again
+MART_KILLS = 2  # the third run of a mart is left alone: after three failures the next batch builds it, or an operator
+STAGE_KILLS = 5  # three, so that the batch fails, and two of the execution that comes after
+ORDERS_ROUND = {STAGE_ORDERS: STAGE_KILLS, FCT_ORDERS: MART_KILLS}
+CUSTOMERS_ROUND = {STAGE_CUSTOMERS: STAGE_KILLS, DIM_CUSTOMERS: MART_KILLS, FCT_ORDERS: MART_KILLS}
+RESERVED = 0.45  # of the time, for the kills at random
 KILLED = "The process ended with code -9"
 
 
@@ -44,13 +48,15 @@ def steps_of(shop: Shop, job: str) -> list[Interruption]:
 
 
 def disturb(shop: Shop, kills: dict[str, list[Interruption]]) -> int:
-    """Land one file of each table, let the first runs of the jobs be killed, and return how many were."""
+    """Land a file, let the first runs of the jobs that it sets to work be killed, and return how many were."""
     runs = shop.cloud.live.jobs
     before = len(runs.all)
     for job, some in kills.items():
         runs.interrupt(job, *some)
-    shop.customers()
-    shop.orders()
+    if STAGE_CUSTOMERS in kills:
+        shop.customers()
+    else:
+        shop.orders()
     shop.cloud.run()
     runs.let_be()
     return sum(run.error_message == KILLED for run in runs.all[before:])
@@ -69,31 +75,33 @@ def test_kill_at_every_step(shop: Shop, chance: random.Random) -> None:
         chance.shuffle(kills)
         if not FULL:
             del kills[2:]
-    planned = sum(len(kills) for kills in waiting.values())
-    done = 0
-    while any(waiting.values()):
-        kills = {job: some[:TRIES] for job, some in waiting.items()}
-        done += (killed := disturb(shop, kills))
-        for job in JOBS:
-            del waiting[job][:TRIES]
+    while any(waiting.values()) and minutes_left() > MINUTES * RESERVED:
+        jobs = CUSTOMERS_ROUND if waiting[STAGE_CUSTOMERS] or waiting[DIM_CUSTOMERS] else ORDERS_ROUND
+        if len(waiting[STAGE_ORDERS]) > len(waiting[STAGE_CUSTOMERS]):
+            jobs = ORDERS_ROUND
+        kills = {job: waiting[job][:most] for job, most in jobs.items()}
+        killed = disturb(shop, kills)
+        for job, some in kills.items():
+            del waiting[job][: len(some)]
         shop.recover(killed)
-    print(f"{done} of {planned} steps were reached and were the last")
+        print(f"{killed} killed at steps, {sum(map(len, waiting.values()))} steps to come", flush=True)
 
 
 def test_kill_at_any_instant(shop: Shop, chance: random.Random) -> None:
     seconds = {job: duration(shop, job) for job in JOBS}
     left = KILLS
-    while left > 0:
-        kills = {
-            job: [
+    while left > 0 and minutes_left() > 0:
+        kills: dict[str, list[Interruption]] = {}
+        for job, most in chance.choice((ORDERS_ROUND, CUSTOMERS_ROUND)).items():
+            some = [
                 Interruption(seconds=chance.uniform(0.01, seconds[job]), alone=chance.random() < 0.5)
-                for _ in range(TRIES)
+                for _ in range(most)
             ]
-            for job in chance.sample(JOBS, len(JOBS))[: max(1, left // TRIES)]
-        }
+            kills[job] = some[: left - sum(map(len, kills.values()))]
         killed = disturb(shop, kills)
-        shop.recover(killed)
         left -= killed
+        shop.recover(killed)
+        print(f"{killed} killed at random, {left} to come", flush=True)
 
 
 def test_the_tables_are_those_of_an_undisturbed_lake(shop: Shop, tmp_path: Path) -> None:
