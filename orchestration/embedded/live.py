@@ -26,7 +26,7 @@ from orchestration.embedded.lambdas import Lambdas
 from orchestration.embedded.logs import moto_kept, routed
 from orchestration.embedded.objects import Objects
 from orchestration.embedded.poller import Poller, find_mappings
-from orchestration.embedded.report import EXTRACTION, Execution, Happened, Progress
+from orchestration.embedded.report import EXTRACTION, MAINTENANCE, Execution, Happened, Progress
 from orchestration.embedded.settings import CloudSettings
 from orchestration.embedded.synth import Assembly
 
@@ -238,6 +238,8 @@ class Live:
         table = run.arguments.get("--result", "").rpartition("/batches/")[2].split("/")[0]
         if "--extraction_id" in run.arguments:
             table, name = name, EXTRACTION
+        elif "--names" in run.arguments:
+            table, name = MAINTENANCE, MAINTENANCE
         self._progress(Happened("job", table, name, run.status.lower()))
 
 

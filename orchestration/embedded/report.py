@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+MAINTENANCE = "maintenance"  # what stands in a table's place where all of them are maintained
 EXTRACTION = "extraction"  # the name of a job that reads a database, beside its table
 
 

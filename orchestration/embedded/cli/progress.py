@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.status import Status as Spinner
 
 from orchestration.embedded.cli.tables import console
-from orchestration.embedded.report import EXTRACTION, Happened, Progress
+from orchestration.embedded.report import EXTRACTION, MAINTENANCE, Happened, Progress
 
 _UNDER_WAY = frozenset({"waiting", "starting", "running", "stopping"})
 _QUIET_STATES = frozenset({"Read the request", "What is due?", "Did everything succeed?", "Report the batches"})
@@ -65,7 +65,8 @@ class Follower:
             self._running.setdefault(job, time.monotonic())
             return ""
         seconds = time.monotonic() - self._running.pop(job, time.monotonic())
-        verb = {event.table: "staged", EXTRACTION: "extracted"}.get(event.name, f"built {event.name}")
+        verbs = {event.table: "staged", EXTRACTION: "extracted", MAINTENANCE: "done"}
+        verb = verbs.get(event.name, f"built {event.name}")
         if event.text != "succeeded":
             verb = f"{event.text}: {event.name}"
         elif self._brief:
