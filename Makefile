@@ -73,7 +73,8 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and lo
 
 long: $(READY)  ## run the tests that take minutes
 	@$(LEFT_OUT)
-	@$(PY) -m pytest --ignore=tests/chaos -m $(LONG)
+	@$(PY) -m pytest --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
+	@$(PY) -m pytest tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/chaos -m $(LONG)
 
 chaos: $(READY)  ## break everything on purpose, at every step and 60 times at random (make long takes a sample)
