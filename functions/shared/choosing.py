@@ -227,8 +227,11 @@ def _refused(versions: Sequence[Landing], first: Landing) -> tuple[Change, ...]:
 def firsts_again(table: Table, failed: Landing, chain: Sequence[Landing]) -> list[Landing]:
     """Return the version to stage again because the one that came between it and its copy has failed.
 
-    Both are staged, and one of them counts no more: staging the first again takes the rows of the copy away.
+    Both are staged, and one of them counts no more: staging the first again takes the rows of the copy away. Of parts
+    of a snapshot the newest counts, whichever of two alike that is.
     """
+    if table.source.parts:
+        return []
     earlier = [one for one in chain if one.sequence < failed.sequence and one.state != FAILED]
     later = [one for one in chain if one.sequence > failed.sequence and one.state != FAILED]
     if not earlier or not later or earlier[-1].etag != later[0].etag or not has_effect(table, later[0]):
