@@ -11,10 +11,11 @@ from contracts.model import Plan
 from functions.shared.attributes import Item
 from functions.shared.causes import first_cause, named
 from functions.shared.landings import FAILED, Landing
-from functions.shared.settling import StageOutcome
+from functions.shared.settling import LIMIT_ERROR, StageOutcome
 from functions.shared.world import World
 
 _SHOWN = 20
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def failures(
     told = []
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
-        told.append(_stage_failure(batch, outcome.error, outcome.cause + _first_refused(outcome), skipped))
+        cause = outcome.cause + _to_blame(outcome, found) + _first_refused(outcome)
+        told.append(_stage_failure(batch, outcome.error, cause, skipped))
     elif outcome.blamed:
         told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), []))
     for mart, (error, cause) in marts.errors.items():
@@ -78,6 +80,15 @@ def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -
 
 def _stage_failure(batch: Item, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
     return _failure("stage", batch["table"], error, cause, skipped) | {"batch_id": batch["batch_id"]}
+
+
+def _to_blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
+    """Return the files that a limit stopped, as one more sentence; other errors name theirs."""
+    if outcome.error != LIMIT_ERROR or not outcome.blamed:
+        return ""
+    keys = sorted(found[id_].key for id_ in outcome.blamed if id_ in found)
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return f" To blame: {', '.join(keys[:_NAMED])}{more}."
 
 
 def _first_refused(outcome: StageOutcome) -> str:

@@ -289,7 +289,8 @@ def test_of_a_batch_that_a_limit_stopped_only_the_file_to_blame_waits_for_an_ope
     blamed = {guilty: (LIMIT.partition("; ")[0], None)}
     pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT, **blamed) | {"stays": True})
     answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"LimitExceededError: {LIMIT}"))
-    assert (answer["more"], answer["failures"][0]["cause"]) == (True, LIMIT)
+    [told] = answer["failures"]
+    assert (answer["more"], told["cause"]) == (True, f"{LIMIT} To blame: crm/planes/b.csv.")
     assert pipeline.states() == {"crm/planes/a.csv v1": "pending", "crm/planes/b.csv v1": "failed"}
     following = pipeline.open(pipeline.caller(name, 1))
     assert keys(pipeline, following) == ["crm/planes/a.csv"]
