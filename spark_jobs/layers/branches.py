@@ -109,6 +109,7 @@ class Branch:
         except (IllegalArgumentException, Py4JJavaError) as error:
             if any(snapshot.id == published for snapshot in self.lake.history(self.table)):
                 return published
+            self.drop()  # nobody can publish it any more
             raise ConcurrentPublishError(
                 f"{self.table}: published by another run since this one read it ({str(error).splitlines()[0]})"
             ) from error

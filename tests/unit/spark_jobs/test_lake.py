@@ -44,6 +44,7 @@ def test_a_branch_is_refused_when_main_moved_since(lake, table):
     with pytest.raises(ConcurrentPublishError, match="published by another run"):
         stale.publish()
     assert [tuple(r) for r in lake.read(table).collect()] == [(1, "new")]
+    assert list(lake.handle(table).refs()) == ["main"]
 
 
 def test_a_branch_left_by_a_dead_run_is_started_afresh(lake, table):
