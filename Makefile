@@ -2,6 +2,8 @@
 
 ENV      ?= dev
 PIPELINE ?= nycflights
+# More settings for the CDK, such as CONTEXT='--context sagemaker=true'.
+CONTEXT  ?=
 
 PY    := .venv/bin/python
 BIN   := .venv/bin
@@ -66,10 +68,10 @@ bootstrap: $(READY)  ## prepare the AWS account of your credentials for deployme
 	$(CDK) bootstrap --context env=$(ENV) --context pipeline=$(PIPELINE)
 
 deploy: $(READY)  ## deploy to the AWS account of your credentials (ENV=dev|prod PIPELINE=…)
-	$(CDK) deploy --context env=$(ENV) --context pipeline=$(PIPELINE)
+	$(CDK) deploy --all --context env=$(ENV) --context pipeline=$(PIPELINE) $(CONTEXT)
 
 destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and logs)
-	$(CDK) destroy --context env=$(ENV) --context pipeline=$(PIPELINE)
+	$(CDK) destroy --all --context env=$(ENV) --context pipeline=$(PIPELINE) $(CONTEXT)
 
 long: $(READY)  ## run the tests that take minutes
 	@$(LEFT_OUT)
