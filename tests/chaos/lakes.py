@@ -186,9 +186,9 @@ def opened(
     """Open a lake in which one day's files have been staged."""
     with open_cloud(SHOP, lake, jobs=jobs, settings=settings) as cloud:
         shop = Shop(cloud, tally, in_full=in_full)
-        shop.customers()
-        shop.orders()
-        shop.run()
+        for land in (shop.customers, shop.orders):
+            land()
+            shop.run()
         assert shop.complaints() == []
         yield shop
 
