@@ -36,6 +36,8 @@ def maintain(places: Places, names: tuple[str, ...]) -> None:
     out = console()
     if report:
         out.print(result_table(("table", *_COLUMNS), list(rows(report)), title="Maintenance"))
+    elif execution.succeeded:
+        out.print("There is no table yet.")
     for line in remarks(report):
         out.print(line, markup=False, soft_wrap=True)
     if not execution.succeeded:
