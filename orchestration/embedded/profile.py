@@ -12,13 +12,13 @@ from pathlib import Path
 
 SMALL_BYTES = 256 * 1024**2
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m"
-_LITTLE = {
+LITTLE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-_MUCH = {
+MUCH = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.codegen.wholeStage": "true",
@@ -28,7 +28,7 @@ _MUCH = {
 
 def session_options(lake: Path, buckets: Iterable[str]) -> dict[str, str]:
     """Return the options of a session on a lake: those for little data while it holds little."""
-    return dict(_LITTLE if is_small(lake, buckets) else _MUCH)
+    return dict(LITTLE if is_small(lake, buckets) else MUCH)
 
 
 def is_small(lake: Path, buckets: Iterable[str]) -> bool:

@@ -63,9 +63,13 @@ class Branch:
         rows.transform(conformed, self.read().schema).writeTo(self.identifier).append()
 
     def overwrite(self, rows: DataFrame, where: Column) -> None:
-        """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns) by `rows`."""
+        """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns) by `rows`.
+
+        Each task writes its own rows as they come: a shuffle by partition would cost more than the writing.
+        """
         reached("overwrite", table=self.table)
-        rows.transform(conformed, self.read().schema).writeTo(self.identifier).overwrite(where)
+        writer = rows.transform(conformed, self.read().schema).writeTo(self.identifier)
+        writer.option("distribution-mode", "none").option("fanout-enabled", "true").overwrite(where)
 
     def remove(self, keys: DataFrame) -> None:
         """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""

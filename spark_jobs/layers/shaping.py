@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.sql.types import DataType, StructField, StructType, _parse_datatype_string
+
+_MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
+
+
+@cache
+def parse_schema(ddl: str) -> StructType:
+    """Return the schema that DDL text such as `a int, b string` describes; needs a running Spark."""
+    schema = _parse_datatype_string(ddl)
+    assert isinstance(schema, StructType)
+    return schema
+
+
+def literal_rows(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: StructType) -> DataFrame:
+    """Return a few rows that the driver has, by column name; Spark needs no Python worker for them."""
+    told = json.dumps(list(rows), default=_moment)
+    parsed = F.from_json(F.lit(told), f"array<{schema.simpleString()}>", {"timestampFormat": _MOMENT})
+    return spark.range(1).select(F.inline(parsed))
+
+
+def _moment(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} is neither JSON nor a datetime")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def conformed(rows: DataFrame, schema: StructType) -> DataFrame:

@@ -10,7 +10,7 @@ from pyspark.sql.types import BooleanType, LongType, StringType, StructField, St
 from contracts.model import Table
 from spark_jobs.layers.evolution import ensure
 from spark_jobs.layers.lake import Lake, Snapshot
-from spark_jobs.layers.shaping import conformed
+from spark_jobs.layers.shaping import conformed, literal_rows
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.landings import Manifest
 
@@ -36,16 +36,16 @@ def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, bo
     ensure(lake, name, SCHEMA)
     if again and lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
         return
-    row = (
-        table.name,
-        manifest.batch_id,
-        manifest.token,
-        manifest.mode,
-        len(manifest.landings),
-        *books.as_dict().values(),
-        books.balanced,
-        done.id,
-        datetime.now(UTC),
-    )
-    written = conformed(lake.spark.createDataFrame([row], SCHEMA), lake.read(name).schema)
+    row = {
+        "table": table.name,
+        "batch_id": manifest.batch_id,
+        "token": manifest.token,
+        "mode": manifest.mode,
+        "landings": len(manifest.landings),
+        **books.as_dict(),
+        "balanced": books.balanced,
+        "snapshot_id": done.id,
+        "published_at": datetime.now(UTC),
+    }
+    written = conformed(literal_rows(lake.spark, [row], SCHEMA), lake.read(name).schema)
     written.coalesce(1).writeTo(name).append()

@@ -8,15 +8,16 @@ from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
+from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, HELD, PART, ROW, effective_type, payload_type
+from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, effective_type, payload_type
 
+WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
 
 
@@ -60,6 +61,12 @@ def is_news() -> Column:
     unchanged = f"{KIND} <=> {WAS_KIND} AND ({KIND} != '{ROW}' OR _row_hash <=> {WAS_HASH})"
     otherwise = f"{KIND} IS NOT NULL AND (coalesce({TOUCHED}, false) OR NOT ({unchanged}))"
     return F.expr(f"{REJECT} IS NOT NULL OR ({otherwise})")
+
+
+def is_retexted() -> Column:
+    """Tell the rows of `compare_snapshot` whose record is not the one that the state knows the key by."""
+    same = " AND ".join(f"{name} <=> {was}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True))
+    return F.expr(f"coalesce({KIND} = '{ROW}' AND NOT ({same}), false)")
 
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
@@ -220,39 +227,6 @@ def new_entries(changes: DataFrame, table: Table) -> DataFrame:
         "_e.logged AS _effective_from",
         "_e.op AS _op",
         "_payload",
-    )
-
-
-def current_rows(known: DataFrame, changes: DataFrame, count: int, table: Table) -> DataFrame:
-    """Return the state's new `current` part: (key, `_part`, `_kind`, `_row_hash`) of keys that are not gone."""
-    moved = changes.filter("_moved")
-    kept = known.join(small(moved.select(*keys(table)), count), on=list(table.key), how="left_anti")
-    renamed = kept.selectExpr(*keys(table), f"{WAS_KIND} AS {KIND}", f"{WAS_HASH} AS _row_hash")
-    seen = moved.filter("_is IS NOT NULL").selectExpr(*keys(table), f"_is.kind AS {KIND}", "_is.hash AS _row_hash")
-    return renamed.unionByName(seen).withColumn(PART, F.lit(CURRENT))
-
-
-def known_now(state: DataFrame, table: Table) -> DataFrame:
-    """Return (key, `_was_kind`, `_was_hash`, `_touched`: false) as the last snapshot saw the keys."""
-    current = state.filter(F.col(PART) == CURRENT)
-    return current.selectExpr(*keys(table), f"{KIND} AS {WAS_KIND}", f"_row_hash AS {WAS_HASH}", f"false AS {TOUCHED}")
-
-
-def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
-    """Return the same as the last snapshot before `at` saw the keys; `_touched`: one at `at` itself is stored."""
-    instant = F.lit(at).cast(TimestampType())
-    seen = F.when((F.col("_at") < instant) & F.col(KIND).isNotNull(), F.struct(KIND, "_row_hash"))
-    entries = state.filter((F.col(PART) == ENTRY) & (F.col("_at") <= instant))
-    last = entries.groupBy(*keys(table)).agg(
-        F.max_by(seen, F.when(seen.isNotNull(), F.col("_at"))).alias("_last"),
-        F.max(F.col("_at") == instant).alias(TOUCHED),
-    )
-    living = F.col(f"_last.{KIND}") != GONE
-    return last.filter(F.col(TOUCHED) | living).select(
-        *keys(table),
-        F.when(living, F.col(f"_last.{KIND}")).alias(WAS_KIND),
-        F.when(living, F.col("_last._row_hash")).alias(WAS_HASH),
-        TOUCHED,
     )
 
 

@@ -4,31 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.staging import capture, quality, writers
+from spark_jobs.layers.staging import capture, known_keys, quality, writers
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.breakers import enforce_on_snapshot
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.computed import computed
-from spark_jobs.layers.staging.correction import Correction, put_right
+from spark_jobs.layers.staging.computed import computed, small
+from spark_jobs.layers.staging.correction import Correction, new_current, put_right
 from spark_jobs.layers.staging.outcome import Outcome
+from spark_jobs.layers.staging.readers.seam import FINGERPRINT
+from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise, with_keys
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import ROW
 from spark_jobs.layers.staging.work import Work
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What a snapshot says that was not known, counts over all its records, and what the next one may recognise.
+
+    `texts` are fingerprints by key, None where the state has them all; `found["recognised"]` records are not in `news`.
+    """
+
+    news: DataFrame
+    found: Mapping[str, int]
+    warned: Mapping[str, int]
+    texts: DataFrame | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
 def stage_snapshot(
-    work: Work, claims: Sequence[Claim], instant: capture.Instant, listing: DataFrame, is_last: bool
+    work: Work,
+    claims: Sequence[Claim],
+    instant: capture.Instant,
+    listing: DataFrame,
+    *,
+    is_last: bool,
+    texts: Texts | None = None,
 ) -> Outcome:
-    """Stage the snapshot that `claims` make, in landing order; `listing` is the state's row about it."""
+    """Stage the snapshot that `claims` make, in landing order; `listing` is the state's row about it.
+
+    `is_last`: it follows all others; then `texts` is what the state's fingerprints are worth.
+    """
     table = work.table
-    rows, warned = work.rows(claims)
     known = _known(work, instant, is_last)
-    news, found = computed(capture.compare_snapshot(rows, known, table), _counts(table), keep=capture.is_news())
+    compared = _compare_texts(work, claims, known, texts) if is_last and texts else _compare(work, claims, known)
+    news, found = compared.news, compared.found
     if table.on_duplicate_key == "fail" and found["duplicate"]:
         raise work.reader.duplicate_keys(table, claims, found["duplicate"])
     if found["rejected"]:
@@ -36,40 +62,82 @@ def stage_snapshot(
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
         said = capture.said_by_snapshot(news, table, instant, claims[-1].landing.order)
-        verdicts = put_right(work, Correction(said, found["changes"], instant, listing=listing))
+        correction = Correction(said, found["changes"], instant, listing=listing, texts=compared.texts)
+        verdicts = put_right(work, correction)
     else:
-        writers.write_state(work.keyed(), [listing], None, table)
+        current = None if compared.texts is None else new_current(work, None, 0, compared.texts)
+        writers.write_state(work.keyed(), [listing], current, table)
     books = Books(
-        read=found["read"],
+        read=found["read"] + found["recognised"],
         rejected=found["rejected"],
         duplicate=found["duplicate"],
         inserted=verdicts["inserted"],
         updated=verdicts["updated"],
-        unchanged=found["rows"] - found["news"] + verdicts["unchanged"],
+        unchanged=found["recognised"] + found["rows"] - found["news"] + verdicts["unchanged"],
         deleted=verdicts["deleted"],
         warned=found["warned"],
     )
-    enforce_on_snapshot(work, books, found["living"], claims)
-    return Outcome(books, warnings=warned | quality.warnings_in(found, table))
+    enforce_on_snapshot(work, books, found["living"] + found["recognised"], claims)
+    warnings = {**compared.warned, **quality.warnings_in(found, table)}
+    return Outcome(books, warnings=warnings, properties=compared.properties)
 
 
 def _known(work: Work, instant: capture.Instant, is_last: bool) -> DataFrame:
     """Return what the snapshot before this one saw, by file time."""
-    stored = work.stored()
-    return capture.known_now(stored, work.table) if is_last else capture.known_as_of(stored, work.table, instant.at)
+    if is_last:
+        return known_keys.known_now(work.stored(), work.table)
+    return known_keys.known_as_of(work.stored(), work.table, instant.at)
 
 
-def _counts(table: Table) -> list[Column]:
+def _compare(
+    work: Work, claims: Sequence[Claim], known: DataFrame, recognised: Recognised | None = None, retexts: bool = False
+) -> Compared:
+    """Compare the records that were not recognised with what is known of the keys that those do not tell of."""
+    rows, warned = work.rows(claims, recognised.others if recognised else None)
+    if recognised:
+        known = recognised.known
+    compared = capture.compare_snapshot(rows, known, work.table)
+    keep = capture.is_news() | capture.is_retexted() if retexts else capture.is_news()
+    news, found = computed(compared, _counts(work.table, retexts), keep)
+    texts = news.filter(capture.is_retexted()).select(*work.table.key, *FINGERPRINT) if found.get("retexted") else None
+    counts = {**found, "recognised": recognised.count if recognised else 0}
+    return Compared(
+        news.filter(capture.is_news()) if retexts else news,
+        counts,
+        warned,
+        None if texts is None else small(texts, found["retexted"]),
+    )
+
+
+def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, texts: Texts) -> Compared:
+    """Compare fingerprints first, where they may be of use, and rows where those differ."""
+    tried = texts.usable and is_worth_it(claims)
+    recognised = recognise(work, claims) if tried else None
+    in_vain = tried and recognised is None
+    retexts = texts.worth_writing or not in_vain
+    compared = _compare(work, claims, known, recognised, retexts)
+    if recognised and compared.found["unknown"]:
+        unknown = compared.news.filter(F.col(capture.RANK).isNotNull() & F.col(capture.WAS_KIND).isNull())
+        keys = small(unknown.select(*work.table.key), compared.found["unknown"])
+        if wider := with_keys(work, recognised, keys):
+            compared = _compare(work, claims, known, wider, retexts)
+    return replace(compared, properties=texts.told(in_vain))
+
+
+def _counts(table: Table, retexts: bool) -> list[Column]:
     """Return the aggregates over all rows of `compare_snapshot` that the books need."""
     refused, first = F.col(REJECT).isNotNull(), F.coalesce(F.col(capture.RANK), F.lit(1)) == 1
     read, is_row, is_news = F.col(capture.RANK).isNotNull(), F.col(capture.KIND) == ROW, capture.is_news()
+    was_known = F.col(capture.WAS_KIND).isNotNull()
     return [
         F.count_if(read).alias("read"),
         F.count_if(refused).alias("rejected"),
         F.count_if(is_row).alias("rows"),
         F.count_if(read & ~refused & ~first).alias("duplicate"),
-        F.count_if(F.col(capture.WAS_KIND).isNotNull() & first).alias("living"),
+        F.count_if(was_known & first).alias("living"),
+        F.count_if(read & ~was_known).alias("unknown"),
         F.count_if(is_news & is_row).alias("news"),
         F.count_if(is_news & F.col(capture.KIND).isNotNull()).alias("changes"),
+        *([F.count_if(capture.is_retexted()).alias("retexted")] if retexts else []),
         *quality.warning_counts(table),
     ]

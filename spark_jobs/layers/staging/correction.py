@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging import capture, truncation, writers
+from spark_jobs.layers.staging import capture, known_keys, truncation, writers
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.state import ENTRY, PART, log_schema
@@ -25,7 +25,8 @@ class Correction:
     `said` has `rows` rows; it is None where a snapshot is taken back. Of a snapshot the observations at its
     `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
-    `renewed` are keys of which all is said anew: what the state remembers of them leaves.
+    `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
+    fingerprints of the rows that the last snapshot has of them.
     """
 
     said: DataFrame | None
@@ -36,6 +37,7 @@ class Correction:
     listing: DataFrame | None = None
     for_all: bool = False
     renewed: DataFrame | None = None
+    texts: DataFrame | None = None
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
@@ -86,11 +88,17 @@ def _write_state(work: Work, changes: DataFrame, correction: Correction, found: 
     if found["adds"]:
         parts.append(capture.new_entries(changes, work.table))
     current = None
-    if found["moved"] and work.table.load == "snapshot":
-        known = capture.known_now(work.stored(), work.table)
-        current = capture.current_rows(known, changes, found["keys"], work.table)
+    if work.table.load == "snapshot" and (found["moved"] or correction.texts is not None):
+        current = new_current(work, changes if found["moved"] else None, found["keys"], correction.texts)
     if parts or current is not None:
         writers.write_state(work.keyed(), parts, current, work.table)
+
+
+def new_current(work: Work, changes: DataFrame | None, count: int, texts: DataFrame | None) -> DataFrame:
+    """Return the state's new `current` part."""
+    known = known_keys.known_now(work.stored(), work.table)
+    current = known_keys.current_rows(known, changes, count, work.table)
+    return current if texts is None else known_keys.with_texts(current, texts, work.table)
 
 
 def _counts() -> list[Column]:

@@ -43,12 +43,14 @@ def judged(rows: DataFrame, table: Table, referred: Referred) -> DataFrame:
     return rows.withColumn(RAW, F.when(F.col(REJECT).isNotNull(), F.col(RAW))) if look_further(table) else rows
 
 
-def read_judged(reader: Reader, lake: Lake, table: Table, claims: Sequence[Claim]) -> tuple[DataFrame, dict[str, int]]:
-    """Return the rows of claims, judged, and by check the number of files that it warns of.
+def read_judged(
+    reader: Reader, lake: Lake, table: Table, claims: Sequence[Claim], only: DataFrame | None = None
+) -> tuple[DataFrame, dict[str, int]]:
+    """Return the rows of claims (of `only` these fingerprints), judged, and by check the files that it warns of.
 
     ContractViolationError names every file that fails a check of whole files.
     """
-    rows = judged(reader.rows(table, claims), table, values_of(lake))
+    rows = judged(reader.rows(table, claims, only), table, values_of(lake))
     if not any(check.of_files for check in table.checks):
         return rows, {}
     violations, warned = judge_files(table, claims, count_files(rows, table))
@@ -131,6 +133,11 @@ def count_files(rows: DataFrame, table: Table) -> dict[int, FileCounts]:
         row["_landing"]: FileCounts(row["records"], row["good"], {name: row[f"nulls_{name}"] for name in columns})
         for row in found.collect()
     }
+
+
+def judges_alone(table: Table) -> bool:
+    """Tell whether what the checks say of a row depends on that row alone, and is nothing but yes or no."""
+    return all(check.kind in ("rule", "not_null") and check.on_fail != "warn" for check in table.checks)
 
 
 def judge_files(

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError, all_violations
+from spark_jobs.layers.shaping import literal_rows, parse_schema
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
 from spark_jobs.layers.staging.claims import Claim, claim_all
@@ -18,7 +19,15 @@ from spark_jobs.layers.staging.feeds import events
 from spark_jobs.layers.staging.landings import Landing
 from spark_jobs.layers.staging.presence import with_presence
 from spark_jobs.layers.staging.readers.formats import FORMATS
-from spark_jobs.layers.staging.readers.seam import DOCUMENT, FATAL_RULES, first_words, no_records, refuse, united
+from spark_jobs.layers.staging.readers.seam import (
+    DOCUMENT,
+    FATAL_RULES,
+    FINGERPRINT,
+    first_words,
+    no_records,
+    refuse,
+    united,
+)
 from spark_jobs.layers.staging.records import REJECT, mismatches, to_rows
 from spark_jobs.layers.staging.session import split_bytes
 
@@ -51,18 +60,25 @@ class Reader:
         self._claims.update((claim.number, claim) for claim in claims)
         return claims
 
-    def rows(self, table: Table, claims: Sequence[Claim]) -> DataFrame:
-        """Return the typed, dated rows of claims: business columns, `_order`, `_reject` and the like."""
-        landings = self.spark.createDataFrame(
-            [(c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time) for c in claims],
-            _LANDING_SCHEMA,
-        )
-        frames = self._records(table, claims)
+    def rows(self, table: Table, claims: Sequence[Claim], only: DataFrame | None = None) -> DataFrame:
+        """Return the typed, dated rows of claims: business columns, `_order`, `_reject` and the like.
+
+        `only` holds fingerprints: records of others are left out.
+        """
+        schema = parse_schema(_LANDING_SCHEMA)
+        told = [(c.number, c.landing.order, c.landing.uri, c.landing.event_time, c.landing.file_time) for c in claims]
+        landings = literal_rows(self.spark, [dict(zip(schema.names, one, strict=True)) for one in told], schema)
+        frames = self._records(table, claims, only)
         return dated(united([to_rows(frame, table) for frame in frames]), landings, table)
 
-    def _records(self, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
+    def fingerprints(self, table: Table, claims: Sequence[Claim]) -> DataFrame:
+        """Return the fingerprint of each record of claims; for formats that have them."""
+        return united([frame.select(*FINGERPRINT) for frame in self._records(table, claims)])
+
+    def _records(self, table: Table, claims: Sequence[Claim], only: DataFrame | None = None) -> list[DataFrame]:
         """Return the records of claims, one frame for each set of types; each type can become the contract's."""
-        found = FORMATS[table.source.format].read(self.spark, table, claims) if claims else []
+        chosen = {} if only is None else {"only": only}
+        found = FORMATS[table.source.format].read(self.spark, table, claims, **chosen) if claims else []
         records = found or [no_records(self.spark, table.source_names)]
         frames = [with_presence(events(frame, table), table, claims) for frame in records]
         if any(column.expr for column in table.columns):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StringType, StructType, _parse_datatype_string
+from pyspark.sql.types import DataType, StringType, StructType
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
+from spark_jobs.layers.shaping import parse_schema
 from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
 from spark_jobs.layers.staging.json_text import quoted
-from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, RAW_LIMIT, null_words
+from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, FINGERPRINT, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
 REJECT = "_reject"
@@ -26,14 +25,6 @@ _CAST_FAILURE = "_cast_failure"
 def business_schema(table: Table) -> StructType:
     """Return the contract's columns with their Spark types, in contract order."""
     return parse_schema(", ".join(f"`{c.name}` {c.type}" for c in table.columns))
-
-
-@cache
-def parse_schema(ddl: str) -> StructType:
-    """Return the schema that DDL text such as `a int, b string` describes; needs a running Spark."""
-    schema = _parse_datatype_string(ddl)
-    assert isinstance(schema, StructType)
-    return schema
 
 
 def to_rows(records: DataFrame, table: Table) -> DataFrame:
@@ -110,7 +101,7 @@ def _typed(records: DataFrame, table: Table) -> DataFrame:
         value = f"_value{len(values)}"
         values.append(F.expr(found.value).alias(value))
         failures.append(_failure(table, column, quoted(place), found.lost(f"`{value}`"), want))
-    carried = [*CARRIED, DELETING, TRUNCATING, *([PRESENT] if PRESENT in records.columns else [])]
+    carried = [*CARRIED, DELETING, TRUNCATING, *(name for name in (PRESENT, *FINGERPRINT) if name in records.columns)]
     needed = {place.lower(): quoted(place) for place in places}.values()
     computed = sources.select(*carried, *needed, *values)
     named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import PROPERTY
-from spark_jobs.layers.staging import capture, writers
+from spark_jobs.layers.staging import capture, recognition, writers
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.comparison import stage_snapshot
@@ -48,14 +48,17 @@ def stage_snapshots(work: Work, claims: Sequence[Claim]) -> Outcome:
     has = _with_landings(had, claims, work.manifest.gone)
     by_order = {claim.landing.order: claim for claim in claims}
     staged = {at: chosen(work.table, landings) for at, landings in had.items()}
+    told = recognition.told_of(work)
     outcomes: list[Outcome] = []
     for step in _steps(work.table, had, has, by_order):
-        outcomes.append(_stage(work, step, staged, by_order))
+        outcomes.append(_stage(work, step, staged, by_order, recognition.texts_of(work.table, told)))
+        told = outcomes[-1].properties.get(recognition.NAME, told)
         staged.pop(step.at, None)
         if step.chosen:
             staged[step.at] = step.chosen
     superseded = [c.landing.id for c in claims if c.landing.order not in staged.get(c.landing.file_time, ())]
-    return replace(together(outcomes), superseded=tuple(superseded), properties=_newest(staged, has))
+    properties = _newest(staged, has) | ({recognition.NAME: told} if told else {})
+    return replace(together(outcomes), superseded=tuple(superseded), properties=properties)
 
 
 def chosen(table: Table, landings: Mapping[str, str]) -> tuple[str, ...]:
@@ -86,7 +89,11 @@ def _steps(table: Table, had: Listing, has: Listing, claimed: Collection[str]) -
 
 
 def _stage(
-    work: Work, step: Step, staged: Mapping[datetime, tuple[str, ...]], by_order: Mapping[str, Claim]
+    work: Work,
+    step: Step,
+    staged: Mapping[datetime, tuple[str, ...]],
+    by_order: Mapping[str, Claim],
+    texts: recognition.Texts | None,
 ) -> Outcome:
     """Stage, restage or take back the snapshot of one file time, and list its landings."""
     following = min((at for at in staged if at > step.at), default=None)
@@ -107,7 +114,8 @@ def _stage(
     work.quarantine.forget([landing.order for landing in others], ())
     claims = [*fresh, *(work.reader.claim(work.table, others) if others else ())]
     claims.sort(key=lambda claim: claim.landing.order)
-    return stage_snapshot(work, claims, instant, listing, is_last=all(at < step.at for at in staged))
+    is_last = all(at < step.at for at in staged)
+    return stage_snapshot(work, claims, instant, listing, is_last=is_last, texts=texts)
 
 
 def _listed(work: Work) -> Listing:

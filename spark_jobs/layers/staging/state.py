@@ -6,7 +6,8 @@ One Iceberg table `state.<table>` for each keyed staging table, in five parts (i
   observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes all are
   stored, those too that another landing's beat at the same instant: they come back when that one is taken back.
   `_effective_from` and `_op` say which row of the change log it stands behind, if any.
-- `current`: the last observation of each living key; only snapshot loads keep it.
+- `current`: the last observation of each living key, with the fingerprint of the record that said so; only snapshot
+  loads keep it.
 - `patch`: one row per record of a feed with partial updates: its values, and which columns it holds.
 - `truncation`: one row per record that empties the table; only change feeds keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
@@ -28,6 +29,7 @@ from pyspark.sql.types import (
 )
 
 from contracts.model import Table
+from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import business_schema
 
 PART = "_part"
@@ -107,6 +109,7 @@ def state_schema(table: Table) -> StructType:
             StructField("_landings", TEXT),
             StructField("_payload", payload_type(table)),
             *([StructField("_present", ArrayType(TEXT))] if table.updates == "partial" else []),
+            *([StructField(name, LongType()) for name in FINGERPRINT] if table.load == "snapshot" else []),
         ]
     )
 

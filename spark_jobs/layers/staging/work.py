@@ -44,9 +44,9 @@ class Work:
         """Return the key state in the contract's columns: the table keeps those that a contract has dropped."""
         return conformed(self.keyed().read(), state_schema(self.table))
 
-    def rows(self, claims: Sequence[Claim]) -> tuple[DataFrame, dict[str, int]]:
-        """Return the rows of claims, judged, and by check the number of files that it warns of."""
-        return quality.read_judged(self.reader, self.log.lake, self.table, claims)
+    def rows(self, claims: Sequence[Claim], only: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
+        """Return the rows of claims (of `only` these fingerprints), judged, and by check the files that it warns of."""
+        return quality.read_judged(self.reader, self.log.lake, self.table, claims, only)
 
     def refuse(self, refused: DataFrame) -> None:
         """Put refused rows in quarantine, unless they fail their whole landing."""

@@ -6,8 +6,7 @@ import pytest
 
 from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.evolution import changes, ensure
-from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging.records import parse_schema
+from spark_jobs.layers.shaping import conformed, parse_schema
 
 
 def told(have: str, want: str) -> tuple[list[str], list[str]]:

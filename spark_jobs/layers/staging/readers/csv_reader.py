@@ -22,6 +22,7 @@ from spark_jobs.layers.staging.readers.scan import HEAD_BYTES
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     FILE,
+    FINGERPRINT,
     IS_RESERVED,
     LANDING,
     NO_TEXT,
@@ -30,10 +31,10 @@ from spark_jobs.layers.staging.readers.seam import (
     RESERVED,
     ROW_NUMBER,
     check_columns,
-    fingerprint,
     null_words,
     option,
     refuse,
+    with_fingerprint,
 )
 from spark_jobs.layers.staging.readers.spanning import OPEN, joined_lines
 
@@ -67,14 +68,17 @@ def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[Co
             yield error
 
 
-def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
-    """Return the records of all claims; `_row_number` counts the lines below the header, blank ones included."""
+def read(spark: SparkSession, table: Table, claims: Sequence[Claim], only: DataFrame | None = None) -> list[DataFrame]:
+    """Return the records of all claims, or of `only` these fingerprints.
+
+    `_row_number` counts the lines below the header, blank ones included.
+    """
     alike: dict[Shape, list[Claim]] = {}
     for claim in claims:
         header = header_of(table, claim)
         if header is not None:
             alike.setdefault(Shape(header, claim.content.line_end, claim.content.spans), []).append(claim)
-    return [_read_alike(spark, table, shape, some) for shape, some in alike.items()]
+    return [_read_alike(spark, table, shape, some, only) for shape, some in alike.items()]
 
 
 def names(_: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
@@ -109,19 +113,22 @@ def _count(text: str, line_end: str) -> int:
     return text.count(line_end) or 1
 
 
-def _read_alike(spark: SparkSession, table: Table, shape: Shape, claims: Sequence[Claim]) -> DataFrame:
+def _read_alike(
+    spark: SparkSession, table: Table, shape: Shape, claims: Sequence[Claim], only: DataFrame | None
+) -> DataFrame:
     dialect = dialect_of(table.source.options)
     columns, below = shape.header.columns, shape.header.lines
     rows = lines(spark, claims).filter(F.col(LINE) > below)
     rows = joined_lines(rows, dialect, shape.line_end) if shape.spans else rows.withColumn(OPEN, F.lit(False))
     rows = rows.withColumn(TEXT, _without_return(dialect, shape.line_end)).filter(F.col(TEXT) != "")
+    rows = with_fingerprint(rows, table, TEXT, only, columns, shape.line_end)
     fields = Fields(dialect, len(columns), shape.line_end, null_words(table, escaped=True))
     places = {name.lower(): place for place, name in reversed(list(enumerate(columns)))}
     return fields.divided(rows).select(
         *(fields.value(places.get(name.lower())).alias(name) for name in table.source_names),
         _broken(fields, len(columns), invalid_text(F.col(TEXT), claims)).alias(BROKEN),
         F.col(TEXT).alias(RAW),
-        *fingerprint(table, F.col(TEXT), columns, shape.line_end),
+        *FINGERPRINT,
         LANDING,
         (F.col(LINE) - below).alias(ROW_NUMBER),
     )

@@ -14,13 +14,14 @@ from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.readers.lines import LINE, TEXT, invalid_text, lines, without_return
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
+    FINGERPRINT,
     LANDING,
     NO_TEXT,
     RAW,
     RECORD,
     ROW_NUMBER,
-    fingerprint,
     option,
+    with_fingerprint,
 )
 
 
@@ -34,26 +35,30 @@ def names(_: SparkSession, table: Table, _claims: Sequence[Claim]) -> list[str]:
     return list(table.source_names)
 
 
-def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
-    """Return the records of all claims; `_row_number` counts the lines (below the header, if there is one)."""
+def read(spark: SparkSession, table: Table, claims: Sequence[Claim], only: DataFrame | None = None) -> list[DataFrame]:
+    """Return the records of all claims, or of `only` these fingerprints.
+
+    `_row_number` counts the lines (below the header, if there is one).
+    """
     alike: dict[str, list[Claim]] = {}
     for claim in claims:
         if claim.content.size:
             alike.setdefault(claim.content.line_end, []).append(claim)
-    return [_read_alike(spark, table, some) for some in alike.values()]
+    return [_read_alike(spark, table, some, only) for some in alike.values()]
 
 
-def _read_alike(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> DataFrame:
+def _read_alike(spark: SparkSession, table: Table, claims: Sequence[Claim], only: DataFrame | None) -> DataFrame:
     header = 1 if option(table, "header", False) else 0
     text = without_return(F.col(TEXT), claims[0].content.line_end)
     rows = lines(spark, claims).filter(F.col(LINE) > header).withColumn(TEXT, text).filter(F.col(TEXT) != "")
+    rows = with_fingerprint(rows, table, TEXT, only)
     places = _places(table)
     trim = option(table, "trim", "both")
     return rows.select(
         *(_value(*places[name.lower()], trim).alias(name) for name in table.source_names),
         _broken(table, places, invalid_text(F.col(TEXT), claims)).alias(BROKEN),
         F.col(TEXT).alias(RAW),
-        *fingerprint(table, F.col(TEXT)),
+        *FINGERPRINT,
         LANDING,
         (F.col(LINE) - header).alias(ROW_NUMBER),
     )

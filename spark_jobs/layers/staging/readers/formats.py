@@ -26,11 +26,11 @@ class Format:
 
     The records come in one frame for each set of types. `names` returns what the files call their columns.
     `can_break` tells of files whose reading may break off though they were claimed; texts are seen to their end before.
-    `has_fingerprints` tells of records that are lines of text.
+    `has_fingerprints` tells of records that are lines of text; `read` takes those to read, as `only`.
     """
 
     check: Callable[[SparkSession, Table, Sequence[Claim]], Iterator[ContractViolationError]]
-    read: Callable[[SparkSession, Table, Sequence[Claim]], list[DataFrame]]
+    read: Callable[..., list[DataFrame]]
     names: Callable[[SparkSession, Table, Sequence[Claim]], list[str]]
     can_break: bool = False
     has_fingerprints: bool = False

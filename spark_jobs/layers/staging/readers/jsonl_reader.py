@@ -12,7 +12,7 @@ from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.readers.json_records import field_names, json_records
 from spark_jobs.layers.staging.readers.lines import LINE, TEXT, invalid_text, lines
-from spark_jobs.layers.staging.readers.seam import LANDING, RAW, ROW_NUMBER, fingerprint
+from spark_jobs.layers.staging.readers.seam import LANDING, RAW, ROW_NUMBER, with_fingerprint
 
 
 def check(_spark: SparkSession, _table: Table, _claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
@@ -20,11 +20,11 @@ def check(_spark: SparkSession, _table: Table, _claims: Sequence[Claim]) -> Iter
     yield from ()
 
 
-def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
-    """Return the records of all claims; `_row_number` is the line."""
+def read(spark: SparkSession, table: Table, claims: Sequence[Claim], only: DataFrame | None = None) -> list[DataFrame]:
+    """Return the records of all claims (of `only` these fingerprints); `_row_number` is the line."""
     read = []
     for some in _alike(claims):
-        texts = _texts(spark, some).select("*", *fingerprint(table, F.col(RAW)))
+        texts = with_fingerprint(_texts(spark, some), table, RAW, only)
         read.append(json_records(texts, table, invalid_text(F.col(RAW), some)))
     return read
 

@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.shaping import conformed, parse_schema
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.json_text import quoted
@@ -40,7 +41,8 @@ NO_TEXT = "holds bytes that are no text in the declared encoding"
 def no_records(spark: SparkSession, names: Sequence[str]) -> DataFrame:
     """Return no records, with source columns of these names."""
     columns = ", ".join(f"{quoted(name)} string" for name in names)
-    return spark.createDataFrame([], f"{columns}, {CARRIED_SCHEMA}")
+    fingerprint = ", ".join(f"{name} bigint" for name in FINGERPRINT)
+    return conformed(spark.range(0).drop("id"), parse_schema(f"{columns}, {CARRIED_SCHEMA}, {fingerprint}"))
 
 
 def united(frames: Sequence[DataFrame]) -> DataFrame:
@@ -57,13 +59,15 @@ def meaning_of(table: Table) -> str:
     return hashlib.sha256(repr((*words, table.missing_columns)).encode()).hexdigest()
 
 
-def fingerprint(table: Table, text: Column, *beside: object) -> list[Column]:
-    """Return 128 bits of xxHash64 of a record's text and of all that decides what it means, in two columns.
+def with_fingerprint(rows: DataFrame, table: Table, text: str, only: DataFrame | None, *beside: object) -> DataFrame:
+    """Add 128 bits of xxHash64 of a record's text and of all that decides what it means, in two columns.
 
-    `beside` is what the file says of that, such as its header. Records of equal fingerprints are equal rows.
+    `beside` is what the file says of that, such as its header. Records of equal fingerprints are equal rows. Where
+    `only` holds fingerprints, the records of others are left out, before they are taken apart.
     """
     meaning = hashlib.sha256(repr((meaning_of(table), beside)).encode()).hexdigest()
-    return [F.xxhash64(F.lit(f"{name}{meaning[:16]}"), text).alias(name) for name in FINGERPRINT]
+    marked = rows.withColumns({name: F.xxhash64(F.lit(name + meaning[:16]), F.col(text)) for name in FINGERPRINT})
+    return marked if only is None else marked.join(only, on=[*FINGERPRINT], how="left_semi")
 
 
 def option(table: Table, name: str, default: Any) -> Any:

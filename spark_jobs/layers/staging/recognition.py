@@ -1,0 +1,107 @@
+"""Recognise the records that the snapshot before held to the letter: they need not be read again.
+
+The state keeps for each living key the fingerprint of the record that said so. A record with the same one is the same
+row, so that of a snapshot only the other records are taken apart and compared, with the keys that none of the
+recognised ones tells of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from contracts.model import Table
+from spark_jobs.layers.lake import PROPERTY
+from spark_jobs.layers.staging import capture, known_keys, quality
+from spark_jobs.layers.staging.claims import Claim
+from spark_jobs.layers.staging.computed import computed, small
+from spark_jobs.layers.staging.readers.formats import FORMATS
+from spark_jobs.layers.staging.readers.seam import FINGERPRINT, meaning_of
+from spark_jobs.layers.staging.work import Work
+
+NAME = "texts"
+WORTH_BYTES = 8 * 1024 * 1024  # of fewer bytes all are read sooner than compared
+_TIMES = "_times"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """How many records were recognised, the fingerprints of the others, and what is known of keys not told of."""
+
+    count: int
+    others: DataFrame
+    known: DataFrame
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the fingerprints in the state are worth to a batch.
+
+    `usable`: they mean today what they meant when they were written. `worth_writing`: the next snapshot may meet them.
+    """
+
+    meaning: str
+    usable: bool
+    worth_writing: bool
+
+    def told(self, in_vain: bool) -> dict[str, str]:
+        """Return the property for the published snapshot."""
+        return {NAME: json.dumps({"meaning": self.meaning, "in_vain": in_vain})}
+
+
+def told_of(work: Work) -> str | None:
+    """Return what the last batch said of its fingerprints."""
+    return work.base.summary.get(PROPERTY + NAME) if work.base else None
+
+
+def texts_of(table: Table, told: str | None) -> Texts | None:
+    """Return what the state's fingerprints are worth, by what was told of them; None for tables that have none."""
+    if not FORMATS[table.source.format].has_fingerprints or not quality.judges_alone(table):
+        return None
+    meaning = meaning_of(table)
+    before = json.loads(told) if told else {}
+    same = before.get("meaning") == meaning
+    return Texts(meaning, same, not (same and before["in_vain"]))
+
+
+def is_worth_it(claims: Sequence[Claim]) -> bool:
+    """Tell whether there is enough to read that recognising most of it saves time."""
+    return sum(claim.content.size for claim in claims) >= WORTH_BYTES
+
+
+def recognise(work: Work, claims: Sequence[Claim]) -> Recognised | None:
+    """Compare the fingerprints of the last snapshot's records with the state's; None where most are new."""
+    known = known_keys.known_now(work.stored(), work.table)
+    texts = work.reader.fingerprints(work.table, claims).groupBy(*FINGERPRINT).agg(F.count("*").alias(_TIMES))
+    equal = [F.col(name) == F.col(was) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
+    joined = texts.join(known, on=equal, how="full_outer")
+    is_told = F.col(capture.WAS_KIND).isNotNull()
+    is_recognised = F.coalesce(is_told & (F.col(_TIMES) == 1), F.lit(False))
+    rest, found = computed(joined, _counts(is_told, is_recognised), keep=~is_recognised)
+    if found["others"] + found["untold"] > found["recognised"]:
+        return None
+    others = rest.filter(F.col(_TIMES).isNotNull()).select(*FINGERPRINT)
+    untold = rest.filter(is_told).select(*known.columns)
+    return Recognised(found["recognised"], small(others, found["others"]), untold)
+
+
+def _counts(is_told: Column, is_recognised: Column) -> list[Column]:
+    return [
+        F.count_if(is_recognised).alias("recognised"),
+        F.sum(F.when(~is_recognised, F.col(_TIMES))).alias("others"),
+        F.count_if(is_told & ~is_recognised).alias("untold"),
+    ]
+
+
+def with_keys(work: Work, recognised: Recognised, keys: DataFrame) -> Recognised | None:
+    """Take these keys' records for not recognised, since others tell of them too; None where there are none."""
+    known = known_keys.known_now(work.stored(), work.table)
+    again, found = computed(known.join(keys, on=list(work.table.key), how="left_semi"), [F.count("*").alias("again")])
+    if not found["again"]:
+        return None
+    texts = again.select(*(F.col(was).alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)))
+    return Recognised(recognised.count - found["again"], recognised.others.union(texts), recognised.known.union(again))

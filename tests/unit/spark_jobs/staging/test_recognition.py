@@ -1,0 +1,151 @@
+"""Recognised records: what is not read again is staged as if it had been."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.model import Check, Column, Source
+from spark_jobs.layers.staging import recognition
+from tests.unit.spark_jobs.staging.conftest import snapshot_table
+
+STABLE = [f"{key},s" for key in range(10, 20)]
+# The same contract, but with a check that every row passes and that makes the job read every record.
+LOOKED_AT = (Check(name="sound", rule="k IS NOT NULL", on_fail="warn"),)
+
+
+@pytest.fixture(autouse=True)
+def _few_bytes_are_enough(monkeypatch):
+    monkeypatch.setattr(recognition, "WORTH_BYTES", 0)
+
+
+def at(day: int) -> str:
+    return f"2020-01-{day:02d} 00:00:00"
+
+
+def land(bench, day: int, rows, header="k,v", folder="planes"):
+    text = "".join(f"{row}\n" for row in (header, *rows))
+    return bench.land(text, f"{folder}/2020-01-{day:02d}/planes.csv")
+
+
+def told(bench, table) -> dict[str, object]:
+    sealed = bench.lake.sealed(bench.lake.table("staging", table.name))
+    return json.loads(sealed.summary["landfall.texts"])
+
+
+def fingerprints(bench, table) -> int:
+    """Return how many living keys the state can recognise."""
+    state = bench.lake.read(bench.lake.table("state", table.name))
+    return state.filter("_part = 'current' AND _text_high IS NOT NULL AND _text_low IS NOT NULL").count()
+
+
+def test_of_known_records_nothing_is_read_and_the_books_count_them(bench):
+    table = snapshot_table()
+    bench.stage(table, land(bench, 1, ["1,a", "2,b", *STABLE]))
+    staged = bench.stage(table, land(bench, 2, ["2,B", *STABLE, "3,c"]))
+    assert bench.log(table)[:5] == [
+        (1, "a", "I", at(1)),
+        (1, None, "D", at(2)),
+        (2, "b", "I", at(1)),
+        (2, "B", "U", at(2)),
+        (3, "c", "I", at(2)),
+    ]
+    counted = {name: count for name, count in staged.books.as_dict().items() if count}
+    assert counted == {"read": 12, "inserted": 1, "updated": 1, "unchanged": 10, "deleted": 1}
+    assert told(bench, table)["in_vain"] is False
+    assert fingerprints(bench, table) == 12
+
+
+@pytest.mark.parametrize("rows", [["1,a", "1,b"], ["1,b", "1,a"], ["1,a", "1,a"], ["1,a", "1,a", "1,b"]], ids="|".join)
+def test_a_key_that_a_known_and_another_record_tell_of(bench, rows):
+    table = snapshot_table()
+    bench.stage(table, land(bench, 1, ["1,a", *STABLE]))
+    staged = bench.stage(table, land(bench, 2, [*STABLE, *rows]))
+    is_new = rows[-1] != "1,a"
+    assert bench.log(table)[: 1 + is_new] == [(1, "a", "I", at(1)), *([(1, "b", "U", at(2))] if is_new else [])]
+    assert staged.books.read == 10 + len(rows)
+    assert staged.books.duplicate == len(rows) - 1
+    assert staged.books.balanced
+
+
+def test_a_known_record_speaks_for_its_key_beside_a_refused_one(bench):
+    table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
+    stable = [f"{key},{key}" for key in range(10, 20)]
+    bench.stage(table, land(bench, 1, ["1,1", "2,2", *stable]))
+    staged = bench.stage(table, land(bench, 2, ["1,1", "1,x", "2,x", *stable]))
+    assert bench.log(table)[:2] == [(1, 1, "I", at(1)), (2, 2, "I", at(1))]
+    assert (staged.books.rejected, staged.books.unchanged, staged.books.deleted) == (2, 11, 0)
+    bench.stage(table, land(bench, 3, ["1,1", "2,2", *stable]))
+    assert bench.log(table)[:2] == [(1, 1, "I", at(1)), (2, 2, "I", at(1))]
+    assert fingerprints(bench, table) == 12
+
+
+def test_texts_that_mean_the_same_row_are_learnt(bench):
+    table = snapshot_table()
+    bench.stage(table, land(bench, 1, ["1,a", *STABLE]))
+    staged = bench.stage(table, land(bench, 2, ['1,"a"', *STABLE]))
+    assert (staged.books.unchanged, staged.books.updated) == (11, 0)
+    staged = bench.stage(table, land(bench, 3, ['1,"a"', *STABLE]))
+    assert (staged.books.unchanged, staged.books.updated) == (11, 0)
+    assert fingerprints(bench, table) == 11
+
+
+def test_under_another_header_or_contract_the_same_texts_mean_other_rows(bench):
+    table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "bigint")))
+    rows = [f"{key},{key + 1}" for key in range(6)]
+    bench.stage(table, land(bench, 1, rows))
+    bench.stage(table, land(bench, 2, rows, header="v,k"))
+    assert bench.log(table)[:3] == [(0, 1, "I", at(1)), (0, None, "D", at(2)), (1, 2, "I", at(1))]
+    doubled = replace(table, columns=(Column("k", "bigint"), Column("v", "bigint", expr="v * 2")))
+    bench.stage(doubled, land(bench, 3, rows, header="v,k"))
+    assert [row[:3] for row in bench.log(doubled) if row[3] == at(3)] == [
+        (key, 2 * (key - 1), "U") for key in range(2, 7)
+    ]
+
+
+def test_files_whose_records_never_return_are_tried_but_not_learnt(bench):
+    table = snapshot_table(source=Source(prefix="planes/"), extra_columns="ignore")
+    for day in (1, 2, 3):
+        bench.stage(table, land(bench, day, [f"{row},{day}" for row in STABLE], header="k,v,exported"))
+        assert told(bench, table)["in_vain"] is (day > 1)
+    assert [row[2:] for row in bench.log(table)] == [("I", at(1))] * len(STABLE)
+
+
+def test_a_snapshot_without_records_and_a_late_one(bench):
+    table = snapshot_table()
+    bench.stage(table, land(bench, 1, STABLE))
+    bench.stage(table, land(bench, 4, []))
+    bench.stage(table, land(bench, 5, STABLE))
+    bench.stage(table, land(bench, 2, STABLE[1:]))
+    bench.stage(table, land(bench, 6, STABLE))
+    assert bench.log(table)[:4] == [
+        (10, "s", "I", at(1)),
+        (10, None, "D", at(2)),
+        (10, "s", "I", at(5)),
+        (11, "s", "I", at(1)),
+    ]
+
+
+ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
+def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
+    name = f"t{abs(hash(str(files)))}"
+    tables = [
+        replace(snapshot_table(), name=name, source=Source(prefix=f"{name}/")),
+        replace(snapshot_table(), name=f"{name}_all", source=Source(prefix=f"{name}/"), checks=LOOKED_AT),
+    ]
+    days = [*range(1, len(files) + 1)]
+    order.shuffle(days)
+    bodies = {day: [*STABLE, *(f"{key},{value}" for key, value in files[day - 1])] for day in days}
+    books = [
+        [bench.stage(table, land(bench, day, bodies[day], folder=table.name)).books for day in days] for table in tables
+    ]
+    assert books[0] == books[1]
+    assert bench.log(tables[0]) == bench.log(tables[1])
