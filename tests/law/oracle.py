@@ -27,6 +27,7 @@ class Rules:
     tie_break: tuple[str, ...] = ()
     on_missing: str = "close"
     on_overwrite: str = "replace"
+    partial: bool = False
 
     def key_of(self, row: Row) -> Key:
         return tuple(row[name] for name in self.key)
@@ -41,11 +42,16 @@ class Rules:
 
 @dataclass(frozen=True)
 class Record:
-    """One row of a file: its values, whether it deletes, whether a value is refused (key and time may be NULL)."""
+    """One row of a file: its values, whether it deletes, whether a value is refused (key and time may be NULL).
+
+    `truncates` deletes every key; `lacks` are columns that a partial record does not speak of.
+    """
 
     row: Row
     deletes: bool = False
     refused: bool = False
+    truncates: bool = False
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def in_effect(landings: Iterable[Landing], rules: Rules) -> list[Landing]:
 
 def good(record: Record, rules: Rules) -> bool:
     """Tell whether a row is staged: nothing refused, key and effective_at known (7)."""
-    needed = [*rules.key, *([rules.effective] if rules.effective else [])]
+    needed = [*(() if record.truncates else rules.key), *([rules.effective] if rules.effective else [])]
     return not record.refused and all(record.row[name] is not None for name in needed)
 
 
@@ -117,11 +123,22 @@ def _of_events(landings: Sequence[Landing], rules: Rules) -> dict[Key, list[Even
         for number, record in enumerate(landing.records)
         if good(record, rules)
     )
-    last: dict[Key, dict[Any, Event]] = {}
+    keys = {rules.key_of(record.row) for _, _, record in rows if not record.truncates}
+    last: dict[Key, dict[Any, Event]] = {key: {} for key in keys}
+    alive: dict[Key, Row] = {}
     for order, from_landing, record in rows:
-        row = None if record.deletes else record.row
-        last.setdefault(rules.key_of(record.row), {})[order[0]] = Event(order[0], row, from_landing)
+        for key in keys if record.truncates else [rules.key_of(record.row)]:
+            row = None if record.deletes else _whole(record, alive.get(key, {}), rules)
+            alive[key] = row or {}
+            last[key][order[0]] = Event(order[0], row, from_landing)
     return {key: sorted(events.values(), key=lambda event: event.at) for key, events in last.items()}
+
+
+def _whole(record: Record, before: Row, rules: Rules) -> Row:
+    """Return the row that a record makes of the living row before it: what it lacks keeps its value."""
+    if not rules.partial:
+        return record.row
+    return {name: before.get(name) if name in record.lacks else record.row[name] for name in rules.columns}
 
 
 HELD = object()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 from contracts.model import Plan
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import Result, build
-from tests.law.histories import World
+from tests.law.histories import KEYS, World, moment
 from tests.law.oracle import Landing, Record, in_effect
+from tests.law.shapes import ABSENT, FACTS
+from tests.unit.spark_jobs.marts.bench import Bench as MartBench
 from tests.unit.spark_jobs.staging.conftest import Bench
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -35,7 +37,16 @@ class Product:
         self.table = self.world.shape.table(self.name)
         marts = {mart.name.removeprefix(f"{self.name}_"): mart for mart in self.world.shape.marts(self.name)}
         self.marts = {name: mart for name, mart in marts.items() if name in self.chosen}
-        self.plan = Plan("law", {self.name: self.table}, {mart.name: mart for mart in self.marts.values()})
+        facts = self.world.shape.facts(FACTS)
+        tables = {self.name: self.table, FACTS: facts}
+        self.plan = Plan("law", tables, {mart.name: mart for mart in self.marts.values()})
+        if "fact" in self.marts:
+            MartBench(self.bench.lake, self.plan).log(FACTS, [(*row, "I", NOW) for row in self.facts()])
+
+    def facts(self) -> list[tuple[Any, ...]]:
+        """Return (h, k, at, id) of facts at several times of each key."""
+        every = product(range(self.world.histories), (key for key in KEYS if key is not None), range(5))
+        return [(h, k, moment(at, self.world.shape, facts=True), number) for number, (h, k, at) in enumerate(every)]
 
     def stage(self, landings: Sequence[Landing], **words: Any) -> None:
         """Stage a batch: what of it counts, what counts again without a version between, less what no more does."""
@@ -47,6 +58,12 @@ class Product:
         staged = self.bench.stage(self.table, *(self._land(one) for one in claimed), retired=retired, **words)
         assert staged.books.balanced, staged.books
         self.staged = counting
+
+    def stage_again(self, mode: str) -> None:
+        """Stage all that counts into empty tables (rebuild), or every second landing anew (replay)."""
+        landings = list(self.staged.values())[:: 2 if mode == "replay" else 1]
+        staged = self.bench.stage(self.table, *(self._land(one) for one in landings), mode=mode)
+        assert staged.books.balanced, staged.books
 
     def build(self, mart: str, rebuild: bool = False) -> Result:
         run = Run(self.bench.lake, self.plan, self.marts[mart], f"{mart}-{next(self.runs)}", NOW, rebuild)
@@ -61,10 +78,19 @@ class Product:
         return self._rows("quarantine", self.name, "_source_file", "_row_number")
 
     def rows(self, mart: str, *columns: str) -> list[tuple[Any, ...]]:
-        return self._rows("mart", self.marts[mart].name, *columns)
+        return self.pointed() if mart == "fact" else self._rows("mart", self.marts[mart].name, *columns)
+
+    def pointed(self) -> list[tuple[Any, ...]]:
+        """Return the id of each fact, and what the member is that it points to."""
+        lake = self.bench.lake
+        facts, members = (lake.read(lake.table("mart", f"{self.name}_{name}")) for name in ("fact", "all"))
+        theirs = members.select(f"{self.name}_all_key", "v", "w", "u", "valid_from", "is_inferred")
+        found = facts.select("id", f"{self.name}_all_key").join(theirs, f"{self.name}_all_key", "left")
+        return plain(tuple(row) for row in found.drop(f"{self.name}_all_key").collect())
 
     def _rows(self, layer: str, name: str, *columns: str) -> list[tuple[Any, ...]]:
-        rows = self.bench.lake.read(self.bench.lake.table(layer, name)).select(*columns)
+        rows = self.bench.lake.read(self.bench.lake.table(layer, name))
+        rows = (rows.filter("NOT is_inferred") if "is_inferred" in rows.columns else rows).select(*columns)
         return plain(tuple(row) for row in rows.collect())
 
     def _land(self, landing: Landing) -> dict[str, Any]:
@@ -79,11 +105,12 @@ class Product:
         """Return the records as CSV; NULL is an empty field, '' two quotes."""
         names = self.table.column_names
         header = [*names, *self.table.unstored]
-        lines = [[*(record.row[n] for n in names), *self._act(record)] for record in records]
+        lines = [[*(_said(record, name) for name in names), *self._act(record)] for record in records]
         return "".join(",".join(_field(value) for value in line) + "\n" for line in [header, *lines])
 
     def _act(self, record: Record) -> tuple[str, ...]:
-        return ("D" if record.deletes else "U",) if self.table.unstored else ()
+        word = "T" if record.truncates else "D" if record.deletes else "U"
+        return (word,) if self.table.unstored else ()
 
 
 def plain(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -97,6 +124,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("s3://"):
         return value.removeprefix("s3://test-raw/t/")
     return value
+
+
+def _said(record: Record, name: str) -> Any:
+    return ABSENT if name in record.lacks else record.row[name]
 
 
 def _field(value: Any) -> str:
