@@ -56,7 +56,6 @@ class Recorder:
         patches: tuple[tuple[Any, str, Any], ...] = (
             (BaseClient, "_make_api_call", self._noting(BaseClient._make_api_call)),
             (boto3, "client", self._owning(boto3.client)),
-            (Lambdas, "invoke", self._invoking(Lambdas.invoke)),
             (Lambdas, "_load", self._as_nobody(Lambdas._load)),
             (lambdas, "_call", self._handling(lambdas._call)),
             (WarmRunner, "run", self._running(WarmRunner.run)),
@@ -105,14 +104,6 @@ class Recorder:
 
         return client
 
-    def _invoking(self, plain: Any) -> Callable[..., Any]:
-        def invoke(functions: Lambdas, function: str, event: Any) -> Any:
-            if machine := self._principal():
-                self.calls.append((machine, ("lambda", "Invoke", {"FunctionName": function})))
-            return plain(functions, function, event)
-
-        return invoke
-
     def _as_nobody(self, plain: Any) -> Callable[..., Any]:
         """Let a part of the laptop's cloud call for itself."""
 
@@ -124,6 +115,9 @@ class Recorder:
 
     def _handling(self, plain: Any) -> Callable[..., Any]:
         def call(function: Any, event: Any) -> Any:
+            if machine := _machine():
+                called = {"FunctionName": function.configuration["FunctionArn"]}
+                self.calls.append((machine, ("lambda", "Invoke", called)))
             with self._as(f"function {function.configuration['FunctionName']}"):
                 return plain(function, event)
 
