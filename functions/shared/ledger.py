@@ -26,6 +26,12 @@ _CONFLICTS = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
+_OVERLOADED = {
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ class Ledger:
             keys = [to_item(landing_key(table, id_)) for id_ in ids[start : start + _READ_AT_ONCE]]
             for _ in range(_TRIES):
                 request = {self.name: {"Keys": keys, "ConsistentRead": True}}
-                answer = self.client.batch_get_item(RequestItems=request)
+                answer = _answer(self.client.batch_get_item, RequestItems=request)
                 items = [from_item(item) for item in answer["Responses"].get(self.name, [])]
                 found |= {item["id"]: Landing.from_plain(item) for item in items}
                 keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
@@ -138,7 +144,7 @@ class Ledger:
         return found
 
     def get(self, key: Mapping[str, str]) -> Item | None:
-        answer = self.client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
+        answer = _answer(self.client.get_item, TableName=self.name, Key=to_item(key), ConsistentRead=True)
         return from_item(answer["Item"]) if answer.get("Item") else None
 
     def batch(self, table: str, batch_id: str) -> Item | None:
@@ -154,7 +160,7 @@ class Ledger:
         }
         left = limit
         while True:
-            answer = self.client.query(**request, **({"Limit": left} if left else {}))
+            answer = _answer(self.client.query, **request, **({"Limit": left} if left else {}))
             yield from (from_item(item) for item in answer["Items"])
             left = left - len(answer["Items"]) if left else None
             if "LastEvaluatedKey" not in answer or left == 0:
@@ -164,12 +170,12 @@ class Ledger:
     def write(self, action: Action) -> None:
         """Write one item; ConditionFailedError where its condition does not hold."""
         call = {"Put": self.client.put_item, "Update": self.client.update_item}[action.kind]
-        self._tried(lambda: call(**_request(action, self.name)), [action])
+        self._tried(lambda: _answer(call, **_request(action, self.name)), [action])
 
     def transact(self, actions: Sequence[Action]) -> None:
         """Write all or nothing; ConditionFailedError names the positions whose conditions do not hold."""
         items = [{action.kind: _request(action, self.name)} for action in actions]
-        self._tried(lambda: self.client.transact_write_items(TransactItems=items), actions)
+        self._tried(lambda: _answer(self.client.transact_write_items, TransactItems=items), actions)
 
     def _tried(self, call: Callable[[], object], actions: Sequence[Action]) -> None:
         for attempt in range(_TRIES):
@@ -185,6 +191,16 @@ class Ledger:
                     raise
             self.sleep(random.uniform(0.01, 0.05) * 2**attempt)
         raise LedgerBusyError(f"{actions[0].key['pk']}: others write the same items; tried {_TRIES} times")
+
+
+def _answer(call: Callable[..., Any], **request: Any) -> Any:
+    """Return a call's answer; LedgerBusyError, which the state machine waits for, where DynamoDB only puts us off."""
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _OVERLOADED:
+            raise LedgerBusyError(f"the ledger is overloaded: {error}") from error
+        raise
 
 
 def _codes(error: ClientError) -> list[str]:
