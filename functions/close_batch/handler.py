@@ -52,7 +52,8 @@ def handle(event: Mapping[str, Any], world: World) -> Closed:
 
 def _count(closed: Closed, environment: Environment, table: str) -> None:
     metrics = Metrics()
-    metrics.set_default_dimensions(pipeline=environment.pipeline, environment=environment.environment, table=table)
+    metrics.set_default_dimensions(pipeline=environment.pipeline, environment=environment.environment)
+    metrics.add_dimension("table", table)
     for name, value in counts(closed).items():
         metrics.add_metric(name, MetricUnit.Count, value)
     metrics.flush_metrics()

@@ -48,6 +48,7 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
 
 def _count(environment: Environment, table: str, snapshots: int) -> None:
     metrics = Metrics()
-    metrics.set_default_dimensions(pipeline=environment.pipeline, environment=environment.environment, table=table)
+    metrics.set_default_dimensions(pipeline=environment.pipeline, environment=environment.environment)
+    metrics.add_dimension("table", table)
     metrics.add_metric("OverdueSnapshots", MetricUnit.Count, snapshots)
     metrics.flush_metrics()
