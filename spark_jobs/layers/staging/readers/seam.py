@@ -23,6 +23,7 @@ from spark_jobs.layers.staging.json_text import quoted
 
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
 FINGERPRINT = ("_text_high", "_text_low")
+READING = 1  # to be raised when readers, casts or checks come to take the same text for another row
 HELD = "_held"  # the names of what a record holds, where a contract has a use for them
 CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
 CARRIED_SCHEMA = f"{BROKEN} {REASON}, {RAW} string, {LANDING} int, {ROW_NUMBER} bigint"
@@ -55,7 +56,7 @@ def united(frames: Sequence[DataFrame]) -> DataFrame:
 
 def meaning_of(table: Table) -> str:
     """Return a digest of all words of a contract that decide what the text of a record means."""
-    words = (table.source, table.columns, table.key, table.effective_at, table.checks, table.extra_columns)
+    words = (READING, table.source, table.columns, table.key, table.effective_at, table.checks, table.extra_columns)
     return hashlib.sha256(repr((*words, table.missing_columns)).encode()).hexdigest()
 
 
