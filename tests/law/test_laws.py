@@ -34,7 +34,8 @@ def hold_one(spark, lake_name: str, shape: Shape, histories: int, number: int) -
     session = configure(spark.newSession())
     bench = Bench(Lake(session, f"{lake_name}_{shape.name}_{number}"), FolderS3(Path(spark.conf.get(ROOT))))
     place = SHAPES.index(shape) + number
-    hold(bench, world, ENDINGS[place % 2], *(MARTS[place % len(MARTS)] if shape.keyed else ("history", "sums")))
+    ending = None if number else ENDINGS[place % 2]
+    hold(bench, world, ending, *(MARTS[place % len(MARTS)] if shape.keyed else ("history", "sums")))
     return world.histories
 
 
