@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,11 @@ KILLS = int(os.environ.get("LANDFALL_CHAOS_KILLS", "60" if FULL else "6"))
 MINUTES = int(os.environ.get("LANDFALL_CHAOS_MINUTES", "90"))  # after which no other process is killed
 _BEGAN = time.monotonic()
 SEED = int(os.environ.get("LANDFALL_CHAOS_SEED", "20240101"))
+
+
+def sampled(every: Sequence[Any], most: int = 1) -> list[Any]:
+    """Return all of them in a full run, else the last ones."""
+    return list(every if FULL else every[-most:])
 
 
 def minutes_left() -> float:
