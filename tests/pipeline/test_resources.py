@@ -133,7 +133,7 @@ def test_the_machine_is_the_definition_with_its_placeholders_filled(shop: Shop, 
         stateMachineArn=shop.cloud.live.outputs["StateMachineArn"]
     )
     assert "${" not in machine["definition"]
-    [properties] = [p for kind, _, p in resources.values() if kind == "AWS::StepFunctions::StateMachine"]
+    [properties] = [p for _, _, p in resources.values() if p.get("StateMachineName") == "shop-dev-table-pipeline"]
     states, template = json.loads(machine["definition"])["States"], json.loads(properties["DefinitionString"])["States"]
     assert list(states) == list(template)
     assert shop.cloud.live.outputs["LedgerTableName"] in machine["definition"]
