@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from orchestration.embedded.cli.outcome import print_result, print_run, told
 from orchestration.embedded.cli.progress import Follower
 from orchestration.embedded.cli.status import advice, as_object, print_status
 from orchestration.embedded.demo import Round
-from orchestration.embedded.report import Batch, Execution, Happened, Notification, Status, TableStatus
+from orchestration.embedded.report import EXTRACTION, Batch, Execution, Happened, Notification, Status, TableStatus
 
 HERE = Places(DEFAULT_PIPELINE, DEFAULT_LAKE)
 BEGUN = datetime(2024, 3, 1, 4, 5, tzinfo=UTC)
@@ -190,11 +191,14 @@ def test_progress_writes_a_line_for_each_job_that_ends_and_each_failure() -> Non
     follow(Happened("job", "planes", "planes", "succeeded"))
     follow(Happened("job", "planes", "dim_planes", "running"))
     follow(Happened("job", "planes", "dim_planes", "failed"))
+    follow(Happened("job", "planes_register", EXTRACTION, "running"))
+    follow(Happened("job", "planes_register", EXTRACTION, "succeeded"))
     follow(Happened("execution", "planes", "planes-1", "FAILED"))
     follow(Happened("notification", "planes", "", "[nycflights] planes failed"))
     assert text.getvalue().splitlines() == [
         "planes: staged in 0.0 s",
         "planes: failed: dim_planes in 0.0 s",
+        "planes_register: extracted in 0.0 s",
         "planes: execution planes-1 FAILED",
         "notified: [nycflights] planes failed",
     ]
@@ -205,6 +209,14 @@ def test_a_few_nights_of_the_demo_are_one_line() -> None:
     done = Round(date(2013, 1, 4), date(2013, 1, 6), (), (GOOD,))
     assert describe(done, timedelta(seconds=6)) == (
         "2013-01-04 to 2013-01-06, 0 files, 6.0 s: planes 3,321 read (1 updated, 1 deleted)"
+    )
+
+
+def test_what_was_extracted_meanwhile_is_told_first() -> None:
+    extracted = replace(GOOD, table="planes_register", output={"rows": 3321, "key": "reference/…", "state": "landed"})
+    done = Round(date(2013, 1, 4), date(2013, 1, 6), (), (extracted, GOOD))
+    assert describe(done, timedelta(seconds=6)).endswith(
+        "planes_register 3,321 extracted by JDBC; planes 3,321 read (1 updated, 1 deleted)"
     )
 
 
