@@ -29,26 +29,29 @@ def maintain(places: Places, names: tuple[str, ...]) -> None:
     from orchestration.embedded.cli.outcome import print_failure
     from orchestration.embedded.cli.progress import following
     from orchestration.embedded.cli.tables import console, result_table
+    from orchestration.embedded.cli.words import counted
 
     with following() as progress, opened(places, progress) as cloud:
         execution, report = cloud.maintain(names)
         notifications = cloud.notifications()
     out = console()
-    if report:
-        out.print(result_table(("table", *_COLUMNS), list(rows(report)), title="Maintenance"))
-    elif execution.succeeded:
-        out.print("There is no table yet.")
+    if found := list(rows(report)):
+        out.print(result_table(("table", *_COLUMNS), found, title="Maintenance"))
     for line in remarks(report):
         out.print(line, markup=False, soft_wrap=True)
     if not execution.succeeded:
         print_failure(places, execution, notifications)
         raise SystemExit(1)
+    done = f"of which {len(found)} had something to be done" if found else "none had anything to be done"
+    out.print(f"{counted(len(report), 'table')}, {done}.")
 
 
 def rows(report: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield a row of counts for each table."""
+    """Yield a row of counts for each table to which something was done."""
     for one in report:
-        yield (_short(one["table"]), *(one.get(name, 0) for name in _COLUMNS.values()))
+        counts = [one.get(name, 0) for name in _COLUMNS.values()]
+        if any(counts):
+            yield (_short(one["table"]), *counts)
 
 
 def remarks(report: Iterable[Mapping[str, Any]]) -> Iterator[str]:

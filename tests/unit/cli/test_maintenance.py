@@ -11,10 +11,9 @@ REPORT = [
 ]
 
 
-def test_each_table_is_a_row_of_counts_under_the_name_that_queries_use():
+def test_each_table_to_which_something_was_done_is_a_row_under_the_name_that_queries_use():
     assert list(rows(REPORT)) == [
         ("staging.orders", 7, 1, 0, 0, 0, 0, 0),
-        ("state.customers", 0, 0, 0, 0, 0, 0, 0),
         ("mart.history", 0, 0, 0, 0, 0, 0, 2),
     ]
 
