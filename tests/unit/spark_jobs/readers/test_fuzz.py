@@ -229,6 +229,7 @@ def test_some_damaged_parquet_files(files, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("form", ALL)
 def test_two_thousand_damaged_files(files, form):
     fuzz, count = ALL[form]
