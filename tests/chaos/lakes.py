@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ DIM_CUSTOMERS, FCT_ORDERS = "shop-dev-mart-dim_customers", "shop-dev-mart-fct_or
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _OF_THE_RUN = ("_batch_id", "_built_at", "_staged_at", "_landed_at", "_quarantined_at", "_source_file", "_order")
 BROKEN = "broken"  # in the key of a file that must fail
+PATIENCE = 300
 _DONE = frozenset({"staged", "duplicate", "superseded"})
 _CLOSED = frozenset({"published", "failed", "abandoned"})
 _PARTS = ("inserted", "updated", "unchanged", "duplicate", "rejected", "deleting")
@@ -95,13 +97,22 @@ class Shop:
         live.client("sqs").send_message(
             QueueUrl=live.outputs["LandingQueueUrl"], MessageBody=json.dumps({"landfall": "sweep"})
         )
-        return ended + self.cloud.run()
+        ended += self.cloud.run()
+        self._wait_for_runs()
+        return ended
+
+    def _wait_for_runs(self) -> None:
+        """Wait for runs that no execution waits for, such as one whose start was never answered."""
+        deadline = time.monotonic() + PATIENCE
+        while any(run.completed_on is None for run in self.cloud.live.jobs.all) and time.monotonic() < deadline:
+            self.cloud.live.jobs.rest()
 
     def recover(self, injected: int) -> None:
         """Let the pipeline run after so many faults; all that is promised must hold then."""
         self.tally.injected += injected
         self.run()
-        assert self.complaints() == []
+        complaints = self.complaints()
+        assert not complaints, complaints
         self.tally.recovered += injected
 
     def complaints(self) -> list[str]:

@@ -127,7 +127,7 @@ def test_a_failure_is_told_whatever_call_its_teller_dies_at(
         shop.cloud.land(b"order_id,customer_id,ordered_at\n", f"shop/orders/2023-01-{n + 1:02}/{BROKEN}.csv")
         shop.cloud.run()
         messages = shop.cloud.notifications()[told:]
-        assert messages and all("ContractViolationError" in one.subject for one in messages)
+        assert messages and all("ContractViolationError" in one.message for one in messages)
         assert len(network.happened) == happened + 1
         shop.recover(1)
 
