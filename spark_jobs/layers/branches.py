@@ -42,6 +42,16 @@ def open_branch(lake: Lake, table: str, stem: str, at: int | None, alone: bool) 
     return Branch(lake, table, name)
 
 
+def drop_branches(lake: Lake, table: str, stem: str) -> None:
+    """Drop what runs of the same stem have left, where another of them has published."""
+    handle = lake.handle(table)
+    refs, left = handle.manageSnapshots(), [name for name in handle.refs() if name.startswith(f"{stem}_x")]
+    for name in left:
+        refs = refs.removeBranch(name)
+    if left:
+        refs.commit()
+
+
 class Branch:
     """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError."""
 

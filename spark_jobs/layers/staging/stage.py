@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from contracts.model import Table
 from spark_jobs.layers import evolution
+from spark_jobs.layers.branches import drop_branches
 from spark_jobs.layers.errors import (
     ConcurrentPublishError,
     ContractViolationError,
@@ -212,6 +213,9 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
     reached("settle")
     if table.load != "append":
         lake.settle(names.state, int(done.summary["landfall.state-snapshot"]))
+    if again:
+        for name in (names.log, names.quarantine):
+            drop_branches(lake, name, branch_name(manifest.batch_id))
     books = from_dict(json.loads(done.summary["landfall.books"]))
     reached("book")
     audit.write_batch(lake, table, manifest, done, books, again)
