@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PROPERTY = "landfall."
 BRANCH_PREFIX = "b_"
+_OPEN_ATTEMPTS = 5
 
 
 def branch_name(batch_id: str) -> str:
@@ -27,7 +28,20 @@ def branch_name(batch_id: str) -> str:
 
 
 def open_branch(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> Branch:
-    """Create a branch that no other run knows, so that one which wakes up late cannot write to it."""
+    """Create a branch that no other run knows, so that one which wakes up late cannot write to it.
+
+    Where another job commits to the table meanwhile, it is looked at again.
+    """
+    for _ in range(_OPEN_ATTEMPTS - 1):
+        try:
+            return _opened(lake, table, stem, at, alone)
+        except Py4JJavaError as error:
+            if "CommitFailedException" not in str(error):
+                raise
+    return _opened(lake, table, stem, at, alone)
+
+
+def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> Branch:
     handle = lake.handle(table)
     if handle.currentSnapshot() is None:
         handle.newFastAppend().commit()

@@ -39,8 +39,12 @@ def conformed(rows: DataFrame, schema: StructType) -> DataFrame:
     """Return the columns of `schema` in its types; NULL, inside structs too, where `rows` has none."""
     have = {f.name.lower(): f for f in rows.schema.fields}
     return rows.select(
-        *(_conformed(F.col(f"`{f.name}`"), have.get(f.name.lower()), f.dataType).alias(f.name) for f in schema.fields)
+        *(_conformed(_column(f.name), have.get(f.name.lower()), f.dataType).alias(f.name) for f in schema.fields)
     )
+
+
+def _column(name: str) -> Column:
+    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _conformed(value: Column, have: StructField | None, want: DataType) -> Column:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 
+from spark_jobs.layers import branches
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Lake
 
@@ -132,3 +134,22 @@ def test_what_no_file_can_hold_is_known_from_metadata(lake, table):
     assert lake.may_hold(table, "v", ["b", "z"])
     assert not lake.may_hold(table, "v", ["d", "z"])
     assert not lake.may_hold(table, "v", [])
+
+
+def test_a_branch_is_opened_although_others_commit_meanwhile(lake, table, monkeypatch):
+    jvm, opened, tries = lake.spark._jvm, branches._opened, []
+    nothing = lake.spark.sparkContext._gateway.new_array(jvm.java.lang.Object, 0)
+
+    def overtaken_twice(*words):
+        tries.append(words)
+        if len(tries) < 3:
+            refused = jvm.org.apache.iceberg.exceptions.CommitFailedException(
+                "Table metadata refresh is required", nothing
+            )
+            raise Py4JJavaError("An error occurred while calling commit", refused)
+        return opened(*words)
+
+    monkeypatch.setattr(branches, "_opened", overtaken_twice)
+    published(lake, table, (1, "a"))
+    assert len(tries) == 3
+    assert lake.read(table).collect() == [(1, "a")]

@@ -133,9 +133,7 @@ def test_a_snapshot_without_records_and_a_late_one(bench):
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
-def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
+def as_if_every_record_were_read(bench, files, order) -> None:
     name = f"t{abs(hash(str(files)))}"
     tables = [
         replace(snapshot_table(), name=name, source=Source(prefix=f"{name}/")),
@@ -149,3 +147,16 @@ def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
     ]
     assert books[0] == books[1]
     assert bench.log(tables[0]) == bench.log(tables[1])
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(ROWS, min_size=2, max_size=2), order=st.randoms(use_true_random=False))
+def test_files_are_staged_as_if_every_record_were_read(bench, files, order):
+    as_if_every_record_were_read(bench, files, order)
+
+
+@pytest.mark.long
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
+def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
+    as_if_every_record_were_read(bench, files, order)
