@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from contracts.model import Connection, Plan
-from orchestration.acknowledgments import acknowledge
 from orchestration.extraction_roles import ExtractionRoles
 from orchestration.grants import allow
 from orchestration.jobs import Jobs, words
+from orchestration.machines import build_machine
 from orchestration.settings import Settings
 from orchestration.storage import Storage
 
@@ -56,13 +54,21 @@ class Extraction(Construct):
         )
         self.roles.read_code([self._script, jobs.code.library, jobs.code.plan], jobs)
         self.jobs = {table: self._build_job(table, jobs, ledger) for table in sorted(plan.extracts)}
-        self.state_machine = self._build_state_machine((root / DEFINITION).read_text(encoding="utf-8"), {
+        placeholders = {
             "ExtractedTables": ",".join(sorted(plan.extracts)),
             "ExtractJobPrefix": settings.extract_job_prefix,
             "LedgerTable": ledger.table_name,
             "NotifyFailureFunction": notify_failure.function_arn,
             "RetrySeconds": str(settings.retry_seconds),
-        })  # fmt: skip
+        }
+        self.state_machine = build_machine(
+            self,
+            "ExtractSource",
+            settings=settings,
+            name=settings.extract_machine_name,
+            definition=root / DEFINITION,
+            words=placeholders,
+        )
         self._allow_machine(ledger, notify_failure)
         self._schedule()
         self._tell_cut_off_executions(notify_failure)
@@ -132,27 +138,6 @@ class Extraction(Construct):
         if network:
             job.node.add_dependency(network)
         return job
-
-    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{self._settings.extract_machine_name}",
-            retention=self._settings.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        machine = sfn.StateMachine(
-            self,
-            "ExtractSource",
-            state_machine_name=self._settings.extract_machine_name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(definition),
-            definition_substitutions=substitutions,
-            tracing_enabled=True,
-            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
-        )
-        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
-        return machine
 
     def _allow_machine(self, ledger: dynamodb.Table, notify_failure: lambda_.Function) -> None:
         """Run, watch and stop the extract jobs, read what came of them, and tell failures."""

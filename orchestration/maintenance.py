@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from contracts.model import Capacity, Plan
-from orchestration.acknowledgments import acknowledge
 from orchestration.grants import allow
 from orchestration.jobs import Jobs
+from orchestration.machines import build_machine
 from orchestration.settings import Settings
 from orchestration.storage import MAINTENANCE_PREFIX, Storage
 
@@ -53,13 +50,21 @@ class Maintenance(Construct):
         self.role = jobs.roles.build_maintenance(storage)
         jobs.roles.read_assets(self.role, [self._script, jobs.code.library, jobs.code.plan])
         self.job = self._build_job(jobs)
-        self.state_machine = self._build_state_machine((root / DEFINITION).read_text(encoding="utf-8"), {
+        placeholders = {
             "MaintainJob": settings.maintain_job_name,
             "Names": ",".join(sorted({*plan.tables, *plan.marts})),
             "NotifyFailureFunction": notify_failure.function_arn,
             "ResultsFolder": storage.artifacts.s3_url_for_object(MAINTENANCE_PREFIX),
             "RetrySeconds": str(settings.retry_seconds),
-        })  # fmt: skip
+        }
+        self.state_machine = build_machine(
+            self,
+            "MaintainLake",
+            settings=settings,
+            name=settings.maintain_machine_name,
+            definition=root / DEFINITION,
+            words=placeholders,
+        )
         self._allow_machine(notify_failure)
         self.schedule = self._build_schedule() if settings.maintenance_schedule else None
         self._tell_cut_off_executions(notify_failure)
@@ -80,27 +85,6 @@ class Maintenance(Construct):
                 "--orphan_days": str(ORPHAN_DAYS),
             },
         )
-
-    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{self._settings.maintain_machine_name}",
-            retention=self._settings.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        machine = sfn.StateMachine(
-            self,
-            "MaintainLake",
-            state_machine_name=self._settings.maintain_machine_name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(definition),
-            definition_substitutions=substitutions,
-            tracing_enabled=True,
-            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
-        )
-        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
-        return machine
 
     def _allow_machine(self, notify_failure: lambda_.Function) -> None:
         """Run, watch and stop the one job, and tell failures."""

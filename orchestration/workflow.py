@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import ArnFormat, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from orchestration.acknowledgments import acknowledge
 from orchestration.functions import Functions
 from orchestration.grants import allow
+from orchestration.machines import build_machine
 from orchestration.settings import Settings
 
 DEFINITION = Path("state_machines", "table_pipeline.asl.json")
@@ -56,25 +54,19 @@ class Workflow(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.log_group = self._build_log_group()
-        self.state_machine = self._build_state_machine(
-            (root / DEFINITION).read_text(encoding="utf-8"), self._substitutions(functions, ledger)
+        self.state_machine = build_machine(
+            self,
+            "TablePipeline",
+            settings=settings,
+            name=settings.state_machine_name,
+            definition=root / DEFINITION,
+            words=self._substitutions(functions, ledger),
         )
         self._allow_jobs()
         self._allow_functions(functions)
         allow(self.state_machine.role, ("dynamodb:GetItem", "dynamodb:UpdateItem"), [ledger.table_arn])
         self._allow_successors()
         self._tell_ended_executions(functions)
-
-    def _build_log_group(self) -> logs.LogGroup:
-        """Vended logs have a prefix of their own, so that the account's log policy does not run full."""
-        return logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{self._settings.state_machine_name}",
-            retention=self._settings.log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
 
     def _substitutions(self, functions: Functions, ledger: dynamodb.Table) -> Mapping[str, str]:
         """Fill the definition's placeholders."""
@@ -85,20 +77,6 @@ class Workflow(Construct):
             "LedgerTable": ledger.table_name,
             "RetrySeconds": str(self._settings.retry_seconds),
         }
-
-    def _build_state_machine(self, definition: str, substitutions: Mapping[str, str]) -> sfn.StateMachine:
-        machine = sfn.StateMachine(
-            self,
-            "TablePipeline",
-            state_machine_name=self._settings.state_machine_name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(definition),
-            definition_substitutions=substitutions,
-            tracing_enabled=True,
-            logs=sfn.LogOptions(destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
-        )
-        acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
-        return machine
 
     def _allow_jobs(self) -> None:
         """Run, watch and stop the pipeline's own jobs; CDK grants nothing for a definition from a file."""

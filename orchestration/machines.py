@@ -1,0 +1,42 @@
+"""What all state machines have in common: their logs, their tracing, and no data in the definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from orchestration.acknowledgments import acknowledge
+from orchestration.settings import Settings
+
+
+def build_machine(
+    scope: Construct, construct_id: str, *, settings: Settings, name: str, definition: Path, words: Mapping[str, str]
+) -> sfn.StateMachine:
+    """Return a Standard state machine; `words` fill the placeholders of its ASL file.
+
+    Vended logs have a prefix of their own, so that the account's log policy does not run full.
+    """
+    log_group = logs.LogGroup(
+        scope,
+        "Logs",
+        log_group_name=f"/aws/vendedlogs/states/{name}",
+        retention=settings.log_retention,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    machine = sfn.StateMachine(
+        scope,
+        construct_id,
+        state_machine_name=name,
+        state_machine_type=sfn.StateMachineType.STANDARD,
+        definition_body=sfn.DefinitionBody.from_string(definition.read_text(encoding="utf-8")),
+        definition_substitutions=words,
+        tracing_enabled=True,
+        logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=True),
+    )
+    acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
+    return machine
