@@ -14,6 +14,11 @@ from pyspark.sql.types import DataType, StructField, StructType, _parse_datatype
 _MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
 
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever its characters."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 @cache
 def parse_schema(ddl: str) -> StructType:
     """Return the schema that DDL text such as `a int, b string` describes; needs a running Spark."""
@@ -39,12 +44,8 @@ def conformed(rows: DataFrame, schema: StructType) -> DataFrame:
     """Return the columns of `schema` in its types; NULL, inside structs too, where `rows` has none."""
     have = {f.name.lower(): f for f in rows.schema.fields}
     return rows.select(
-        *(_conformed(_column(f.name), have.get(f.name.lower()), f.dataType).alias(f.name) for f in schema.fields)
+        *(_conformed(F.col(quoted(f.name)), have.get(f.name.lower()), f.dataType).alias(f.name) for f in schema.fields)
     )
-
-
-def _column(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _conformed(value: Column, have: StructField | None, want: DataType) -> Column:

@@ -112,14 +112,14 @@ def _compare(
 def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, texts: Texts) -> Compared:
     """Compare fingerprints first, where they may be of use, and rows where those differ."""
     tried = texts.usable and is_worth_it(claims)
-    recognised = recognise(work, claims) if tried else None
+    recognised = recognise(work, claims, known) if tried else None
     in_vain = tried and recognised is None
     retexts = texts.worth_writing or not in_vain
     compared = _compare(work, claims, known, recognised, retexts)
     if recognised and compared.found["unknown"]:
         unknown = compared.news.filter(F.col(capture.RANK).isNotNull() & F.col(capture.WAS_KIND).isNull())
         keys = small(unknown.select(*work.table.key), compared.found["unknown"])
-        if wider := with_keys(work, recognised, keys):
+        if wider := with_keys(work.table, recognised, known, keys):
             compared = _compare(work, claims, known, wider, retexts)
     return replace(compared, properties=texts.told(in_vain))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
+from spark_jobs.layers.shaping import quoted
+
 MARK = "\ufdd0\ufdd1"  # characters that Unicode keeps out of texts
 _MARKED = f'$1"{MARK}$2"'
 _ANY_MARKED = f'"{MARK}([^"]*+)"'
@@ -31,11 +33,6 @@ def literal(text: str) -> str:
     """Return a text as a literal of SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever its characters."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _ddl(kind: DataType) -> str:

@@ -12,6 +12,7 @@ from pyspark.sql.types import StringType
 
 from contracts.model import Table
 from contracts.paths import BY_PATH, split_path
+from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.extras import found_columns
 from spark_jobs.layers.staging.readers.seam import HELD, LANDING, RAW, option
@@ -38,7 +39,7 @@ def with_presence(records: DataFrame, table: Table, claims: Sequence[Claim]) -> 
     if word is None:
         return marked
     return marked.withColumns(
-        {name: F.when(_column(name) != word, _column(name)) for name in texts & {*table.source_names}}
+        {name: F.when(F.col(quoted(name)) != word, F.col(quoted(name))) for name in texts & {*table.source_names}}
     )
 
 
@@ -78,11 +79,7 @@ def _is_one_of(sources: Sequence[str], word: str | None) -> Column:
     """Tell whether one of the sources holds the word that means absence."""
     if word is None:
         return F.lit(False)
-    return F.coalesce(reduce(or_, [_column(source) == word for source in sources], F.lit(False)), F.lit(False))
-
-
-def _column(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
+    return F.coalesce(reduce(or_, [F.col(quoted(source)) == word for source in sources], F.lit(False)), F.lit(False))
 
 
 def _spelled(table: Table, source: str) -> str:

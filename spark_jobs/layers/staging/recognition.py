@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import PROPERTY
-from spark_jobs.layers.staging import capture, known_keys, quality
+from spark_jobs.layers.staging import capture, quality
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.readers.formats import FORMATS
@@ -73,9 +73,8 @@ def is_worth_it(claims: Sequence[Claim]) -> bool:
     return sum(claim.content.size for claim in claims) >= WORTH_BYTES
 
 
-def recognise(work: Work, claims: Sequence[Claim]) -> Recognised | None:
-    """Compare the fingerprints of the last snapshot's records with the state's; None where most are new."""
-    known = known_keys.known_now(work.stored(), work.table)
+def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognised | None:
+    """Compare the fingerprints of a snapshot's records with what is known of the keys; None where most are new."""
     texts = work.reader.fingerprints(work.table, claims).groupBy(*FINGERPRINT).agg(F.count("*").alias(_TIMES))
     equal = [F.col(name) == F.col(was) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
     joined = texts.join(known, on=equal, how="full_outer")
@@ -97,10 +96,9 @@ def _counts(is_told: Column, is_recognised: Column) -> list[Column]:
     ]
 
 
-def with_keys(work: Work, recognised: Recognised, keys: DataFrame) -> Recognised | None:
+def with_keys(table: Table, recognised: Recognised, known: DataFrame, keys: DataFrame) -> Recognised | None:
     """Take these keys' records for not recognised, since others tell of them too; None where there are none."""
-    known = known_keys.known_now(work.stored(), work.table)
-    again, found = computed(known.join(keys, on=list(work.table.key), how="left_semi"), [F.count("*").alias("again")])
+    again, found = computed(known.join(keys, on=list(table.key), how="left_semi"), [F.count("*").alias("again")])
     if not found["again"]:
         return None
     texts = again.select(*(F.col(was).alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)))

@@ -8,10 +8,9 @@ from pyspark.sql.types import DataType, StringType, StructType
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
-from spark_jobs.layers.shaping import parse_schema
+from spark_jobs.layers.shaping import parse_schema, quoted
 from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
-from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, FINGERPRINT, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.extraction.manifest import is_manifest
+from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.checks import REASON, because
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.lines import landing_number
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,

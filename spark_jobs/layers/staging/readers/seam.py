@@ -16,10 +16,9 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
-from spark_jobs.layers.shaping import conformed, parse_schema
+from spark_jobs.layers.shaping import conformed, parse_schema, quoted
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.json_text import quoted
 
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
 FINGERPRINT = ("_text_high", "_text_low")

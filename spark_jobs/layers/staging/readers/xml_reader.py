@@ -14,9 +14,9 @@ from contracts.model import Table
 from contracts.paths import split_path
 from contracts.types import SparkType, parse_type
 from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.checks import REASON
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.json_text import quoted
 from spark_jobs.layers.staging.readers.documents import check_not_empty, parsed_documents
 from spark_jobs.layers.staging.readers.field_names import FIELD, gathered
 from spark_jobs.layers.staging.readers.seam import (
