@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StructField, StructType, _parse_datatype_string
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType, _parse_datatype_string
 
 _MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
@@ -43,18 +43,30 @@ def _moment(value: object) -> str:
 def conformed(rows: DataFrame, schema: StructType) -> DataFrame:
     """Return the columns of `schema` in its types; NULL, inside structs too, where `rows` has none."""
     have = {f.name.lower(): f for f in rows.schema.fields}
-    return rows.select(
-        *(_conformed(F.col(quoted(f.name)), have.get(f.name.lower()), f.dataType).alias(f.name) for f in schema.fields)
+    return rows.selectExpr(
+        *(f"{_value(quoted(f.name), have.get(f.name.lower()), f.dataType)} AS {quoted(f.name)}" for f in schema.fields)
     )
 
 
-def _conformed(value: Column, have: StructField | None, want: DataType) -> Column:
+def _value(path: str, have: StructField | None, want: DataType) -> str:
     if have is None:
-        return F.lit(None).cast(want)
+        return f"CAST(NULL AS {sql_type(want)})"
     if have.dataType == want:
-        return value
+        return path
     if not isinstance(want, StructType) or not isinstance(have.dataType, StructType):
-        return value.cast(want)
+        return f"CAST({path} AS {sql_type(want)})"
     inner = {f.name.lower(): f for f in have.dataType.fields}
-    fields = [_conformed(value[f.name], inner.get(f.name.lower()), f.dataType).alias(f.name) for f in want.fields]
-    return F.when(value.isNotNull(), F.struct(*fields))
+    values = (_value(f"{path}.{quoted(f.name)}", inner.get(f.name.lower()), f.dataType) for f in want.fields)
+    named = (f"{value} AS {quoted(f.name)}" for value, f in zip(values, want.fields, strict=True))
+    return f"if({path} IS NULL, NULL, struct({', '.join(named)}))"
+
+
+def sql_type(kind: DataType) -> str:
+    """Return a type as SQL takes it, whatever the names of its fields."""
+    if isinstance(kind, StructType):
+        return f"struct<{', '.join(f'{quoted(f.name)}: {sql_type(f.dataType)}' for f in kind.fields)}>"
+    if isinstance(kind, ArrayType):
+        return f"array<{sql_type(kind.elementType)}>"
+    if isinstance(kind, MapType):
+        return f"map<{sql_type(kind.keyType)}, {sql_type(kind.valueType)}>"
+    return kind.simpleString()

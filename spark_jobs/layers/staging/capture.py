@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import sql_type
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
@@ -242,12 +243,12 @@ def payload_columns(table: Table) -> Sequence[str]:
 
 def value_type(table: Table) -> str:
     """Return the type of `_value`."""
-    return f"struct<hash: string, payload: {timeline.sql_type(payload_type(table))}>"
+    return f"struct<hash: string, payload: {sql_type(payload_type(table))}>"
 
 
 def _value(table: Table, condition: str) -> str:
     """Return struct(hash, payload) as `_value`, NULL unless the condition holds."""
-    kind = timeline.sql_type(payload_type(table))
+    kind = sql_type(payload_type(table))
     columns = ", ".join(f"`{name}`" for name in payload_columns(table)) or "CAST(NULL AS string)"
     value = f"named_struct('hash', _row_hash, 'payload', CAST(struct({columns}) AS {kind}))"
     return f"if({condition}, {value}, NULL) AS _value"

@@ -10,7 +10,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.staging import capture, timeline, truncation
+from spark_jobs.layers.shaping import sql_type
+from spark_jobs.layers.staging import capture, truncation
 from spark_jobs.layers.staging.computed import FEW
 from spark_jobs.layers.staging.correction import Correction
 from spark_jobs.layers.staging.hashing import row_hash
@@ -52,12 +53,12 @@ def patches(rows: DataFrame, table: Table) -> DataFrame:
     return rows.selectExpr(
         *capture.keys(table),
         f"'{PATCH}' AS {PART}",
-        f"CAST(_effective_from AS {timeline.sql_type(at_type(table))}) AS _at",
-        f"CAST({tie} AS {timeline.sql_type(tie_type(table))}) AS _tie",
+        f"CAST(_effective_from AS {sql_type(at_type(table))}) AS _at",
+        f"CAST({tie} AS {sql_type(tie_type(table))}) AS _tie",
         "_order",
         "_row_number",
         f"if({DELETING}, '{GONE}', '{ROW}') AS _kind",
-        f"CAST(struct({columns}) AS {timeline.sql_type(payload_type(table))}) AS _payload",
+        f"CAST(struct({columns}) AS {sql_type(payload_type(table))}) AS _payload",
         PRESENT,
     )
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from pyspark.sql.types import DataType, DateType, StructField, StructType, TimestampType
+from pyspark.sql.types import DataType, DateType, StructField, TimestampType
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import sql_type
 from spark_jobs.layers.staging.state import GONE, HELD, ROW, effective_type, observation_type
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -154,13 +155,6 @@ def cut(at: str, table: Table) -> str:
     """Return a file time in the type of effective_at; NULL where that is a number (rule 15)."""
     kind: DataType = effective_type(table)
     return f"CAST({at if isinstance(kind, DateType | TimestampType) else 'NULL'} AS {sql_type(kind)})"
-
-
-def sql_type(kind: DataType) -> str:
-    """Return a type as SQL; names of fields stand in backticks."""
-    if isinstance(kind, StructType):
-        return f"struct<{', '.join(f'`{f.name}`: {sql_type(f.dataType)}' for f in kind.fields)}>"
-    return kind.simpleString()
 
 
 def _fields(table: Table) -> list[StructField]:

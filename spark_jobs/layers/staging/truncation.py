@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import sql_type
 from spark_jobs.layers.staging import capture, timeline
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.records import TRUNCATING
@@ -23,8 +24,8 @@ def truncations(rows: DataFrame, table: Table) -> DataFrame:
     tie = f"struct({ties})" if ties else "NULL"
     return rows.filter(F.col(TRUNCATING)).selectExpr(
         f"'{TRUNCATION}' AS {PART}",
-        f"CAST(_effective_from AS {timeline.sql_type(at_type(table))}) AS _at",
-        f"CAST({tie} AS {timeline.sql_type(tie_type(table))}) AS _tie",
+        f"CAST(_effective_from AS {sql_type(at_type(table))}) AS _at",
+        f"CAST({tie} AS {sql_type(tie_type(table))}) AS _tie",
         "_order",
         "_row_number",
         f"'{GONE}' AS _kind",

@@ -8,10 +8,10 @@ from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
+from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, PART, SNAPSHOT, log_schema, state_schema
@@ -54,7 +54,7 @@ def write_state(branch: Branch, parts: Sequence[DataFrame], current: DataFrame |
     """Add rows to the state and, where `current` is given, replace that part, in one commit."""
     together = [*parts, current] if current is not None else [*parts]
     schema = state_schema(table)
-    rows = reduce(DataFrame.unionByName, [shaped(part, schema) for part in together])
+    rows = reduce(DataFrame.unionByName, [conformed(part, schema) for part in together])
     if current is None:
         branch.append(rows)
     else:
@@ -86,16 +86,6 @@ def write_append(branch: Branch, rows: DataFrame, table: Table, batch_id: str, n
         }
     )
     branch.append(good.select(*log_schema(table).names))
-
-
-def shaped(rows: DataFrame, schema: StructType) -> DataFrame:
-    """Select the schema's columns, NULL where `rows` has none."""
-    return rows.select(
-        *(
-            (F.col(f"`{f.name}`") if f.name in rows.columns else F.lit(None)).cast(f.dataType).alias(f.name)
-            for f in schema.fields
-        )
-    )
 
 
 def file_of(order: Column) -> Column:
