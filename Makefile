@@ -38,9 +38,10 @@ setup: $(READY)  ## make .venv (every other target does so by itself)
 demo: $(READY)  ## land 14 days of flights in a lake on this machine and build every mart
 	@$(BIN)/landfall demo
 
-# The laptop cloud stays open for all its tests: they have a process of their own.
+# Two processes at once, each with a Spark of its own: most of a test is planning, which one core does. The laptop
+# cloud stays open for all its tests: they have a process of their own.
 test: $(READY)  ## run the tests
-	@$(PY) -m pytest --ignore=tests/pipeline
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/pipeline
 	@$(PY) -m pytest tests/pipeline
 
 check: lint types imports template  ## check style, types, imports and the template
