@@ -124,6 +124,28 @@ class Branch:
     def head_id(self) -> int:
         return self._tip()[1]
 
+    def number(self) -> int:
+        """Return the number of the last commit; those of later ones are higher."""
+        return int(self._tip()[0].snapshot(self.name).sequenceNumber())
+
+    def total(self) -> int:
+        """Return how many rows the branch has, from metadata."""
+        return int(self._tip()[0].snapshot(self.name).summary().get("total-records") or 0)
+
+    def count_in(self, column: str, value: str) -> int:
+        """Return how many rows have `value` in a column by which the table is partitioned, from metadata."""
+        jvm: Any = self.lake.spark._jvm
+        handle, tip = self._tip()
+        is_one = jvm.org.apache.iceberg.expressions.Expressions.equal(column, value)
+        planned, count = handle.newScan().useSnapshot(tip).filter(is_one).planFiles(), 0
+        try:
+            tasks = planned.iterator()
+            while tasks.hasNext():
+                count += int(tasks.next().file().recordCount())
+        finally:
+            planned.close()
+        return count
+
     def publish(self) -> int:
         """Fast-forward main to the branch and drop the branch, in one commit; return what main is then.
 

@@ -10,12 +10,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.staging import capture, known_keys, quality, writers
+from spark_jobs.layers.staging import capture, known_keys, quality
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.breakers import enforce_on_snapshot
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed, small
-from spark_jobs.layers.staging.correction import Correction, new_current, put_right
+from spark_jobs.layers.staging.correction import Correction, put_right, write_seen
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise, with_keys
@@ -28,7 +28,8 @@ from spark_jobs.layers.staging.work import Work
 class Compared:
     """What a snapshot says that was not known, counts over all its records, and what the next one may recognise.
 
-    `texts` are fingerprints by key, None where the state has them all; `found["recognised"]` records are not in `news`.
+    `texts` are hashes and fingerprints by key, None where the state has them all; `news` has no recognised records, of
+    which there are `found["recognised"]`.
     """
 
     news: DataFrame
@@ -55,6 +56,8 @@ def stage_snapshot(
     known = _known(work, instant, is_last)
     compared = _compare_texts(work, claims, known, texts) if is_last and texts else _compare(work, claims, known)
     news, found = compared.news, compared.found
+    living = found["living"] + found["recognised"]
+    beside = is_last and known_keys.goes_beside(work.moved(), found["otherwise"], living)
     if table.on_duplicate_key == "fail" and found["duplicate"]:
         raise work.reader.duplicate_keys(table, claims, found["duplicate"])
     if found["rejected"]:
@@ -62,11 +65,10 @@ def stage_snapshot(
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
         said = capture.said_by_snapshot(news, table, instant, claims[-1].landing.order)
-        correction = Correction(said, found["changes"], instant, listing=listing, texts=compared.texts)
+        correction = Correction(said, found["changes"], instant, listing=listing, texts=compared.texts, beside=beside)
         verdicts = put_right(work, correction)
     else:
-        current = None if compared.texts is None else new_current(work, None, 0, compared.texts)
-        writers.write_state(work.keyed(), [listing], current, table)
+        write_seen(work, [listing], None, 0, compared.texts, beside=beside)
     books = Books(
         read=found["read"] + found["recognised"],
         rejected=found["rejected"],
@@ -77,7 +79,7 @@ def stage_snapshot(
         deleted=verdicts["deleted"],
         warned=found["warned"],
     )
-    enforce_on_snapshot(work, books, found["living"] + found["recognised"], claims)
+    enforce_on_snapshot(work, books, living, claims)
     warnings = {**compared.warned, **quality.warnings_in(found, table)}
     return Outcome(books, warnings=warnings, properties=compared.properties)
 
@@ -85,7 +87,7 @@ def stage_snapshot(
 def _known(work: Work, instant: capture.Instant, is_last: bool) -> DataFrame:
     """Return what the snapshot before this one saw, by file time."""
     if is_last:
-        return known_keys.known_now(work.stored(), work.table)
+        return known_keys.known_now(work.stored(), work.table, work.moved())
     return known_keys.known_as_of(work.stored(), work.table, instant.at)
 
 
@@ -99,7 +101,9 @@ def _compare(
     compared = capture.compare_snapshot(rows, known, work.table)
     keep = capture.is_news() | capture.is_retexted() if retexts else capture.is_news()
     news, found = computed(compared, _counts(work.table, retexts), keep)
-    texts = news.filter(capture.is_retexted()).select(*work.table.key, *FINGERPRINT) if found.get("retexted") else None
+    texts = None
+    if found.get("retexted"):
+        texts = news.filter(capture.is_retexted()).select(*work.table.key, "_row_hash", *FINGERPRINT)
     counts = {**found, "recognised": recognised.count if recognised else 0}
     return Compared(
         news.filter(capture.is_news()) if retexts else news,
@@ -128,7 +132,7 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
     """Return the aggregates over all rows of `compare_snapshot` that the books need."""
     refused, first = F.col(REJECT).isNotNull(), F.coalesce(F.col(capture.RANK), F.lit(1)) == 1
     read, is_row, is_news = F.col(capture.RANK).isNotNull(), F.col(capture.KIND) == ROW, capture.is_news()
-    was_known = F.col(capture.WAS_KIND).isNotNull()
+    was_known, changes = F.col(capture.WAS_KIND).isNotNull(), is_news & F.col(capture.KIND).isNotNull()
     return [
         F.count_if(read).alias("read"),
         F.count_if(refused).alias("rejected"),
@@ -137,7 +141,8 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
         F.count_if(was_known & first).alias("living"),
         F.count_if(read & ~was_known).alias("unknown"),
         F.count_if(is_news & is_row).alias("news"),
-        F.count_if(is_news & F.col(capture.KIND).isNotNull()).alias("changes"),
+        F.count_if(changes).alias("changes"),
+        F.count_if(changes | capture.is_retexted() if retexts else changes).alias("otherwise"),
         *([F.count_if(capture.is_retexted()).alias("retexted")] if retexts else []),
         *quality.warning_counts(table),
     ]

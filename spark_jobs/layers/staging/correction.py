@@ -26,7 +26,8 @@ class Correction:
     `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
-    fingerprints of the rows that the last snapshot has of them.
+    hashes and fingerprints of the rows that the last snapshot has of them. `beside` says that what it sees goes to the
+    state's `moved` part.
     """
 
     said: DataFrame | None
@@ -38,6 +39,7 @@ class Correction:
     for_all: bool = False
     renewed: DataFrame | None = None
     texts: DataFrame | None = None
+    beside: bool = False
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
@@ -87,18 +89,23 @@ def _write_state(work: Work, changes: DataFrame, correction: Correction, found: 
     parts = [] if correction.listing is None else [correction.listing]
     if found["adds"]:
         parts.append(capture.new_entries(changes, work.table))
+    moved = changes if work.table.load == "snapshot" and found["moved"] else None
+    write_seen(work, parts, moved, found["keys"], correction.texts, beside=correction.beside)
+
+
+def write_seen(
+    work: Work, parts: list[DataFrame], changes: DataFrame | None, count: int, texts: DataFrame | None, *, beside: bool
+) -> None:
+    """Write rows of the state with what the last snapshot saw of keys: `beside` the `current` part, or as a new one."""
     current = None
-    if work.table.load == "snapshot" and (found["moved"] or correction.texts is not None):
-        current = new_current(work, changes if found["moved"] else None, found["keys"], correction.texts)
+    if beside and (changes is not None or texts is not None):
+        parts.append(known_keys.moves(changes, texts, work.table, work.keyed().number()))
+    elif changes is not None or texts is not None:
+        known = known_keys.known_now(work.stored(), work.table, work.moved())
+        current = known_keys.current_rows(known, changes, count, work.table)
+        current = current if texts is None else known_keys.with_texts(current, texts, work.table)
     if parts or current is not None:
         writers.write_state(work.keyed(), parts, current, work.table)
-
-
-def new_current(work: Work, changes: DataFrame | None, count: int, texts: DataFrame | None) -> DataFrame:
-    """Return the state's new `current` part."""
-    known = known_keys.known_now(work.stored(), work.table)
-    current = known_keys.current_rows(known, changes, count, work.table)
-    return current if texts is None else known_keys.with_texts(current, texts, work.table)
 
 
 def _counts() -> list[Column]:

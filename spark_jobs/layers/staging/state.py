@@ -1,6 +1,6 @@
 """The key state: every observation of every key, narrow, so that a late landing can be put right.
 
-One Iceberg table `state.<table>` for each keyed staging table, in five parts (identity partitions):
+One Iceberg table `state.<table>` for each keyed staging table, in parts (identity partitions):
 
 - `entry`: one row per key, instant and landing by which the key was observed. For snapshots consecutive equal
   observations are stored once (a snapshot observes every key, so nothing is lost); for upsert and changes all are
@@ -8,6 +8,8 @@ One Iceberg table `state.<table>` for each keyed staging table, in five parts (i
   `_effective_from` and `_op` say which row of the change log it stands behind, if any.
 - `current`: the last observation of each living key, with the fingerprint of the record that said so; only snapshot
   loads keep it.
+- `moved`: what snapshots since have seen otherwise than `current`, where writing that anew would cost much more; of a
+  key's rows the one with the highest `_row_number` counts, and it may say that the key is gone.
 - `patch`: one row per record of a feed with partial updates: its values, and which columns it holds.
 - `truncation`: one row per record that empties the table; only change feeds keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
@@ -33,8 +35,8 @@ from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import business_schema
 
 PART = "_part"
-ENTRY, CURRENT, SNAPSHOT, TRUNCATION = "entry", "current", "snapshot", "truncation"
-PATCH = "patch"
+ENTRY, SNAPSHOT, TRUNCATION, PATCH = "entry", "snapshot", "truncation", "patch"
+CURRENT, MOVED = "current", "moved"
 ROW, GONE, HELD = "row", "gone", "held"
 TEXT = StringType()
 

@@ -11,12 +11,12 @@ from pyspark.sql import DataFrame
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch, Snapshot
 from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging import quality
+from spark_jobs.layers.staging import known_keys, quality
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.landings import Manifest
 from spark_jobs.layers.staging.quarantine import Quarantine
 from spark_jobs.layers.staging.reading import Reader
-from spark_jobs.layers.staging.state import state_schema
+from spark_jobs.layers.staging.state import MOVED, PART, state_schema
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Work:
     def stored(self) -> DataFrame:
         """Return the key state in the contract's columns: the table keeps those that a contract has dropped."""
         return conformed(self.keyed().read(), state_schema(self.table))
+
+    def moved(self) -> int:
+        """Return how many rows the state's `moved` part has."""
+        branch = self.keyed()
+        return branch.count_in(PART, MOVED) if branch.total() > known_keys.MANY else 0
 
     def rows(self, claims: Sequence[Claim], only: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
         """Return the rows of claims (of `only` these fingerprints), judged, and by check the files that it warns of."""

@@ -14,7 +14,7 @@ from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture
 from spark_jobs.layers.staging.records import REJECT
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, PART, SNAPSHOT, log_schema, state_schema
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, log_schema, state_schema
 
 
 def write_log(branch: Branch, changes: DataFrame, table: Table, batch_id: str, now: datetime, removes: bool) -> None:
@@ -51,14 +51,14 @@ def remove_entries(branch: Branch, changes: DataFrame, table: Table) -> None:
 
 
 def write_state(branch: Branch, parts: Sequence[DataFrame], current: DataFrame | None, table: Table) -> None:
-    """Add rows to the state and, where `current` is given, replace that part, in one commit."""
+    """Add rows to the state and, where `current` is given, replace that part and `moved`, in one commit."""
     together = [*parts, current] if current is not None else [*parts]
     schema = state_schema(table)
     rows = reduce(DataFrame.unionByName, [conformed(part, schema) for part in together])
     if current is None:
         branch.append(rows)
     else:
-        branch.overwrite(rows, F.col(PART).eqNullSafe(CURRENT))
+        branch.overwrite(rows, F.col(PART).isin(CURRENT, MOVED))
 
 
 def listing(spark: SparkSession, at: datetime, order: str, landings: str) -> DataFrame:

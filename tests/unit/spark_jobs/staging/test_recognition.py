@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.model import Check, Column, Source
-from spark_jobs.layers.staging import recognition
+from spark_jobs.layers.staging import known_keys, recognition
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 STABLE = [f"{key},s" for key in range(10, 20)]
@@ -39,8 +40,24 @@ def told(bench, table) -> dict[str, object]:
 
 def fingerprints(bench, table) -> int:
     """Return how many living keys the state can recognise."""
+    known = known_keys.known_now(
+        bench.lake.read(bench.lake.table("state", table.name)), table, parts(bench, table)["moved"]
+    )
+    return known.filter("_was_high IS NOT NULL AND _was_low IS NOT NULL").count()
+
+
+def parts(bench, table) -> Counter[str]:
+    """Return how many rows each part of the state has."""
     state = bench.lake.read(bench.lake.table("state", table.name))
-    return state.filter("_part = 'current' AND _text_high IS NOT NULL AND _text_low IS NOT NULL").count()
+    return Counter(row[0] for row in state.select("_part").collect())
+
+
+@pytest.fixture(params=["few keys", "many keys"])
+def few_and_many(request, monkeypatch):
+    """Let `current` be written anew at once, or let all that moves go beside it."""
+    if request.param == "many keys":
+        monkeypatch.setattr(known_keys, "MANY", 0)
+        monkeypatch.setattr(known_keys, "SHARE", 0)
 
 
 def test_of_known_records_nothing_is_read_and_the_books_count_them(bench):
@@ -130,6 +147,44 @@ def test_a_snapshot_without_records_and_a_late_one(bench):
     ]
 
 
+def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypatch):
+    monkeypatch.setattr(known_keys, "MANY", 10)
+    table = snapshot_table()
+    stable = [f"{key},s" for key in range(100, 130)]
+    days = (
+        (["1,a", "2,b", *stable], (32, 0)),
+        (["1,A", "2,b", *stable], (32, 1)),  # changed
+        (['1,"A"', "2,b", *stable], (32, 2)),  # the same row in other words
+        (["2,b", "3,c", *stable], (32, 4)),  # one goes, one comes
+        (["1,a", "2,b", "3,c", *stable], (33, 0)),  # a fifth would be more than an eighth: all are written anew
+        (["1,a", "2,b", "3,C", *stable], (33, 1)),
+        (["1,a", "2,b", "3,C", *stable], (33, 1)),
+    )
+    for day, (rows, sizes) in enumerate(days, start=1):
+        bench.stage(table, land(bench, day, rows))
+        found = parts(bench, table)
+        assert (day, found["current"], found["moved"]) == (day, *sizes)
+    assert fingerprints(bench, table) == 33
+    assert bench.log(table)[:7] == [
+        (1, "a", "I", at(1)),
+        (1, "A", "U", at(2)),
+        (1, None, "D", at(4)),
+        (1, "a", "I", at(5)),
+        (2, "b", "I", at(1)),
+        (3, "c", "I", at(4)),
+        (3, "C", "U", at(6)),
+    ]
+    bench.stage(table, land(bench, 8, ["1,a", "2,b", "4,d", *stable]))
+    bench.stage(table, land(bench, 3, ["1,a", "2,b", "3,c", *stable]))  # late: what the last one saw stays
+    bench.stage(table, land(bench, 9, ["1,a", "2,b", "4,d", *stable]))
+    assert [row for row in bench.log(table) if row[0] in (3, 4)] == [
+        (3, "c", "I", at(3)),
+        (3, "C", "U", at(6)),
+        (3, None, "D", at(8)),
+        (4, "d", "I", at(8)),
+    ]
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
 
 
@@ -156,6 +211,7 @@ def test_files_are_staged_as_if_every_record_were_read(bench, files, order):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("few_and_many")
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
 def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
