@@ -38,11 +38,14 @@ setup: $(READY)  ## make .venv (every other target does so by itself)
 demo: $(READY)  ## land 14 days of flights in a lake on this machine and build every mart
 	@$(BIN)/landfall demo
 
-# Two processes at once, each with a Spark of its own: most of a test is planning, which one core does. The laptop
-# cloud stays open for all its tests: they have a process of their own.
+# Several processes at once, each with a Spark of its own: most of a test is planning, which one core does. The laptop
+# cloud stays open for all its tests: they have a process of their own, which goes first and tells last.
 test: $(READY)  ## run the tests
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/pipeline
-	@$(PY) -m pytest tests/pipeline
+	@mkdir -p build
+	@$(PY) -m pytest tests/pipeline >build/pipeline.log 2>&1 & cloud=$$!; \
+	  trap 'kill $$cloud' INT TERM; \
+	  $(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/pipeline; units=$$?; \
+	  wait $$cloud; cloud=$$?; cat build/pipeline.log; exit $$((units | cloud))
 
 check: lint types imports template  ## check style, types, imports and the template
 
