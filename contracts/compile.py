@@ -70,7 +70,7 @@ def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Docu
     for path in paths:
         document, found = read(path, folder, "table.schema.json")
         mistakes += found
-        if document is not None and not found:
+        if document is not None and document.is_sound:
             table = build_table(document)
             mistakes += check_table(document, table)
             sound.append((document, table))
@@ -89,7 +89,7 @@ def _read_connections(folder: Path, mistakes: list[Mistake]) -> tuple[dict[str, 
         if name in names:
             mistakes.append(document.mistake(f"{name} is already the name of another connection", "connection"))
         names.add(name)
-        if not found:
+        if document.is_sound:
             connections[name] = build_connection(document)
             mistakes += check_connection(document, connections[name])
     return dict(sorted(connections.items())), names
@@ -101,7 +101,7 @@ def _read_marts(folder: Path, mistakes: list[Mistake]) -> tuple[list[Draft], int
     for path in paths:
         document, found = read(path, folder, "mart.schema.json")
         mistakes += found
-        if document is not None and not found:
+        if document is not None and document.is_sound:
             draft, wrong = draft_mart(document)
             mistakes += wrong
             drafts.append(draft)

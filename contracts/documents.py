@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
 from contracts.wording import Path_, dotted, schema_messages
 
 SCHEMAS = Path(__file__).parent / "schema"
+# Sections that nothing else in a contract depends on.
+_ALONE = (
+    "capacity",
+    "checks",
+    "description",
+    "freshness",
+    "limits",
+    "on_bad_key",
+    "on_duplicate_key",
+    "on_failed_file",
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -34,12 +47,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Document:
-    """One contract file: its data, and the line of each field by path."""
+    """One contract file: its data, the line of each field by path, and whether its schema accepts it.
+
+    What the schema refuses is left out of the data where nothing else depends on it: the rest can then be looked at.
+    """
 
     file: str
     folder: Path
     data: dict[str, Any]
     lines: dict[Path_, int] = field(default_factory=dict)
+    is_sound: bool = True
 
     def line(self, *path: str | int) -> int:
         """Return the line of the field, or of the nearest field around it."""
@@ -83,9 +100,29 @@ def read(path: Path, root: Path, schema: str) -> tuple[Document | None, list[Mis
         return None, [Mistake(name, 1, "(file)", f"must hold fields such as `{word}: orders`")]
     document = Document(name, path.parent, data, lines)
     mistakes = [document.mistake("stands twice", *field_path) for field_path in twice]
-    errors = list(_validator(schema).iter_errors(document.data))
-    mistakes += [document.mistake(message, *place) for error in errors for place, message in schema_messages(error)]
+    refused = [(error, *told) for error in _validator(schema).iter_errors(data) for told in schema_messages(error)]
+    mistakes += [document.mistake(message, *place) for _, place, message in refused]
+    if refused:
+        rest = _without(data, [place for error, place, _ in refused if _stands_alone(error, place)])
+        document = replace(document, data=rest, is_sound=_validator(schema).is_valid(rest))
     return document, mistakes
+
+
+def _stands_alone(error: ValidationError, place: Path_) -> bool:
+    """Tell whether the rest of a contract means the same without what the schema refuses."""
+    return error.validator == "additionalProperties" or (bool(place) and place[0] in _ALONE)
+
+
+def _without(data: dict[str, Any], places: Iterable[Path_]) -> dict[str, Any]:
+    """Return a copy without the fields at these places; a section that holds one in a list goes whole."""
+    rest = deepcopy(data)
+    for place in places:
+        cut = place[:1] if place[0] in _ALONE else place
+        inside: Any = rest
+        for step in cut[:-1]:
+            inside = inside[step]
+        inside.pop(cut[-1], None)
+    return rest
 
 
 def _walk(node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> Iterator[Path_]:

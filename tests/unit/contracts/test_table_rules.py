@@ -341,7 +341,7 @@ def test_all_mistakes_are_told_at_once(write):
     folder = write(
         {
             "tables/orders.yaml": changed(("key: [id]", "key: [ids]")) + "freshness: soon\n",
-            "tables/lines.yaml": ORDERS.replace("timestamp", "time"),
+            "tables/lines.yaml": ORDERS.replace("table: orders", "table: lines").replace("timestamp", "time"),
             "marts/latest_orders.yaml": "mart: latest_orders\nkind: latest\n",
             "marts/broken.yaml": "mart: [\n",
         }
@@ -350,6 +350,7 @@ def test_all_mistakes_are_told_at_once(write):
         "shop/marts/broken.yaml:2: (file): is no YAML: expected the node content, but found '<stream end>'",
         "shop/marts/latest_orders.yaml:1: (file): lacks source: a latest mart is built from one table",
         f"shop/tables/lines.yaml:8: schema.columns[2].type: 'time' is no Spark type; allowed: {TYPES}",
+        "shop/tables/orders.yaml:3: key[0]: no such column: 'ids' is not one of at, id, note (did you mean id?)",
         "shop/tables/orders.yaml:9: freshness: 'soon' must be a time such as 90m, 26h or 7d",
     ]
 
