@@ -79,7 +79,7 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and lo
 
 long: $(READY)  ## run the tests that take minutes
 	@$(LEFT_OUT)
-	@$(PY) -m pytest --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/chaos -m $(LONG)
 

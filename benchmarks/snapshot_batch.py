@@ -7,7 +7,8 @@ takes the next day's file three times, in turn, in one warm Spark session:
 - `full compare`: compare all columns with yesterday's copy, write what changed, write today's copy.
 - `staging job`: the job of this project, from claiming the object version to the books in `audit.batches`.
 
-The medians of all rounds and their ratios are printed; machines are noisy, ratios of one run are not.
+Two rounds come first, in which Java compiles what it needs; the medians of the others and their ratios are printed.
+Machines are noisy, ratios of one run are not.
 
     python benchmarks/snapshot_batch.py [--rows 1000000] [--rounds 5]
 """
@@ -38,6 +39,7 @@ from spark_jobs.layers.staging.session import configure
 from spark_jobs.staging import run
 
 FIRST_DAY = date(2026, 1, 1)
+WARM_UP = 2
 RAW, LAKE = "bench-raw", "bench-lake"
 COLUMNS = {
     "customer_id": "bigint",
@@ -174,7 +176,7 @@ def main() -> None:
         spark = configure(laptop_session(root, dict.fromkeys(LAYERS, f"s3://{LAKE}/"), [RAW]))
         bench = Bench(spark, root, arguments.rows)
         print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Spark {spark.version} {spark.sparkContext.master}")
-        bench.prepare(arguments.rounds)
+        bench.prepare(WARM_UP + arguments.rounds)
         megabytes = bench.file(1).stat().st_size / 1e6
         print(f"{arguments.rows:,} rows x {len(COLUMNS)} columns, {megabytes:.0f} MB of CSV a day\n")
         report(bench, arguments.rounds)
@@ -182,15 +184,19 @@ def main() -> None:
 
 
 def report(bench: Bench, rounds: int) -> None:
-    """Run the rounds and print each, then medians and ratios."""
+    """Run the rounds and print each, then ratios of the medians of those after the first ones."""
     ways = {"plain": bench.plain, "full compare": bench.full_compare, "staging job": bench.staging_job}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     print("round  " + "".join(f"{name:>15}" for name in ways))
-    for day in range(1, rounds + 1):
+    for day in range(1, WARM_UP + rounds + 1):
         for name, way in ways.items():
             taken[name].append(timed(way, day))
-        print(f"{day:>5}  " + "".join(f"{taken[name][-1]:>13.1f} s" for name in ways), flush=True)
-    median = {name: statistics.median(seconds) for name, seconds in taken.items()}
+        print(
+            f"{day - WARM_UP if day > WARM_UP else 'warm':>5}  "
+            + "".join(f"{taken[name][-1]:>13.1f} s" for name in ways),
+            flush=True,
+        )
+    median = {name: statistics.median(seconds[WARM_UP:]) for name, seconds in taken.items()}
     print("median " + "".join(f"{median[name]:>13.1f} s" for name in ways))
     print(
         f"\nThe staging job takes {median['staging job'] / median['plain']:.2f} x the plain read and write, "
