@@ -191,11 +191,8 @@ def report(bench: Bench, rounds: int) -> None:
     for day in range(1, WARM_UP + rounds + 1):
         for name, way in ways.items():
             taken[name].append(timed(way, day))
-        print(
-            f"{day - WARM_UP if day > WARM_UP else 'warm':>5}  "
-            + "".join(f"{taken[name][-1]:>13.1f} s" for name in ways),
-            flush=True,
-        )
+        number = f"{day - WARM_UP:>5}" if day > WARM_UP else " warm"
+        print(f"{number}  " + "".join(f"{taken[name][-1]:>13.1f} s" for name in ways), flush=True)
     median = {name: statistics.median(seconds[WARM_UP:]) for name, seconds in taken.items()}
     print("median " + "".join(f"{median[name]:>13.1f} s" for name in ways))
     print(
