@@ -21,6 +21,7 @@ from pyspark.sql.types import (
 
 from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.shaping import quoted, sql_type
 
 
 @dataclass
@@ -55,7 +56,7 @@ def ensure(
         raise SchemaChangeError(_message(name, found.refused, way_out))
     alters = list(found.alters)
     for path, _, wanted in found.refused:
-        alters += [f"DROP COLUMN {_quoted(path)}", f"ADD COLUMN {_quoted(path)} {wanted.simpleString()}"]
+        alters += [f"DROP COLUMN {_quoted(path)}", f"ADD COLUMN {_quoted(path)} {sql_type(wanted)}"]
     for alter in alters:
         lake.spark.sql(f"ALTER TABLE {name} {alter}")
     lake.repartition(name, partition_by)
@@ -73,7 +74,7 @@ def _compare_structs(have: StructType, want: StructType, path: tuple[str, ...], 
     for one in want.fields:
         there = present.get(one.name.lower())
         if there is None:
-            found.alters.append(f"ADD COLUMN {_quoted((*path, one.name))} {one.dataType.simpleString()}")
+            found.alters.append(f"ADD COLUMN {_quoted((*path, one.name))} {sql_type(one.dataType)}")
         else:
             _compare(there.dataType, one.dataType, (*path, there.name), found)
 
@@ -88,7 +89,7 @@ def _compare(have: DataType, want: DataType, path: tuple[str, ...], found: Chang
         _compare(have.valueType, want.valueType, (*path, "value"), found)
     elif have != _kept_as(want):
         if _widens(have, want):
-            found.alters.append(f"ALTER COLUMN {_quoted(path)} TYPE {want.simpleString()}")
+            found.alters.append(f"ALTER COLUMN {_quoted(path)} TYPE {sql_type(want)}")
         else:
             found.refused.append((path, have, want))
 
@@ -115,4 +116,4 @@ def _message(name: str, refused: Sequence[tuple[tuple[str, ...], DataType, DataT
 
 
 def _quoted(path: Sequence[str]) -> str:
-    return ".".join(f"`{part}`" for part in path)
+    return ".".join(map(quoted, path))

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from spark_jobs.layers.branches import PROPERTY, Branch, branch_name, open_branch
+from spark_jobs.layers.shaping import quoted, sql_type
 
 __all__ = ["PROPERTY", "Branch", "Lake", "Snapshot", "branch_name", "is_empty"]
 
@@ -78,7 +79,7 @@ class Lake:
         properties: Mapping[str, str] | None = None,
     ) -> None:
         """Create a table unless it is there; `partition_by` holds contract words such as `month(signup)`."""
-        columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in schema.fields)
+        columns = ", ".join(f"{quoted(f.name)} {sql_type(f.dataType)}" for f in schema.fields)
         partitions = ", ".join(_spark_transform(word) for word in partition_by)
         together = {**_TABLE_PROPERTIES, **(properties or {})}
         words = ", ".join(f"'{name}'='{value}'" for name, value in together.items())

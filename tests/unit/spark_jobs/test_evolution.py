@@ -19,6 +19,7 @@ CASES = {
     ("a int", "A int"): ([], []),
     ("a int, b string", "a int"): ([], []),
     ("a int", "a int, b array<int>"): (["ADD COLUMN `b` array<int>"], []),
+    ("a int", "a int, `x``y` struct<`p q`:int>"): (["ADD COLUMN `x``y` struct<`p q`: int>"], []),
     ("a int", "a bigint"): (["ALTER COLUMN `a` TYPE bigint"], []),
     ("a float", "a double"): (["ALTER COLUMN `a` TYPE double"], []),
     ("a decimal(10,2)", "a decimal(12,2)"): (["ALTER COLUMN `a` TYPE decimal(12,2)"], []),
@@ -50,9 +51,11 @@ def test_a_table_is_brought_to_its_contract_with_its_rows(lake):
     name = lake.table("staging", "t")
     ensure(lake, name, parse_schema("k int, gone string, s struct<x:float>"))
     lake.spark.sql(f"INSERT INTO {name} VALUES (1, 'a', named_struct('x', 1.5))")
-    ensure(lake, name, parse_schema("k bigint, new date, s struct<x:double,y:string>"))
+    ensure(lake, name, parse_schema("k bigint, `a``b` struct<`p q`:int>, s struct<x:double,`y z`:string>"))
     rows = lake.read(name)
-    assert rows.schema.simpleString() == "struct<k:bigint,gone:string,s:struct<x:double,y:string>,new:date>"
+    assert rows.schema.simpleString() == (
+        "struct<k:bigint,gone:string,s:struct<x:double,y z:string>,a`b:struct<p q:int>>"
+    )
     assert [tuple(row) for row in rows.collect()] == [(1, "a", (1.5, None), None)]
 
 
