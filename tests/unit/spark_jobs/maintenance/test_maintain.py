@@ -29,7 +29,8 @@ def test_many_small_files_become_few_and_batches_go_on_from_there(pipeline):
     log, marts = p.log(), {name: p.rows("mart", name) for name in p.plan.marts}
     done = p.maintain()
     assert (done["staging.planes"].files_rewritten, done["staging.planes"].files_written) == (7, 1)
-    assert (p.files("staging"), p.files("state"), p.files("audit", "batches")) == (1, 3, 1)
+    # Of the state the listing and the entries are one file each; what stayed current and what moved are too few for it.
+    assert (p.files("staging"), p.files("state"), p.files("audit", "batches")) == (1, 4, 1)
     assert (p.log(), {name: p.rows("mart", name) for name in p.plan.marts}) == (log, marts)
     assert {p.build(name).status for name in p.plan.marts} == {"unchanged"}
     p.snapshot(8, k1="v7", k2="same", k4="new")
