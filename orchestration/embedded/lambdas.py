@@ -17,6 +17,8 @@ from threading import RLock
 from types import ModuleType
 from typing import Any
 
+from aws_lambda_powertools import Metrics
+
 import contracts.model  # noqa: F401 (functions share it with this process)
 from orchestration.embedded.logs import logging_to
 from orchestration.embedded.network import KilledError, acting
@@ -80,7 +82,10 @@ class Lambdas:
             called = self._functions.get(function) or self._load(function)
             log = logging_to(self._logs / f"{called.name}.log")
             with log, acting(called.name), _overlaid(self._variables(called)):
-                return _call(called, json.loads(json.dumps(event)))
+                try:
+                    return _call(called, json.loads(json.dumps(event)))
+                finally:
+                    _forget_dimensions()
 
     def _load(self, function: str) -> _Function:
         found = self._client.get_function(FunctionName=function)
@@ -101,6 +106,13 @@ class Lambdas:
             "POWERTOOLS_TRACE_DISABLED": "true",
             "_HANDLER": told["Handler"],
         }
+
+
+def _forget_dimensions() -> None:
+    """Leave no metrics' dimensions to the next function: on AWS each has a process of its own."""
+    metrics = Metrics()
+    metrics.clear_default_dimensions()
+    metrics.clear_metrics()
 
 
 def _call(called: _Function, event: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,20 +18,30 @@ ORDERS = "order_id,customer_id,ordered_at,amount"
 
 
 class Shop:
-    """The shop's lake, its cloud open; `reopen` is the next command."""
+    """The shop's lake, its cloud open whenever it is asked for; `reopen` is the next command."""
+
+    is_open: ClassVar[Shop | None] = None
 
     def __init__(self, lake: Path) -> None:
         self.lake = lake
-        self._opened = ExitStack()
-        self.cloud: Cloud = self._opened.enter_context(open_cloud(SHOP, lake))
+        self._opened: tuple[ExitStack, Cloud] | None = None
+
+    @property
+    def cloud(self) -> Cloud:
+        if self._opened is None:
+            stack = ExitStack()
+            self._opened = stack, stack.enter_context(open_cloud(SHOP, self.lake))
+            Shop.is_open = self
+        return self._opened[1]
 
     def reopen(self) -> None:
         self.close()
-        self._opened = ExitStack()
-        self.cloud = self._opened.enter_context(open_cloud(SHOP, self.lake))
+        assert self.cloud
 
     def close(self) -> None:
-        self._opened.close()
+        if self._opened is not None:
+            self._opened[0].close()
+            self._opened = Shop.is_open = None
 
     def customers(self, day: str, *rows: str) -> None:
         self._land(f"crm/customers/{day}/customers.csv", "customer_id,city", rows, day)
@@ -62,6 +72,13 @@ class Shop:
     def _land(self, key: str, header: str, rows: tuple[str, ...], day: str) -> None:
         at = datetime.fromisoformat(day).replace(hour=6, tzinfo=UTC)
         self.cloud.land("\n".join((header, *rows, "")).encode(), key, at=at)
+
+
+@pytest.fixture
+def alone() -> None:
+    """Close the shop for a test with a lake of its own: a process has one cloud at a time."""
+    if Shop.is_open is not None:
+        Shop.is_open.close()
 
 
 @pytest.fixture(scope="package")

@@ -68,6 +68,7 @@ def test_the_stack_is_deployed_and_destroyed_by_the_cdk_s_command_line(endpoint:
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     glue = boto3.client("glue", region_name=REGION, endpoint_url=endpoint)
     assert sorted(job["Name"] for job in glue.get_jobs()["Jobs"]) == [
+        "shop-dev-maintain",
         "shop-dev-mart-city_sales",
         "shop-dev-mart-dim_customers",
         "shop-dev-mart-fct_orders",

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.embedded.cloud import Cloud, open_cloud
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("alone")]
 TABLE = """\
 table: customers
 source: {prefix: crm/customers/}

@@ -10,7 +10,7 @@ import pytest
 from orchestration.embedded.cloud import open_cloud
 from orchestration.embedded.fleet import extract_register
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("alone")]
 PIPELINE = Path(__file__).parent / "contracts" / "fleet"
 
 

@@ -14,7 +14,7 @@ import pytest
 from orchestration.embedded.cloud import Cloud, open_cloud
 from tests.pipeline.conftest import ORDERS, SHOP
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("alone")]
 STAGE = "shop-dev-stage-orders"
 
 
