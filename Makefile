@@ -25,7 +25,7 @@ LEFT_OUT := echo 'The tests on PostgreSQL and H2 are left out: run eval "$$(.ci/
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long chaos bench lock clean
+.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law cloud chaos bench lock clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,12 @@ long: $(READY)  ## run the tests that take minutes
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/chaos -m $(LONG)
+
+law: $(READY)  ## hold generated histories of every load to the oracle (a part of make long)
+	@$(PY) -m pytest tests/law -m long
+
+cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
+	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py
 
 chaos: $(READY)  ## break everything on purpose, at every step and 60 times at random (make long takes a sample)
 	@$(LEFT_OUT)

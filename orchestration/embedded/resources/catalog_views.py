@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from orchestration.embedded.resources.teaching import Client, Made, Properties
 from orchestration.embedded.resources.teaching import teach as teach_type
 
@@ -18,4 +20,6 @@ def _make(_name: str, properties: Properties, client: Client) -> Made:
 
 
 def _drop(name: str, properties: Properties, client: Client) -> None:
-    client("glue").delete_table(DatabaseName=properties["DatabaseName"], Name=name)
+    glue = client("glue")
+    with suppress(glue.exceptions.EntityNotFoundException):  # it goes with its database, and moto keeps no order
+        glue.delete_table(DatabaseName=properties["DatabaseName"], Name=name)
