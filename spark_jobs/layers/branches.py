@@ -128,10 +128,6 @@ class Branch:
         """Return the number of the last commit; those of later ones are higher."""
         return int(self._tip()[0].snapshot(self.name).sequenceNumber())
 
-    def total(self) -> int:
-        """Return how many rows the branch has, from metadata."""
-        return int(self._tip()[0].snapshot(self.name).summary().get("total-records") or 0)
-
     def count_in(self, column: str, value: str) -> int:
         """Return how many rows have `value` in a column by which the table is partitioned, from metadata."""
         jvm: Any = self.lake.spark._jvm

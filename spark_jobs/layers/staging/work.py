@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch, Snapshot
 from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging import known_keys, quality
+from spark_jobs.layers.staging import quality
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.landings import Manifest
 from spark_jobs.layers.staging.quarantine import Quarantine
@@ -46,8 +46,7 @@ class Work:
 
     def moved(self) -> int:
         """Return how many rows the state's `moved` part has."""
-        branch = self.keyed()
-        return branch.count_in(PART, MOVED) if branch.total() > known_keys.MANY else 0
+        return self.keyed().count_in(PART, MOVED)
 
     def rows(self, claims: Sequence[Claim], only: DataFrame | None = None) -> tuple[DataFrame, dict[str, int]]:
         """Return the rows of claims (of `only` these fingerprints), judged, and by check the files that it warns of."""
