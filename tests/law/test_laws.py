@@ -25,7 +25,7 @@ GROUPS = 4
 HISTORIES = 36
 ROOT = "landfall.test.root"
 DRAWN = 20
-NORMAL = ("snapshots_dated_by_key", "changes_with_numbers_and_ties")
+NORMAL = ("changes_with_numbers_and_ties",)
 
 
 def hold_one(spark, lake_name: str, shape: Shape, histories: int, number: int) -> int:

@@ -188,7 +188,11 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
 
 
-def as_if_every_record_were_read(bench, files, order) -> None:
+@pytest.mark.long
+@pytest.mark.usefixtures("few_and_many")
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
+def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
     name = f"t{abs(hash(str(files)))}"
     tables = [
         replace(snapshot_table(), name=name, source=Source(prefix=f"{name}/")),
@@ -202,17 +206,3 @@ def as_if_every_record_were_read(bench, files, order) -> None:
     ]
     assert books[0] == books[1]
     assert bench.log(tables[0]) == bench.log(tables[1])
-
-
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(files=st.lists(ROWS, min_size=2, max_size=2), order=st.randoms(use_true_random=False))
-def test_files_are_staged_as_if_every_record_were_read(bench, files, order):
-    as_if_every_record_were_read(bench, files, order)
-
-
-@pytest.mark.long
-@pytest.mark.usefixtures("few_and_many")
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
-def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
-    as_if_every_record_were_read(bench, files, order)
