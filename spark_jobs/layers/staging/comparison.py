@@ -53,11 +53,12 @@ def stage_snapshot(
     `is_last`: it follows all others; then `texts` is what the state's fingerprints are worth.
     """
     table = work.table
-    known = _known(work, instant, is_last)
+    moved = work.moved() if is_last else 0
+    known = _known(work, instant, is_last, moved)
     compared = _compare_texts(work, claims, known, texts) if is_last and texts else _compare(work, claims, known)
     news, found = compared.news, compared.found
     living = found["living"] + found["recognised"]
-    beside = is_last and known_keys.goes_beside(work.moved(), found["otherwise"], living)
+    beside = is_last and known_keys.goes_beside(moved, found["otherwise"], living)
     if table.on_duplicate_key == "fail" and found["duplicate"]:
         raise work.reader.duplicate_keys(table, claims, found["duplicate"])
     if found["rejected"]:
@@ -84,10 +85,10 @@ def stage_snapshot(
     return Outcome(books, warnings=warnings, properties=compared.properties)
 
 
-def _known(work: Work, instant: capture.Instant, is_last: bool) -> DataFrame:
+def _known(work: Work, instant: capture.Instant, is_last: bool, moved: int) -> DataFrame:
     """Return what the snapshot before this one saw, by file time."""
     if is_last:
-        return known_keys.known_now(work.stored(), work.table, work.moved())
+        return known_keys.known_now(work.stored(), work.table, moved)
     return known_keys.known_as_of(work.stored(), work.table, instant.at)
 
 
