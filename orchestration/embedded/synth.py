@@ -15,14 +15,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from contracts.compile import ContractError, compile_plan
 from contracts.model import Plan
 from orchestration.embedded.report import CloudError
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "dev"
-_SOURCES = ("app.py", "contracts", "functions", "orchestration", "spark_jobs", "state_machines")
+_SOURCES = (
+    "app.py",
+    "requirements.lock",
+    "contracts/*.py",
+    "functions/**/*",
+    "orchestration/**/*",
+    "spark_jobs/**/*",
+    "state_machines/*",
+)
 _NOT_SYNTHESIZED = ROOT / "orchestration" / "embedded"
-_SUFFIXES = frozenset({".json", ".py", ".sql", ".txt", ".yaml", ".yml"})
 
 
 @dataclass(frozen=True)
@@ -92,13 +100,19 @@ def synthesize(pipeline: Path, kept: Path) -> Assembly:
 
 
 def fingerprint(pipeline: Path) -> str:
-    """Return a hash of all that the synthesized stack depends on."""
-    digest = hashlib.sha256(f"{pipeline.resolve()}\n{ENVIRONMENT}\n{sys.version}".encode())
-    for base in (*(ROOT / name for name in _SOURCES), ROOT / "requirements.lock", pipeline.resolve()):
-        for path in sorted([base] if base.is_file() else base.rglob("*")):
-            if path.suffix in _SUFFIXES | {".lock"} and not path.is_relative_to(_NOT_SYNTHESIZED):
-                digest.update(f"{path}\0".encode())
-                digest.update(path.read_bytes())
+    """Return a hash of all that the synthesized stack depends on: our sources and what the contracts compile to.
+
+    Other files in the pipeline's folder, such as a lake in it, do not count. CloudError lists mistakes in contracts.
+    """
+    try:
+        plan = compile_plan(pipeline).to_json()
+    except ContractError as mistakes:
+        raise CloudError(str(mistakes)) from mistakes
+    digest = hashlib.sha256(f"{pipeline.resolve()}\n{ENVIRONMENT}\n{sys.version}\n{plan}".encode())
+    for path in sorted(path for pattern in _SOURCES for path in ROOT.glob(pattern)):
+        if path.is_file() and path.suffix != ".pyc" and not path.is_relative_to(_NOT_SYNTHESIZED):
+            digest.update(f"{path}\0".encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
