@@ -24,6 +24,9 @@ LONG     := 'long and not databases'
 LEFT_OUT := echo 'The tests on PostgreSQL and H2 are left out: run eval "$$(.ci/databases)" first (Debian, as root).'
 endif
 
+# Python keeps what it has compiled, also where the environment would not have it so: half of a command's start is that.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law cloud chaos bench lock clean
 
