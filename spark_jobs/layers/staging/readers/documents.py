@@ -28,7 +28,7 @@ def check_not_empty(table: Table, claims: Sequence[Claim]) -> Iterator[ContractV
 def parsed_documents(spark: SparkSession, claims: Sequence[Claim], parse: Parse, schema: str) -> DataFrame:
     """Return what `parse` yields for the pieces of each document, the landing's number before it."""
     lines = spark.read.option("lineSep", "\n").text([claim.uri for claim in claims])
-    pieces = lines.select(landing_number(), F.unbase64("value"))
+    pieces = lines.select(landing_number(claims), F.unbase64("value"))
 
     def parse_partition(rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         for number, document in groupby(rows, key=lambda row: row[0]):

@@ -15,8 +15,10 @@ _INDEX_MASK = (1 << 33) - 1
 _SPLITS = 1 << 20
 
 
-def landing_number() -> Column:
-    """Return the claim's number, which the name of its copy begins with."""
+def landing_number(claims: Sequence[Claim]) -> Column:
+    """Return the number of the claim that a row is of; of several the name of its copy tells, which it begins with."""
+    if len(claims) == 1:
+        return F.lit(claims[0].number)
     return F.regexp_extract(F.input_file_name(), r"/(\d+)\.[^/]*$", 1).cast("int")
 
 
@@ -30,7 +32,7 @@ def lines(spark: SparkSession, claims: Sequence[Claim]) -> DataFrame:
     frame = spark.read.option("lineSep", end).text([claim.uri for claim in claims])
     index = F.monotonically_increasing_id().bitwiseAND(F.lit(_INDEX_MASK))
     number = (index + _lines_before(claims) + 1).cast("bigint")
-    return frame.select(landing_number().alias(LANDING), number.alias(LINE), F.col("value").alias(TEXT))
+    return frame.select(landing_number(claims).alias(LANDING), number.alias(LINE), F.col("value").alias(TEXT))
 
 
 def without_return(text: Column, line_end: str) -> Column:
@@ -42,15 +44,17 @@ def without_return(text: Column, line_end: str) -> Column:
 
 def _lines_before(claims: Sequence[Claim]) -> Column:
     """Return how many lines lie before the split that is read; a split begins behind its first line end."""
+    split_claims = [claim for claim in claims if claim.content.lines_before]
+    if not split_claims:
+        return F.lit(0)
+    split = (F.input_file_block_start() / F.lit(split_claims[0].content.split_bytes)).cast("int")
+    if len(claims) == 1:
+        return F.get(F.array(F.lit(0), *(F.lit(count + 1) for count in claims[0].content.lines_before)), split)
     parts = []
-    for claim in claims:
+    for claim in split_claims:
         for number, count in enumerate(claim.content.lines_before, start=1):
             parts += [F.lit(claim.number * _SPLITS + number), F.lit(count + 1)]
-    if not parts:
-        return F.lit(0)
-    split_bytes = next(claim.content.split_bytes for claim in claims if claim.content.lines_before)
-    split = (F.input_file_block_start() / F.lit(split_bytes)).cast("bigint")
-    place: Column = landing_number().cast("bigint") * _SPLITS + split
+    place: Column = landing_number(claims).cast("bigint") * _SPLITS + split
     return F.coalesce(F.try_element_at(F.create_map(*parts), place), F.lit(0))
 
 

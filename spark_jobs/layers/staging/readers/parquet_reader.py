@@ -106,14 +106,16 @@ def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Seque
     rows = frame.select(
         *sources,
         _broken([place for place in places if place is not None and place in nanos]).alias(BROKEN),
-        landing_number().alias(LANDING),
-        (_rows_before() + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
+        landing_number(claims).alias(LANDING),
+        (_rows_before(claims) + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
     )
     return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(quoted(name)) for name in table.source_names))))
 
 
-def _rows_before() -> Column:
+def _rows_before(claims: Sequence[Claim]) -> Column:
     """Return how many rows lie in the parts before this one, which the name of a part's copy tells; 0 for a file."""
+    if not any(is_manifest(claim.landing.key) for claim in claims):
+        return F.lit(0)
     told = F.regexp_extract(F.input_file_name(), r"/\d+\.(\d+)\.parquet$", 1)
     return F.when(told != "", told.cast("bigint")).otherwise(F.lit(0))
 
