@@ -19,7 +19,8 @@ def landing_number(claims: Sequence[Claim]) -> Column:
     """Return the number of the claim that a row is of; of several the name of its copy tells, which it begins with."""
     if len(claims) == 1:
         return F.lit(claims[0].number)
-    return F.regexp_extract(F.input_file_name(), r"/(\d+)\.[^/]*$", 1).cast("int")
+    name = F.substring_index(F.input_file_name(), "/", -1)
+    return F.substring_index(name, ".", 1).cast("int")
 
 
 def lines(spark: SparkSession, claims: Sequence[Claim]) -> DataFrame:

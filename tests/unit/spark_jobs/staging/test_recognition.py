@@ -185,6 +185,26 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
     ]
 
 
+@pytest.mark.usefixtures("few_and_many")
+def test_a_last_snapshot_that_is_taken_back_leaves_what_the_one_before_saw(bench):
+    table = snapshot_table()
+    bench.stage(table, land(bench, 1, ["1,a", "2,b", *STABLE]))
+    last = land(bench, 2, ["1,A", "3,c", *STABLE])
+    bench.stage(table, last)
+    bench.stage(table, retired=[last])
+    assert bench.log(table)[:3] == [(1, "a", "I", at(1)), (2, "b", "I", at(1)), (10, "s", "I", at(1))]
+    staged = bench.stage(table, land(bench, 3, ["1,a", "3,d", *STABLE]))
+    assert bench.log(table)[:5] == [
+        (1, "a", "I", at(1)),
+        (2, "b", "I", at(1)),
+        (2, None, "D", at(3)),
+        (3, "d", "I", at(3)),
+        (10, "s", "I", at(1)),
+    ]
+    counted = {name: count for name, count in staged.books.as_dict().items() if count}
+    assert counted == {"read": 12, "inserted": 1, "unchanged": 11, "deleted": 1}
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
 
 
