@@ -139,7 +139,7 @@ def _refused(error: str, table: str, request: Mapping[str, Any]) -> Advice:
             what="The execution's input was refused; nothing was done.",
             safe="Nothing was touched.",
             todo="Start again with an input that the sentence above allows.",
-            rerun={"table": table} if table else {},
+            rerun={},
             section="an-input-was-refused",
         )
     return Advice(
