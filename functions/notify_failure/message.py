@@ -134,7 +134,15 @@ def _batches(report: Report) -> str:
         built = f"; marts built: {marts}" if marts else ""
         lines.append(f"  {summary.get('batch_id')}: landings {states or 'none'}{built}")
         lines += [f"    {file['key']}: {file['reason']}" for file in summary.get("failed_files", [])]
+        if refused := [_refused(one) for one in summary.get("refused_records", [])]:
+            rows = summary["rows"]
+            lines.append(f"    in quarantine {rows['rejected']} of {rows['read']} records: {'; '.join(refused)}")
     return "Batches of this execution:\n" + "\n".join(lines) if lines else ""
+
+
+def _refused(one: Mapping[str, Any]) -> str:
+    column = f"column {one['column']}: " if one["column"] else ""
+    return f"{one['file']} record {one['row']}: {column}{one['reason']}"
 
 
 def _links(report: Report) -> str:

@@ -60,6 +60,8 @@ class Cloud:
 
         A table whose execution died with an earlier command is started again, once.
         """
+        from orchestration.embedded.status import with_batches
+
         live = self.live
         before = {one.arn for one in live.executions.all() if not live.executions.is_running(one.arn)}
         restarted: set[str] = set()
@@ -77,7 +79,7 @@ class Cloud:
                     live.start({"table": table})
                 restarted |= abandoned
         live.save()
-        return [one for one in live.executions.all() if one.arn not in before]
+        return with_batches([one for one in live.executions.all() if one.arn not in before], live.items())
 
     def start(self, request: Mapping[str, Any]) -> Execution:
         """Start one execution as an operator does and wait for its end."""

@@ -13,7 +13,10 @@ EXTRACTION = "extraction"  # the name of a job that reads a database, beside its
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution of the table pipeline, with the status words of Step Functions."""
+    """One execution of the table pipeline, with the status words of Step Functions.
+
+    `batches` are what its batches came to, as the ledger holds it, also where the execution failed.
+    """
 
     name: str
     arn: str
@@ -25,6 +28,7 @@ class Execution:
     cause: str | None = None
     started: datetime | None = None
     stopped: datetime | None = None
+    batches: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def succeeded(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,16 +22,38 @@ def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Ex
     """Return the status from the ledger's items, as DynamoDB writes them in JSON."""
     by_table: dict[str, list[Item]] = defaultdict(list)
     unrouted = 0
-    for raw in items:
-        item = {name: _value(value) for name, value in raw.items()}
+    read = [{name: _value(value) for name, value in raw.items()} for raw in items]
+    for item in read:
         if item["pk"] == _UNROUTED:
             unrouted += 1
         elif item["pk"].startswith(_TABLE):
             by_table[item["pk"].removeprefix(_TABLE)].append(item)
     names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
     now = datetime.now(UTC)
-    newest_first = sorted(executions, key=lambda one: one.started or now, reverse=True)
+    newest_first = sorted(_with_batches(executions, read), key=lambda one: one.started or now, reverse=True)
     return Status(tuple(_table(name, by_table[name], now) for name in names), tuple(newest_first), unrouted)
+
+
+def with_batches(executions: Iterable[Execution], items: Iterable[Mapping[str, Any]]) -> list[Execution]:
+    """Return the executions with what their batches came to."""
+    return _with_batches(executions, [{name: _value(value) for name, value in raw.items()} for raw in items])
+
+
+def _with_batches(executions: Iterable[Execution], items: Iterable[Item]) -> list[Execution]:
+    closed: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        if item["sk"].startswith("BATCH#") and "outcome" in item:
+            closed[item["execution"]].append(item)
+    return [
+        replace(
+            one,
+            batches=tuple(
+                json.loads(item["outcome"])["summary"]
+                for item in sorted(closed[one.arn], key=lambda item: str(item["opened_at"]))
+            ),
+        )
+        for one in executions
+    ]
 
 
 def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:

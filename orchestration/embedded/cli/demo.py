@@ -67,7 +67,6 @@ def _play(places: Places, cloud: Cloud, files: Sequence[DemoFile]) -> bool:
 
 def describe(done: Round, took: timedelta) -> str:
     """Return one line: the nights, the files, what each table's files changed, and how long it took."""
-    from orchestration.embedded.cli.outcome import batches
     from orchestration.embedded.cli.words import counted, duration
 
     extracted = [
@@ -76,7 +75,7 @@ def describe(done: Round, took: timedelta) -> str:
     parts = extracted + [
         f"{execution.table} {changes(batch.get('rows', {}))}"
         for execution in done.executions
-        for batch in batches(execution)
+        for batch in execution.batches
     ]
     if not parts:
         parts = ["landed before, and duplicates change nothing"]

@@ -19,12 +19,6 @@ _RERUN = "RERUN    "
 _EXTRACTS = "-extract-source:"
 
 
-def batches(execution: Execution) -> list[Mapping[str, Any]]:
-    """Return the summaries of the batches that an execution which succeeded reports."""
-    output = execution.output
-    return list(output.get("batches", ())) if isinstance(output, Mapping) else []
-
-
 def print_run(
     places: Places, executions: Sequence[Execution], notifications: Sequence[Notification], unrouted: int = 0
 ) -> None:
@@ -54,7 +48,7 @@ def remarks(execution: Execution) -> Iterator[str]:
     reason = output.get("ended_because", "") if isinstance(output, Mapping) else ""
     if reason.startswith("waits"):
         yield f"{execution.table} {reason}"
-    for batch in batches(execution):
+    for batch in execution.batches:
         rows = batch.get("rows", {})
         if refused := batch.get("refused_records"):
             shown = "; ".join(_refused(one) for one in refused)
@@ -69,10 +63,11 @@ def _refused(one: Mapping[str, Any]) -> str:
 
 
 def book_rows(executions: Iterable[Execution]) -> Iterator[tuple[Any, ...]]:
-    """Yield one row for each batch of the executions that succeeded."""
+    """Yield one row for each batch that was published."""
     for execution in executions:
-        for batch in batches(execution):
-            rows = batch.get("rows", {})
+        for batch in execution.batches:
+            if not (rows := batch.get("rows")):
+                continue
             marts = ", ".join(sorted(batch.get("marts", ())))
             yield (execution.table, batch.get("landings"), *(rows.get(name) for name in BOOKS), marts)
 

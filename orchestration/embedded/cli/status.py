@@ -108,7 +108,7 @@ def advice(seen: Status) -> list[str]:
     from orchestration.embedded.cli.outcome import remarks
     from orchestration.embedded.cli.words import counted, listed
 
-    newest = {one.table: one for one in reversed(seen.executions)}
+    newest = {one.table: one for one in reversed(seen.executions) if one.batches or [*remarks(one)]}
     lines = [line for table in sorted(newest) for line in remarks(newest[table])]
     for table in seen.tables:
         if table.due_marts:

@@ -27,7 +27,7 @@ def test_refused_records_are_named_with_their_file_record_column_and_reason():
         ],
         "warnings": {"sane": 1, "known": 3},
     }
-    assert list(remarks(execution(output={"batches": [batch, {"rows": {"read": 5, "rejected": 0}}]}))) == [
+    assert list(remarks(execution("FAILED", batches=(batch, {"rows": {"read": 5, "rejected": 0}})))) == [
         "planes: 2 records of 1,200 in quarantine: crm/planes/a.csv record 2: column seats 'x' is no int; "
         "crm/planes/a.csv record 7: has more or fewer fields than the header",
         "planes: the check sane warns 1 time",

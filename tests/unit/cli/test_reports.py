@@ -44,12 +44,8 @@ def execution(status: str = "SUCCEEDED", **more: Any) -> Execution:
     )
 
 
-GOOD = execution(
-    output={
-        "table": "planes",
-        "batches": [{"batch_id": "planes-1-0", "landings": 1, "rows": BOOKS, "marts": {"latest": None, "dim": None}}],
-    }
-)
+BATCH = {"batch_id": "planes-1-0", "landings": 1, "rows": BOOKS, "marts": {"latest": None, "dim": None}}
+GOOD = execution(output={"table": "planes", "batches": [BATCH]}, batches=(BATCH,))
 BAD = execution("FAILED", error="ContractViolationError", cause="planes: file a.csv: column seats: 'many' is no int")
 TRIPPED = execution("FAILED", error="LimitExceededError", cause="planes: max_deleted: 9 of 10 living keys would be …")
 
@@ -213,7 +209,9 @@ def test_a_few_nights_of_the_demo_are_one_line() -> None:
 
 
 def test_what_was_extracted_meanwhile_is_told_first() -> None:
-    extracted = replace(GOOD, table="planes_register", output={"rows": 3321, "key": "reference/…", "state": "landed"})
+    extracted = replace(
+        GOOD, table="planes_register", batches=(), output={"rows": 3321, "key": "reference/…", "state": "landed"}
+    )
     done = Round(date(2013, 1, 4), date(2013, 1, 6), (), (extracted, GOOD))
     assert describe(done, timedelta(seconds=6)).endswith(
         "planes_register 3,321 extracted by JDBC; planes 3,321 read (1 updated, 1 deleted)"

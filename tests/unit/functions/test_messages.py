@@ -72,7 +72,13 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
             "marts": {},
             "failed_files": [{"key": "crm/x.csv", "reason": "'many' is no int"}],
         },
-        {"batch_id": "planes-12-5-1", "states": {"staged": 1}, "marts": {}},
+        {
+            "batch_id": "planes-12-5-1",
+            "states": {"staged": 1},
+            "marts": {},
+            "rows": {"read": 9, "rejected": 1},
+            "refused_records": [{"file": "crm/y.csv", "row": 2, "column": "seats", "reason": "'x' is no int"}],
+        },
     ]
     violation = VIOLATION | {"batch_id": "planes-12-5-0"}
     assert body(report(violation, summaries=summaries)).splitlines() == [
@@ -91,6 +97,7 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         "  planes-12-5-0: landings 1 failed, 1 pending",
         "    crm/x.csv: 'many' is no int",
         "  planes-12-5-1: landings 1 staged",
+        "    in quarantine 1 of 9 records: crm/y.csv record 2: column seats: 'x' is no int",
         "",
         f"Execution: {CONSOLE}/states/home?region=eu-west-1#/v2/executions/details/{ARN}",
         'Its input: {"table": "planes"}',
