@@ -95,6 +95,8 @@ class Network:
             raise KilledError(operation)
         if fault is Fault.UNANSWERED:
             raise ReadTimeoutError(endpoint_url=request.url)
+        if hasattr(request.body, "seek"):
+            request.body.seek(0)  # the same bytes come again
         send()
         return answer
 

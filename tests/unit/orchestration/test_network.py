@@ -61,6 +61,15 @@ def test_a_call_that_comes_twice(network: Network, queue: tuple[Any, str]) -> No
     assert sent(queue) == 2
 
 
+def test_an_object_that_comes_twice_is_whole(network: Network) -> None:
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="twice")
+    network.order("", Fault.TWICE, operation="PutObject")
+    s3.put_object(Bucket="twice", Key="a.json", Body=b"{}")
+    assert [operation for _, operation, _ in network.happened] == ["PutObject"]
+    assert s3.get_object(Bucket="twice", Key="a.json")["Body"].read() == b"{}"
+
+
 def test_others_and_other_operations_are_left_alone(network: Network, queue: tuple[Any, str]) -> None:
     network.order("function", Fault.KILLED, nth=2, operation="SendMessage")
     queue[0].send_message(QueueUrl=queue[1], MessageBody="a")
