@@ -21,6 +21,7 @@ MART_KILLS = 2  # the third run of a mart is left alone: after three failures th
 STAGE_KILLS = 5  # three, so that the batch fails, and two of the execution that comes after
 ORDERS_ROUND = {STAGE_ORDERS: STAGE_KILLS, FCT_ORDERS: MART_KILLS}
 CUSTOMERS_ROUND = {STAGE_CUSTOMERS: STAGE_KILLS, DIM_CUSTOMERS: MART_KILLS, FCT_ORDERS: MART_KILLS}
+TRIES = 3  # so many rounds in which a job need not come to a step: not every file makes it do everything
 RESERVED = 0.45  # of the time, for the kills at random
 KILLED = "The process ended with code -9"
 
@@ -48,8 +49,8 @@ def steps_of(shop: Shop, job: str) -> list[Interruption]:
     return kills
 
 
-def disturb(shop: Shop, kills: dict[str, list[Interruption]]) -> int:
-    """Land a file, let the first runs of the jobs that it sets to work be killed, and return how many were."""
+def disturb(shop: Shop, kills: dict[str, list[Interruption]]) -> list[tuple[str, Interruption]]:
+    """Land a file, let the first runs of the jobs that it sets to work be killed, and return the kills that were."""
     runs = shop.cloud.live.jobs
     before = len(runs.all)
     for job, some in kills.items():
@@ -60,7 +61,8 @@ def disturb(shop: Shop, kills: dict[str, list[Interruption]]) -> int:
         shop.orders()
     shop.cloud.run()
     runs.let_be()
-    return sum(run.error_message == KILLED for run in runs.all[before:])
+    killed = [run for run in runs.all[before:] if run.error_message == KILLED]
+    return [(run.job_name, run.interruption) for run in killed if run.interruption]
 
 
 def duration(shop: Shop, job: str) -> float:
@@ -76,6 +78,7 @@ def test_kill_at_every_step(shop: Shop, chance: random.Random) -> None:
         chance.shuffle(kills)
         if not FULL:
             del kills[2:]
+    missed = Counter[tuple[str, Interruption]]()
     while any(waiting.values()) and minutes_left() > MINUTES * RESERVED:
         jobs = CUSTOMERS_ROUND if waiting[STAGE_CUSTOMERS] or waiting[DIM_CUSTOMERS] else ORDERS_ROUND
         if len(waiting[STAGE_ORDERS]) > len(waiting[STAGE_CUSTOMERS]):
@@ -83,9 +86,14 @@ def test_kill_at_every_step(shop: Shop, chance: random.Random) -> None:
         kills = {job: waiting[job][:most] for job, most in jobs.items()}
         killed = disturb(shop, kills)
         for job, some in kills.items():
-            del waiting[job][: len(some)]
-        shop.recover(killed)
-        print(f"{killed} killed at steps, {sum(map(len, waiting.values()))} steps to come", flush=True)
+            missed.update((job, kill) for kill in some if (job, kill) not in killed)
+            left = [kill for kill in some if (job, kill) not in killed and missed[job, kill] < TRIES]
+            waiting[job] = waiting[job][len(some) :] + left
+        shop.recover(len(killed))
+        print(f"{len(killed)} killed at steps, {sum(map(len, waiting.values()))} steps to come", flush=True)
+    for (job, kill), times in missed.items():
+        if times >= TRIES:
+            print(f"{job} never came to {' '.join(kill.words)} for the time number {kill.nth}", flush=True)
 
 
 def test_kill_at_any_instant(shop: Shop, chance: random.Random) -> None:
@@ -99,7 +107,7 @@ def test_kill_at_any_instant(shop: Shop, chance: random.Random) -> None:
                 for _ in range(most)
             ]
             kills[job] = some[: left - sum(map(len, kills.values()))]
-        killed = disturb(shop, kills)
+        killed = len(disturb(shop, kills))
         left -= killed
         shop.recover(killed)
         print(f"{killed} killed at random, {left} to come", flush=True)
