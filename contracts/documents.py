@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,9 +16,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
-from contracts.wording import Path_, dotted, schema_messages
+from contracts.wording import Path_, dotted, meant, schema_messages
 
 SCHEMAS = Path(__file__).parent / "schema"
+_DEEPEST = 3  # so many times words are taken for those that they are near to
 # Sections that nothing else in a contract depends on.
 _ALONE = (
     "capacity",
@@ -49,7 +50,8 @@ class Mistake:
 class Document:
     """One contract file: its data, the line of each field by path, and whether its schema accepts it.
 
-    What the schema refuses is left out of the data where nothing else depends on it: the rest can then be looked at.
+    A word that the schema refuses is taken for the one that it is near to, or left out of the data where nothing else
+    depends on it: the rest can then be looked at.
     """
 
     file: str
@@ -100,12 +102,47 @@ def read(path: Path, root: Path, schema: str) -> tuple[Document | None, list[Mis
         return None, [Mistake(name, 1, "(file)", f"must hold fields such as `{word}: orders`")]
     document = Document(name, path.parent, data, lines)
     mistakes = [document.mistake("stands twice", *field_path) for field_path in twice]
-    refused = [(error, *told) for error in _validator(schema).iter_errors(data) for told in schema_messages(error)]
-    mistakes += [document.mistake(message, *place) for _, place, message in refused]
-    if refused:
-        rest = _without(data, [place for error, place, _ in refused if _stands_alone(error, place)])
+    for _ in range(_DEEPEST):
+        errors = list(_validator(schema).iter_errors(document.data))
+        refused = [(error, *told) for error in errors for told in schema_messages(error)]
+        mistakes += [document.mistake(message, *place) for _, place, message in refused]
+        taken = _as_meant(document, errors)
+        if taken is None:
+            break
+        document = taken
+    if mistakes:
+        rest = _without(document.data, [place for error, place, _ in refused if _stands_alone(error, place)])
         document = replace(document, data=rest, is_sound=_validator(schema).is_valid(rest))
-    return document, mistakes
+    return document, list(dict.fromkeys(mistakes))
+
+
+def _as_meant(document: Document, errors: Sequence[ValidationError]) -> Document | None:
+    """Return the document with what its author will have meant by refused words, as far as one is near; else None.
+
+    The mistakes are told all the same: the rest of the contract can be looked at as it will be when they are gone.
+    """
+    data, lines = deepcopy(document.data), dict(document.lines)
+    for error in errors:
+        place, wanted, rules = tuple(error.absolute_path), error.validator_value, error.schema
+        if isinstance(wanted, list) and error.validator == "enum" and (word := meant(error.instance, map(str, wanted))):
+            _at(data, place[:-1])[place[-1]] = word
+        elif isinstance(rules, Mapping) and error.validator == "additionalProperties":
+            group, known = _at(data, place), rules["properties"]
+            for name in [name for name in group if name not in known]:
+                if (word := meant(name, known)) and word not in group:
+                    group[word] = group.pop(name)
+                    lines |= _renamed(lines, (*place, name), (*place, word))
+    return None if data == document.data else replace(document, data=data, lines=lines)
+
+
+def _at(data: Any, place: Path_) -> Any:
+    for step in place:
+        data = data[step]
+    return data
+
+
+def _renamed(lines: Mapping[Path_, int], old: Path_, new: Path_) -> dict[Path_, int]:
+    return {(*new, *path[len(old) :]): line for path, line in lines.items() if path[: len(old)] == old}
 
 
 def _stands_alone(error: ValidationError, place: Path_) -> bool:
@@ -118,10 +155,7 @@ def _without(data: dict[str, Any], places: Iterable[Path_]) -> dict[str, Any]:
     rest = deepcopy(data)
     for place in places:
         cut = place[:1] if place[0] in _ALONE else place
-        inside: Any = rest
-        for step in cut[:-1]:
-            inside = inside[step]
-        inside.pop(cut[-1], None)
+        _at(rest, cut[:-1]).pop(cut[-1], None)
     return rest
 
 

@@ -30,8 +30,13 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Return ` (did you mean x?)` when an allowed word is near, else ''."""
-    close = difflib.get_close_matches(str(word), list(allowed), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    close = meant(word, allowed)
+    return f" (did you mean {close}?)" if close else ""
+
+
+def meant(word: object, allowed: Iterable[str]) -> str:
+    """Return the allowed word that is near to a word, else ''."""
+    return next(iter(difflib.get_close_matches(str(word), list(allowed), n=1)), "")
 
 
 def one_of(word: object, allowed: Iterable[str]) -> str:
