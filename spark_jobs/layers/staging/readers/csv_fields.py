@@ -68,7 +68,7 @@ class Fields:
     def _parsed(self) -> Column:
         names = ", ".join(f"c{place} string" for place in range(self._width))
         options = {
-            "sep": self._dialect.delimiter,
+            "sep": self._dialect.delimiter.replace("\\", "\\\\"),  # Spark takes one for the beginning of an escape
             "quote": self._dialect.quote,
             "escape": self._dialect.quote,
             "charToEscapeQuoteEscaping": RESERVED,  # its default is NUL, which texts hold

@@ -219,6 +219,8 @@ DIALECTS = {
     "tabs": ({"delimiter": "\t"}, 'a\tb\n 1\t"x\ty"\n\t\n', [(" 1", "x\ty"), (None, None)]),
     "blanks": ({"delimiter": " "}, 'a b\n1 "x y"\n', [("1", "x y")]),
     "pipes": ({"delimiter": "|", "quote": "'"}, "a|b\n'x|y'|'it''s'\n\"1\"|2\n", [("x|y", "it's"), ('"1"', "2")]),
+    "backslashes": ({"delimiter": "\\"}, 'a\\b\n1\\"x\\y"\n\\n\n', [("1", "x\\y"), (None, "n")]),
+    "quotes that are backslashes": ({"quote": "\\"}, "a,b\n1,\\x,\\\\y\\\n", [("1", "x,\\y")]),
     "two characters": ({"delimiter": "||"}, 'a||b\n1|2||"x||y"\n||\n', [("1|2", "x||y"), (None, None)]),
     "a sign beyond ASCII": ({"delimiter": "§"}, 'a§b\n1§"x§y"\n', [("1", "x§y")]),
     "no quotes": ({"quote": "none"}, 'a,b\n"1,2"\n,"\n', [('"1', '2"'), (None, '"')]),
