@@ -74,6 +74,7 @@ def test_what_csv_writes(files, drawn):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @THOROUGH
 @given(csv_files())
 def test_what_csv_writes_thoroughly(files, drawn):
@@ -153,6 +154,7 @@ def test_what_json_writes(files, drawn, ascii_only, indent):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @THOROUGH
 @given(JSON_FILES, st.booleans(), st.sampled_from([None, 0, 2]))
 def test_what_json_writes_thoroughly(files, drawn, ascii_only, indent):
@@ -205,6 +207,7 @@ def test_what_xml_writes(files, drawn, encoding):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @THOROUGH
 @given(XML_FILES, XML_ENCODINGS)
 def test_what_xml_writes_thoroughly(files, drawn, encoding):
