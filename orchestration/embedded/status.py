@@ -22,7 +22,7 @@ def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Ex
     """Return the status from the ledger's items, as DynamoDB writes them in JSON."""
     by_table: dict[str, list[Item]] = defaultdict(list)
     unrouted = 0
-    read = [{name: _value(value) for name, value in raw.items()} for raw in items]
+    read = _read(items)
     for item in read:
         if item["pk"] == _UNROUTED:
             unrouted += 1
@@ -36,7 +36,7 @@ def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Ex
 
 def with_batches(executions: Iterable[Execution], items: Iterable[Mapping[str, Any]]) -> list[Execution]:
     """Return the executions with what their batches came to."""
-    return _with_batches(executions, [{name: _value(value) for name, value in raw.items()} for raw in items])
+    return _with_batches(executions, _read(items))
 
 
 def _with_batches(executions: Iterable[Execution], items: Iterable[Item]) -> list[Execution]:
@@ -59,8 +59,7 @@ def _with_batches(executions: Iterable[Execution], items: Iterable[Item]) -> lis
 def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the tables that have pending landings or a lease, with the ARN that holds it or nothing."""
     found: dict[str, str] = {}
-    for raw in items:
-        item = {name: _value(value) for name, value in raw.items()}
+    for item in _read(items):
         if not item["pk"].startswith(_TABLE):
             continue
         table = item["pk"].removeprefix(_TABLE)
@@ -110,6 +109,10 @@ def _words(error: Any) -> str | None:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def _read(items: Iterable[Mapping[str, Any]]) -> list[Item]:
+    return [{name: _value(value) for name, value in raw.items()} for raw in items]
 
 
 def _value(value: Mapping[str, Any]) -> Any:
