@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, LongType, StringType, StructField, StructType, TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.evolution import ensure
 from spark_jobs.layers.lake import Lake, Snapshot
-from spark_jobs.layers.shaping import conformed, literal_rows
+from spark_jobs.layers.once import Value, append_once
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.landings import Manifest
 
@@ -30,13 +29,11 @@ SCHEMA = StructType(
 )
 
 
-def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books, again: bool) -> None:
-    """Write the batch's books; `again`: unless an earlier call for it has."""
+def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, books: Books) -> None:
+    """Write the batch's books, unless an earlier or another run of it has."""
     name = lake.table("audit", TABLE)
     ensure(lake, name, SCHEMA)
-    if again and lake.read(name).filter(F.col("batch_id") == manifest.batch_id).take(1):
-        return
-    row = {
+    row: dict[str, Value] = {
         "table": table.name,
         "batch_id": manifest.batch_id,
         "token": manifest.token,
@@ -47,5 +44,4 @@ def write_batch(lake: Lake, table: Table, manifest: Manifest, done: Snapshot, bo
         "snapshot_id": done.id,
         "published_at": datetime.now(UTC),
     }
-    written = conformed(literal_rows(lake.spark, [row], SCHEMA), lake.read(name).schema)
-    written.coalesce(1).writeTo(name).append()
+    append_once(lake, name, row, "batch_id")

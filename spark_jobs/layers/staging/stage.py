@@ -218,7 +218,7 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
             drop_branches(lake, name, branch_name(manifest.batch_id))
     books = from_dict(json.loads(done.summary["landfall.books"]))
     reached("book")
-    audit.write_batch(lake, table, manifest, done, books, again)
+    audit.write_batch(lake, table, manifest, done, books)
     return Staged(
         done.id,
         books,
