@@ -28,7 +28,8 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law cloud chaos bench lock clean
+.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law cloud databases \
+  chaos bench lock clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +92,9 @@ law: $(READY)  ## hold generated histories of every load to the oracle (a part o
 
 cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
 	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py
+
+databases: $(READY)  ## extract from PostgreSQL and H2 that it installs (Debian, as root; a part of make long)
+	@told=$$(.ci/databases) && eval "$$told" && $(PY) -m pytest tests/unit -m databases
 
 chaos: $(READY)  ## break everything on purpose, at every step and 60 times at random (make long takes a sample)
 	@$(LEFT_OUT)
