@@ -29,13 +29,15 @@ class Compared:
     """What a snapshot says that was not known, counts over all its records, and what the next one may recognise.
 
     `texts` are hashes and fingerprints by key, None where the state has them all; `news` has no recognised records, of
-    which there are `found["recognised"]`.
+    which there are `found["recognised"]`. `entries` is what the state remembers of the keys in `news`, where that was
+    looked up.
     """
 
     news: DataFrame
     found: Mapping[str, int]
     warned: Mapping[str, int]
     texts: DataFrame | None = None
+    entries: DataFrame | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -66,7 +68,15 @@ def stage_snapshot(
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
         said = capture.said_by_snapshot(news, table, instant, claims[-1].landing.order)
-        correction = Correction(said, found["changes"], instant, listing=listing, texts=compared.texts, beside=beside)
+        correction = Correction(
+            said,
+            found["changes"],
+            instant,
+            listing=listing,
+            texts=compared.texts,
+            beside=beside,
+            entries=compared.entries,
+        )
         verdicts = put_right(work, correction)
     else:
         write_seen(work, [listing], None, 0, compared.texts, beside=beside)
@@ -121,12 +131,16 @@ def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, texts:
     in_vain = tried and recognised is None
     retexts = texts.worth_writing or not in_vain
     compared = _compare(work, claims, known, recognised, retexts)
+    entries = None
     if recognised and compared.found["unknown"]:
-        unknown = compared.news.filter(F.col(capture.RANK).isNotNull() & F.col(capture.WAS_KIND).isNull())
-        keys = small(unknown.select(*work.table.key), compared.found["unknown"])
-        if wider := with_keys(work.table, recognised, known, keys):
-            compared = _compare(work, claims, known, wider, retexts)
-    return replace(compared, properties=texts.told(in_vain))
+        changes = compared.found["changes"]
+        entries, may_be_known = known_keys.entries_of(work.stored(), compared.news, changes, work.table)
+        if may_be_known:
+            unknown = compared.news.filter(F.col(capture.RANK).isNotNull() & F.col(capture.WAS_KIND).isNull())
+            keys = small(unknown.select(*work.table.key), compared.found["unknown"])
+            if wider := with_keys(work.table, recognised, known, keys):
+                compared, entries = _compare(work, claims, known, wider, retexts), None
+    return replace(compared, entries=entries, properties=texts.told(in_vain))
 
 
 def _counts(table: Table, retexts: bool) -> list[Column]:
