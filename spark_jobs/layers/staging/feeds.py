@@ -6,17 +6,41 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.staging.checks import REASON, because
 from spark_jobs.layers.staging.readers.seam import BROKEN, RAW
 
+DMS, DEBEZIUM = "dms", "debezium"
 OPERATIONS = ("op", "payload.op")
 _SAYS_NOTHING = ("m",)
+_KNOWN = {DMS: ("I", "U", "D"), DEBEZIUM: ("c", "u", "d", "r", "t")}
 _TOMBSTONE = r'^\s*(null|\{.*"payload"\s*:\s*null\s*\})\s*$'
 _LEAVES = "_leaves"
 
 
 def events(records: DataFrame, table: Table) -> DataFrame:
-    """Return one record for each event that the records of a table's change feed stand for."""
-    return _debezium(records, table) if table.source.preset == "debezium" else records
+    """Return one record for each event that the records of a table's change feed stand for.
+
+    Those whose operation the feed's system does not know are broken: nobody can say what they would change.
+    """
+    if table.source.preset == DEBEZIUM:
+        operation = F.coalesce(*map(_field, OPERATIONS))
+        is_missing = F.when(operation.isNull(), because("op", "operation", "is missing: no envelope of Debezium"))
+        return _refused(_debezium(records, table), F.coalesce(is_missing, _unknown(operation, "op", DEBEZIUM)))
+    if table.source.preset == DMS:
+        return _refused(records, _unknown(_field("Op"), "Op", DMS))
+    return records
+
+
+def _unknown(operation: Column, name: str, preset: str) -> Column:
+    """Return why an operation is refused: NULL for a known one, and for none, as in full loads of DMS."""
+    words = _KNOWN[preset]
+    reason = F.concat(F.lit("'"), operation.substr(1, 100), F.lit(f"' is none of {', '.join(words)}"))
+    return F.when((operation != "") & ~operation.isin(*words), because(name, "operation", reason))
+
+
+def _refused(records: DataFrame, reason: Column) -> DataFrame:
+    """Break records for a reason, unless they are broken already."""
+    return records.withColumn(BROKEN, F.coalesce(F.col(BROKEN).cast(REASON), reason.cast(REASON)))
 
 
 def _debezium(records: DataFrame, table: Table) -> DataFrame:

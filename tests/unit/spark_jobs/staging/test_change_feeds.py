@@ -122,7 +122,28 @@ def test_debezium_lines_that_are_no_envelopes_are_refused_with_their_line(bench)
     table = replace(feed("jsonl", "debezium"), missing_columns="null")
     staged = bench.stage(table, jsonl(bench, "a", ENVELOPES[0], '{"id": 5}', envelope("c", 9, after={"city": "x"})))
     assert bench.log(table, "id", "city") == STAGED[:1]
-    assert [(one.row, one.column) for one in staged.rejected] == [(2, "id"), (3, "id")]
+    assert [(one.row, one.column, one.reason) for one in staged.rejected] == [
+        (2, "op", "is missing: no envelope of Debezium"),
+        (3, "id", "is NULL"),
+    ]
+
+
+def test_operations_that_nobody_knows_are_refused_and_change_nothing(bench):
+    table = feed("jsonl", "debezium")
+    wrapped = f'{{"payload": {envelope("D", 3000, before=row(1, "Reno"), after=row(1, "x"))}}}'
+    staged = bench.stage(table, jsonl(bench, "a", ENVELOPES[0], envelope("x", 2000, after=row(1, "x")), wrapped))
+    assert bench.log(table, "id", "city") == STAGED[:1]
+    assert [(one.row, one.column, one.reason) for one in staged.rejected] == [
+        (2, "op", "'x' is none of c, u, d, r, t"),
+        (3, "op", "'D' is none of c, u, d, r, t"),
+    ]
+    table = feed("csv", "dms", "ships")
+    staged = bench.stage(table, dms(bench, "20141029-113401.csv", "I,1,Reno", "d,1,Reno", "U ,1,x"))
+    assert bench.log(table) == [(1, "Reno", "I", "2014-10-29 11:34:01")]
+    assert [(one.row, one.column, one.reason) for one in staged.rejected] == [
+        (2, "Op", "'d' is none of I, U, D"),
+        (3, "Op", "'U ' is none of I, U, D"),
+    ]
 
 
 def test_debezium_truncates_end_what_lives(bench):
