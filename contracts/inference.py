@@ -30,6 +30,7 @@ _FORMATS = (
     ("timestamp", "%d.%m.%Y %H:%M:%S", "dd.MM.yyyy HH:mm:ss"),
     ("timestamp", "%Y/%m/%d %H:%M:%S", "yyyy/MM/dd HH:mm:ss"),
 )
+_MOST_DIGITS = 38
 _KEY_NAME = re.compile(r"(^|_)(id|key|code|no|nr|num|number|uuid|guid|sku|isbn)$", re.IGNORECASE)
 _MOST_KEY_COLUMNS, _MOST_TRIED = 4, 12
 _NO_KEY = ("double", "float", "boolean")
@@ -62,7 +63,7 @@ def infer(values: Iterable[Any]) -> Inferred:
 
 
 def _of_texts(texts: Sequence[str]) -> Inferred:
-    words = frozenset(text for text in set(texts) if text in NULL_WORDS)
+    words = frozenset(text for text in set(texts) if text in NULL_WORDS or not text)
     rest = [text for text in texts if text not in words]
     plain = _plain(rest) if rest else Inferred("string")
     if plain.type == "string":
@@ -98,12 +99,21 @@ def _integer(numbers: Sequence[int]) -> str:
 
 
 def _fraction(texts: Sequence[str]) -> str:
-    """Return a decimal where all numbers have the same few places, as money has; else double."""
+    """Return a decimal where all numbers have the same few places, as money has, or a double would lose digits.
+
+    Else double.
+    """
     matches = [_FRACTION.fullmatch(text) for text in texts]
     places = {len(match[2]) for match in matches if match}
     digits = max((len(match[1]) for match in matches if match), default=0)
     if all(matches) and len(places) == 1 and (scale := places.pop()) <= 4 and digits <= 18 - scale:
         return f"decimal(18,{scale})"
+    if any(Decimal(repr(float(text))) != Decimal(text) for text in texts):
+        numbers = [Decimal(text).as_tuple() for text in texts]
+        scale = max(-int(number.exponent) for number in numbers)
+        whole = max(len(number.digits) + int(number.exponent) for number in numbers)
+        if scale > 0 and scale + max(whole, 0) <= _MOST_DIGITS:
+            return f"decimal({_MOST_DIGITS},{scale})"
     return "double"
 
 

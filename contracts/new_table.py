@@ -109,15 +109,24 @@ def to_yaml(found: Draft, folder: Path) -> str:
         lines.append(r"effective_at: {from_key: '(?P<date>\d{4}-\d{2}-\d{2})'}")
     lines += ["schema:", "  columns:"]
     lines += [_column(found, source) for source in found.sample.columns]
+    if found.sample.has_gaps:
+        lines.append("  missing_columns: null  # records of the sample lack some")
     return "\n".join(lines) + "\n"
 
 
 def _options(found: Draft) -> dict[str, Any]:
     words = sorted({word for column in found.columns.values() for word in column.null_words})
+    if found.sample.quotes_nothing and any(_may_be_quoted_in_vain(found, source) for source in found.columns):
+        words = ["", *words]
     options = dict(found.sample.options)
     if words:
         options["null_value"] = words[0] if len(words) == 1 else words
     return options
+
+
+def _may_be_quoted_in_vain(found: Draft, source: str) -> bool:
+    """Tell whether a column that is no text has records without a value, which a quoted empty text may stand for."""
+    return found.columns[source].type != "string" and any(r.get(source) is None for r in found.sample.records)
 
 
 def _other_keys(found: Draft) -> str:

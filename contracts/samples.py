@@ -7,9 +7,10 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -38,13 +39,18 @@ class SampleError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
-    """What a file holds: records by path in the file, and its columns in their order."""
+    """What a file holds: records by path in the file, and its columns in their order.
+
+    `has_gaps`: some records lack a column. `quotes_nothing`: an empty value may be quoted, which makes it a text.
+    """
 
     format: str
     columns: tuple[str, ...]
     records: tuple[Record, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    has_gaps: bool = False
+    quotes_nothing: bool = False
 
 
 def read_sample(path: Path, read_parquet: Callable[[Path, int], Sample]) -> Sample:
@@ -66,7 +72,7 @@ def read_sample(path: Path, read_parquet: Callable[[Path, int], Sample]) -> Samp
     if not sample.records:
         raise SampleError(f"{path}: holds no record")
     options = {**sample.options, **({"encoding": encoding} if encoding != "utf-8" and kind == "csv" else {})}
-    return Sample(sample.format, sample.columns, sample.records, options)
+    return replace(sample, options=options)
 
 
 def _unpacked(path: Path) -> bytes:
@@ -107,7 +113,8 @@ def _csv(text: str) -> Sample:
         options["header"] = False
         names, body = tuple(f"c{number}" for number in range(1, len(head) + 1)), [head, *body]
     records = [dict(zip(names, (value or None for value in row), strict=False)) for row in body]
-    return Sample("csv", names, tuple(records), options)
+    quoted = re.search(rf'(^|{re.escape(delimiter)})""({re.escape(delimiter)}|\r?$)', text, re.MULTILINE)
+    return Sample("csv", names, tuple(records), options, quotes_nothing=quoted is not None)
 
 
 def _is_header(row: list[str]) -> bool:
@@ -151,7 +158,12 @@ def _objects(kind: str, values: Iterable[Any], options: Mapping[str, Any]) -> Sa
         if not isinstance(value, dict):
             raise ValueError(f"record {number} is no object")
         records.append(dict(_flat(value, ())))
-    return Sample(kind, _columns_in(records), tuple(records), options)
+    return _with_gaps(Sample(kind, _columns_in(records), tuple(records), options))
+
+
+def _with_gaps(sample: Sample) -> Sample:
+    lacking = (name not in record for record in sample.records for name in sample.columns)
+    return replace(sample, has_gaps=any(lacking))
 
 
 def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -164,8 +176,11 @@ def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str
             yield ".".join(way), inner
 
 
-def _columns_in(records: Iterable[Record]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for record in records for name in record))
+def _columns_in(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the columns in the order in which they are met, without objects of which some are NULL."""
+    names = dict.fromkeys(name for record in records for name in record)
+    empty = {name for name in names if all(record.get(name) is None for record in records)}
+    return tuple(n for n in names if not (n in empty and any(other.startswith(f"{n}.") for other in names)))
 
 
 def _xml(text: str) -> Sample:
@@ -173,7 +188,7 @@ def _xml(text: str) -> Sample:
     tag = _row_tag(root)
     rows = islice(root.iter(tag), MOST_RECORDS)
     records = [dict(_element(row, ())) for row in rows]
-    return Sample("xml", _columns_in(records), tuple(records), {"row_tag": _local(tag)})
+    return _with_gaps(Sample("xml", _columns_in(records), tuple(records), {"row_tag": _local(tag)}))
 
 
 def _row_tag(root: ElementTree.Element) -> str:
@@ -188,20 +203,25 @@ def _row_tag(root: ElementTree.Element) -> str:
 
 
 def _element(element: ElementTree.Element, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield attributes (@name), children and own text (#text) by path; of children that repeat a list."""
-    for name, value in element.attrib.items():
-        yield ".".join((*path, f"@{_local(name)}")), value
+    """Yield attributes (@name), children and a row's own text (#text) by path; of children that repeat a list."""
+    yield from _attributes(element, path)
     times = Counter(child.tag for child in element)
     for child in element:
         way = (*path, _local(child.tag))
         if times[child.tag] > 1:
-            yield ".".join(way), [one.text for one in element if one.tag == child.tag]
-        elif len(child) or child.attrib:
+            yield ".".join(way), [one.text or "" for one in element if one.tag == child.tag]
+        elif len(child):
             yield from _element(child, way)
         else:
-            yield ".".join(way), child.text
-    if element.text and element.text.strip() and not len(element):
-        yield ".".join((*path, "#text")), element.text
+            yield ".".join(way), child.text or ""
+            yield from _attributes(child, way)
+    if not path and element.text and element.text.strip() and not len(element):
+        yield "#text", element.text
+
+
+def _attributes(element: ElementTree.Element, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for name, value in element.attrib.items():
+        yield ".".join((*path, f"@{_local(name)}")), value
 
 
 def _local(name: str) -> str:
