@@ -10,7 +10,8 @@ from contracts.model import DimensionLookup, EffectiveAt
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.members import MissingMemberError
-from tests.unit.spark_jobs.marts.bench import mart, table
+from spark_jobs.layers.marts.tables import MartSchemaError
+from tests.unit.spark_jobs.marts.bench import mart, plan, table
 
 D1, D2, D3 = (date(2024, 1, day) for day in range(1, 4))
 BY_DAY = EffectiveAt(column="since")
@@ -220,6 +221,27 @@ def test_two_rows_of_one_key_are_refused_by_name(bench):
     with pytest.raises(DuplicateKeyError, match="facts: several rows have the key no=1"):
         b.build("facts")
     assert b.rows("facts") == []
+
+
+def test_columns_that_no_table_can_take_are_refused_with_a_way_out(bench):
+    def totals(columns):
+        return mart("totals", "sql", "flights", sql=f"SELECT no, {columns} FROM flights", key=("no",))
+
+    b = bench([FLIGHTS], [totals("miles")])
+    b.log("flights", [flight(1, D1, "A")])
+    b.build("totals")
+    for columns, message in {
+        "NULL AS why": r"column why is NULL without a type: write CAST\(NULL AS string\), say",
+        "array(named_struct('a', NULL)) AS why": "column why is NULL without a type",
+        "tail AS miles": "cannot ALTER COLUMN `miles` TYPE string: .*int -> string; give the column another name",
+    }.items():
+        b.plan = plan([FLIGHTS], [totals(columns)])
+        with pytest.raises(MartSchemaError, match=message):
+            b.build("totals")
+        assert b.rows("totals") == [(1, 1)]
+    b.plan = plan([FLIGHTS], [totals("CAST(miles AS bigint) AS miles, tail AS `the tail`")])
+    b.build("totals")
+    assert b.rows("totals") == [(1, 1, "A")]
 
 
 def test_members_are_written_although_another_run_publishes_the_dimension_meanwhile(bench, monkeypatch):
