@@ -63,4 +63,6 @@ def _follow(lake: Lake, table: str, wanted: StructType) -> None:
                 raise
             told = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
             way_out = "give the column another name, or drop the table and build the mart anew"
-            raise MartSchemaError(f"{table}: cannot {change}: {told.splitlines()[0]}; {way_out}") from error
+            raise MartSchemaError(
+                f"{table}: cannot {change}: {told.splitlines()[0].rstrip('; ')}; {way_out}"
+            ) from error
