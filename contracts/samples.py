@@ -41,7 +41,7 @@ class SampleError(ValueError):
 class Sample:
     """What a file holds: records by path in the file, and its columns in their order.
 
-    `has_gaps`: some records lack a column. `quotes_nothing`: an empty value may be quoted, which makes it a text.
+    `quotes_nothing`: an empty value may be quoted, which makes it a text.
     """
 
     format: str
@@ -49,8 +49,13 @@ class Sample:
     records: tuple[Record, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
-    has_gaps: bool = False
     quotes_nothing: bool = False
+
+    @property
+    def has_gaps(self) -> bool:
+        """Tell whether some records lack a column, as objects and elements may."""
+        may_lack = self.format in ("json", "jsonl", "xml")
+        return may_lack and any(name not in record for record in self.records for name in self.columns)
 
 
 def read_sample(path: Path, read_parquet: Callable[[Path, int], Sample]) -> Sample:
@@ -158,12 +163,7 @@ def _objects(kind: str, values: Iterable[Any], options: Mapping[str, Any]) -> Sa
         if not isinstance(value, dict):
             raise ValueError(f"record {number} is no object")
         records.append(dict(_flat(value, ())))
-    return _with_gaps(Sample(kind, _columns_in(records), tuple(records), options))
-
-
-def _with_gaps(sample: Sample) -> Sample:
-    lacking = (name not in record for record in sample.records for name in sample.columns)
-    return replace(sample, has_gaps=any(lacking))
+    return Sample(kind, _columns_in(records), tuple(records), options)
 
 
 def _flat(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -188,7 +188,7 @@ def _xml(text: str) -> Sample:
     tag = _row_tag(root)
     rows = islice(root.iter(tag), MOST_RECORDS)
     records = [dict(_element(row, ())) for row in rows]
-    return _with_gaps(Sample("xml", _columns_in(records), tuple(records), {"row_tag": _local(tag)}))
+    return Sample("xml", _columns_in(records), tuple(records), {"row_tag": _local(tag)})
 
 
 def _row_tag(root: ElementTree.Element) -> str:

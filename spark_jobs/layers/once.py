@@ -11,7 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.errors import ConcurrentPublishError
-from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.lake import Lake, is_empty
 
 Value = str | int | bool | datetime | None
 _ATTEMPTS = 10
@@ -29,7 +29,7 @@ def append_once(lake: Lake, table: str, row: Mapping[str, Value], column: str) -
     file: Any = None
     for _ in range(_ATTEMPTS):
         handle = lake.handle(table)
-        if lake.may_hold(table, column, [value]) and lake.read(table).filter(F.col(column) == value).take(1):
+        if lake.may_hold(table, column, [value]) and not is_empty(lake.read(table).filter(F.col(column) == value)):
             if file is not None:
                 handle.io().deleteFile(file.location())
             return False

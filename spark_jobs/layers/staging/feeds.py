@@ -23,7 +23,7 @@ def events(records: DataFrame, table: Table) -> DataFrame:
     Those whose operation the feed's system does not know are broken: nobody can say what they would change.
     """
     if table.source.preset == DEBEZIUM:
-        operation = F.coalesce(*map(_field, OPERATIONS))
+        operation = _operation()
         is_missing = F.when(operation.isNull(), because("op", "operation", "is missing: no envelope of Debezium"))
         return _refused(_debezium(records, table), F.coalesce(is_missing, _unknown(operation, "op", DEBEZIUM)))
     if table.source.preset == DMS:
@@ -40,7 +40,7 @@ def _unknown(operation: Column, name: str, preset: str) -> Column:
 
 def _refused(records: DataFrame, reason: Column) -> DataFrame:
     """Break records for a reason, unless they are broken already."""
-    return records.withColumn(BROKEN, F.coalesce(F.col(BROKEN).cast(REASON), reason.cast(REASON)))
+    return records.withColumn(BROKEN, F.coalesce(F.col(BROKEN).cast(REASON), reason))
 
 
 def _debezium(records: DataFrame, table: Table) -> DataFrame:
@@ -48,7 +48,7 @@ def _debezium(records: DataFrame, table: Table) -> DataFrame:
 
     The delete has the row before in place of the row after, as Debezium's own deletes have.
     """
-    operation = F.coalesce(*(_field(name) for name in OPERATIONS))
+    operation = _operation()
     nothing = F.col(RAW).rlike(_TOMBSTONE) | operation.isin(*_SAYS_NOTHING)
     speaking = records.filter(~F.coalesce(nothing, F.lit(False)))
     moves = F.coalesce((operation == "u") & _key_differs(table) & F.col(BROKEN).isNull(), F.lit(False))
@@ -59,6 +59,11 @@ def _debezium(records: DataFrame, table: Table) -> DataFrame:
         name: F.when(F.col(_LEAVES) & _field(name).isNotNull(), "d").otherwise(_field(name)) for name in OPERATIONS
     }
     return told.withColumns({**left, **deleting}).drop(_LEAVES)
+
+
+def _operation() -> Column:
+    """Return what an envelope of Debezium says is done, bare or wrapped."""
+    return F.coalesce(*map(_field, OPERATIONS))
 
 
 def _key_differs(table: Table) -> Column:

@@ -31,6 +31,18 @@ def found(lake, table):
     return [tuple(one) for one in rows.orderBy("batch_id").collect()]
 
 
+def overtake(monkeypatch, lake, table, rival):
+    """Let another row be written after the next writer has looked at the table, and before it writes."""
+    written = once._written
+
+    def overtaken(*args):
+        monkeypatch.setattr(once, "_written", written)
+        assert append_once(lake, table, rival, "batch_id")
+        return written(*args)
+
+    monkeypatch.setattr(once, "_written", overtaken)
+
+
 def test_a_row_is_written_once_with_every_type(lake, table):
     assert append_once(lake, table, row("x", count=7), "batch_id")
     assert append_once(lake, table, row("y", count=2**40), "batch_id")
@@ -44,28 +56,14 @@ def test_a_row_is_written_once_with_every_type(lake, table):
 def test_of_two_writers_at_once_one_writes(lake, table, monkeypatch, is_new):
     if not is_new:
         append_once(lake, table, row(LONG + "0"), "batch_id")
-    written = once._written
-
-    def overtaken(*args):
-        monkeypatch.setattr(once, "_written", written)
-        assert append_once(lake, table, row(LONG + "1", count=1), "batch_id")
-        return written(*args)
-
-    monkeypatch.setattr(once, "_written", overtaken)
+    overtake(monkeypatch, lake, table, row(LONG + "1", count=1))
     assert not append_once(lake, table, row(LONG + "1", count=2), "batch_id")
     assert [(one[0], one[1]) for one in found(lake, table)][-1] == (LONG + "1", 1)
     assert len(found(lake, table)) == len(list(lake.history(table))) == (1 if is_new else 2)
 
 
 def test_rows_of_others_that_come_meanwhile_hold_nobody_up(lake, table, monkeypatch):
-    written = once._written
-
-    def overtaken(*args):
-        monkeypatch.setattr(once, "_written", written)
-        assert append_once(lake, table, row(LONG + "1"), "batch_id")
-        return written(*args)
-
-    monkeypatch.setattr(once, "_written", overtaken)
+    overtake(monkeypatch, lake, table, row(LONG + "1"))
     assert append_once(lake, table, row(LONG + "2"), "batch_id")
     assert [one[0] for one in found(lake, table)] == [LONG + "1", LONG + "2"]
 
