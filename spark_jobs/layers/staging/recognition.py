@@ -25,7 +25,7 @@ from spark_jobs.layers.staging.work import Work
 
 NAME = "texts"
 WORTH_BYTES = 8 * 1024 * 1024  # of fewer bytes all are read sooner than compared
-_TIMES = "_times"
+_READ, _KNOWN = "_read", "_known"
 
 
 @dataclass(frozen=True)
@@ -75,25 +75,39 @@ def is_worth_it(claims: Sequence[Claim]) -> bool:
 
 def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognised | None:
     """Compare the fingerprints of a snapshot's records with what is known of the keys; None where most are new."""
-    texts = work.reader.fingerprints(work.table, claims).groupBy(*FINGERPRINT).agg(F.count("*").alias(_TIMES))
-    equal = [F.col(name) == F.col(was) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
-    joined = texts.join(known, on=equal, how="full_outer")
-    is_told = F.col(capture.WAS_KIND).isNotNull()
-    is_recognised = F.coalesce(is_told & (F.col(_TIMES) == 1), F.lit(False))
-    rest, found = computed(joined, _counts(is_told, is_recognised), keep=~is_recognised)
+    counted = _counted(work.reader.fingerprints(work.table, claims), known.select(*_fingerprint_in(known)))
+    is_recognised = (F.col(_READ) == 1) & (F.col(_KNOWN) == 1)
+    rest, found = computed(counted, _counts(is_recognised), keep=~is_recognised)
     if found["others"] + found["untold"] > found["recognised"]:
         return None
-    others = rest.filter(F.col(_TIMES).isNotNull()).select(*FINGERPRINT)
-    untold = rest.filter(is_told).select(*known.columns)
-    return Recognised(found["recognised"], small(others, found["others"]), untold)
+    others = rest.filter(F.col(_READ) > 0).select(*FINGERPRINT)
+    untold = rest.filter(F.col(_KNOWN) > 0).select(*FINGERPRINT)
+    equal = [F.col(was).eqNullSafe(F.col(name)) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
+    theirs = known.join(small(untold, found["untold"]), on=equal, how="left_semi")
+    return Recognised(found["recognised"], small(others, found["others"]), theirs)
 
 
-def _counts(is_told: Column, is_recognised: Column) -> list[Column]:
+def _counted(read: DataFrame, known: DataFrame) -> DataFrame:
+    """Count each fingerprint among the records and among what is known.
+
+    Hardly one comes twice to a task that reads: they are counted behind the shuffle alone.
+    """
+    told = read.selectExpr(*FINGERPRINT, f"1 AS {_READ}", f"0 AS {_KNOWN}")
+    both = told.union(known.selectExpr(*FINGERPRINT, f"0 AS {_READ}", f"1 AS {_KNOWN}"))
+    return both.repartition(*FINGERPRINT).groupBy(*FINGERPRINT).agg(*(F.sum(n).alias(n) for n in (_READ, _KNOWN)))
+
+
+def _counts(is_recognised: Column) -> list[Column]:
     return [
         F.count_if(is_recognised).alias("recognised"),
-        F.sum(F.when(~is_recognised, F.col(_TIMES))).alias("others"),
-        F.count_if(is_told & ~is_recognised).alias("untold"),
+        F.sum(F.when(~is_recognised, F.col(_READ))).alias("others"),
+        F.sum(F.when(~is_recognised, F.col(_KNOWN))).alias("untold"),
     ]
+
+
+def _fingerprint_in(known: DataFrame) -> list[Column]:
+    """Return the columns of what is known that hold fingerprints, under the names that records have for theirs."""
+    return [known[was].alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
 
 
 def with_keys(table: Table, recognised: Recognised, known: DataFrame, keys: DataFrame) -> Recognised | None:
@@ -101,5 +115,5 @@ def with_keys(table: Table, recognised: Recognised, known: DataFrame, keys: Data
     again, found = computed(known.join(keys, on=list(table.key), how="left_semi"), [F.count("*").alias("again")])
     if not found["again"]:
         return None
-    texts = again.select(*(F.col(was).alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)))
+    texts = again.select(*_fingerprint_in(again))
     return Recognised(recognised.count - found["again"], recognised.others.union(texts), recognised.known.union(again))
