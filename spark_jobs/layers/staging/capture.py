@@ -66,8 +66,12 @@ def is_news() -> Column:
 
 def is_retexted() -> Column:
     """Tell the rows of `compare_snapshot` whose record is not the one that the state knows the key by."""
-    same = " AND ".join(f"{name} <=> {was}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True))
-    return F.expr(f"coalesce({KIND} = '{ROW}' AND NOT ({same}), false)")
+    return F.expr(f"coalesce({KIND} = '{ROW}' AND NOT ({same_text()}), false)")
+
+
+def same_text() -> str:
+    """Return the SQL that tells whether a fingerprint is the one that the state knows a key by."""
+    return " AND ".join(f"{name} <=> {was}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True))
 
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:

@@ -82,15 +82,14 @@ def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognis
         return None
     others = rest.filter(F.col(_READ) > 0).select(*FINGERPRINT)
     untold = rest.filter(F.col(_KNOWN) > 0).select(*FINGERPRINT)
-    equal = [F.col(was).eqNullSafe(F.col(name)) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
-    theirs = known.join(small(untold, found["untold"]), on=equal, how="left_semi")
+    theirs = known.join(small(untold, found["untold"]), on=F.expr(capture.same_text()), how="left_semi")
     return Recognised(found["recognised"], small(others, found["others"]), theirs)
 
 
 def _counted(read: DataFrame, known: DataFrame) -> DataFrame:
     """Count each fingerprint among the records and among what is known.
 
-    Hardly one comes twice to a task that reads: they are counted behind the shuffle alone.
+    They are shuffled before they are counted: among the records of one split hardly any comes twice.
     """
     told = read.selectExpr(*FINGERPRINT, f"1 AS {_READ}", f"0 AS {_KNOWN}")
     both = told.union(known.selectExpr(*FINGERPRINT, f"0 AS {_READ}", f"1 AS {_KNOWN}"))
