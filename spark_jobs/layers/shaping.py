@@ -34,6 +34,14 @@ def literal_rows(spark: SparkSession, rows: Sequence[Mapping[str, object]], sche
     return spark.range(1).select(F.inline(parsed))
 
 
+def as_data(constant: str) -> str:
+    """Return SQL that gives a constant, as SQL, to each row: as a number in generated code Java compiles it each time.
+
+    It stands in a select of its own.
+    """
+    return f"explode(array({constant}))"
+
+
 def _moment(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(f"{value!r} is neither JSON nor a datetime")

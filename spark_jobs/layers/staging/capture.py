@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.shaping import sql_type
+from spark_jobs.layers.shaping import as_data, sql_type
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
@@ -20,6 +20,7 @@ from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, effect
 
 WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
+_SEEN_AT = "_seen_at"
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,22 @@ def dated(rows: DataFrame, landings: DataFrame, table: Table) -> DataFrame:
     )
 
 
-def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFrame:
-    """Return every row of a snapshot and every known key it lacks, each with what is known of the key.
-
-    `known`: key columns, `_was_kind`, `_was_hash` as of the snapshot before, `_touched`. Adds `_rank` (1: the row of
-    its key by rules 7, 10 and 11) and `_kind` (what the snapshot says of the key; NULL: the row does not speak for it).
-    """
+def ranked(rows: DataFrame, table: Table) -> DataFrame:
+    """Add `_rank` to the rows of a snapshot; 1: the row of its key by rules 7, 10 and 11."""
     sequence = ["_effective_from", *table.tie_break, "_order", "_row_number"]
     if not table.source.parts:
         sequence.insert(0, "_order")
     newest_first = [F.col(REJECT).isNull().desc(), *(F.col(f"`{n}`").desc_nulls_last() for n in sequence)]
-    ranked = rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*keys(table)).orderBy(*newest_first)))
-    joined = ranked.join(known, on=list(table.key), how="full_outer")
+    return rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*keys(table)).orderBy(*newest_first)))
+
+
+def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFrame:
+    """Return every row of a snapshot (`ranked`) and every known key it lacks, each with what is known of the key.
+
+    `known`: key columns, `_was_kind`, `_was_hash` as of the snapshot before, `_touched`. Adds `_kind` (what the
+    snapshot says of the key; NULL: the row does not speak for it).
+    """
+    joined = rows.join(known, on=list(table.key), how="full_outer")
     speaks = " AND ".join([f"{RANK} = 1", *(f"{name} IS NOT NULL" for name in keys(table))])
     kind = f"CASE WHEN {RANK} IS NULL THEN '{GONE}' WHEN {speaks} THEN if({REJECT} IS NULL, '{ROW}', '{HELD}') END"
     return joined.withColumn(KIND, F.expr(kind))
@@ -76,20 +81,23 @@ def same_text() -> str:
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
     """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for the keys that the snapshot sees otherwise."""
-    at = timeline.instant(instant.at)
     one = timeline.observation(
         table,
-        at=at,
+        at=_SEEN_AT,
         order="coalesce(_order, _last_order)",
         number="_row_number",
         fresh="1",
         kind=KIND,
         hash=f"if({KIND} = '{ROW}', _row_hash, NULL)",
-        stated="_effective_from" if table.effective_at.column else timeline.cut(at, table),
-        cut=timeline.cut(at, table),
+        stated="_effective_from" if table.effective_at.column else timeline.cut(_SEEN_AT, table),
+        cut=timeline.cut(_SEEN_AT, table),
     )
-    speaking = news.filter(F.col(KIND).isNotNull()).withColumn("_last_order", F.lit(order))
+    speaking = _seen_at(news.filter(F.col(KIND).isNotNull()), instant.at).withColumn("_last_order", F.lit(order))
     return speaking.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"{KIND} = '{ROW}'"), "false AS _leaves")
+
+
+def _seen_at(news: DataFrame, at: datetime) -> DataFrame:
+    return news.selectExpr("*", f"{as_data(timeline.instant(at))} AS {_SEEN_AT}")
 
 
 def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame:
@@ -112,6 +120,29 @@ def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame
         cut="_effective_from",
     )
     return rows.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"NOT {DELETING}"), "false AS _leaves")
+
+
+def last_tells_all(table: Table) -> bool:
+    """Tell whether what the next snapshot changes depends on nothing but what the last one saw of a key.
+
+    Where rows state their own `effective_at`, what was announced for later counts too; and a key that is away and not
+    closed lives on.
+    """
+    return table.effective_at.column is None and table.on_missing == "close"
+
+
+def said_by_last(news: DataFrame, table: Table, instant: Instant) -> DataFrame:
+    """Return (key, `_one`: an observation, `_value`, `_leaves`) as if the last snapshot alone had been before this one.
+
+    `news` are rows of `compare_snapshot`, none of which was held; for tables of which `last_tells_all`.
+    """
+    cut = timeline.cut(_SEEN_AT, table)
+    one = timeline.observation(
+        table, at=_SEEN_AT, order="''", kind=WAS_KIND, hash=WAS_HASH, stated=cut, cut=cut, logged=cut, op="'I'"
+    )
+    known = _seen_at(news.filter(f"{KIND} IS NOT NULL AND {WAS_KIND} IS NOT NULL"), instant.at - timedelta.resolution)
+    no_value = f"CAST(NULL AS {value_type(table)}) AS _value"
+    return known.selectExpr(*keys(table), f"{one} AS _one", no_value, "false AS _leaves")
 
 
 def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:

@@ -18,9 +18,9 @@ from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.correction import Correction, put_right, write_seen
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
-from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise, with_keys
+from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise
 from spark_jobs.layers.staging.records import REJECT
-from spark_jobs.layers.staging.state import ROW
+from spark_jobs.layers.staging.state import HELD, ROW
 from spark_jobs.layers.staging.work import Work
 
 
@@ -29,15 +29,13 @@ class Compared:
     """What a snapshot says that was not known, counts over all its records, and what the next one may recognise.
 
     `texts` are hashes and fingerprints by key, None where the state has them all; `news` has no recognised records, of
-    which there are `found["recognised"]`. `entries` is what the state remembers of the keys in `news`, where that was
-    looked up.
+    which there are `found["recognised"]`.
     """
 
     news: DataFrame
     found: Mapping[str, int]
     warned: Mapping[str, int]
     texts: DataFrame | None = None
-    entries: DataFrame | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,14 +66,10 @@ def stage_snapshot(
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
         said = capture.said_by_snapshot(news, table, instant, claims[-1].landing.order)
+        is_all = is_last and not found["held"] and capture.last_tells_all(table)
+        before = capture.said_by_last(news, table, instant) if is_all else None
         correction = Correction(
-            said,
-            found["changes"],
-            instant,
-            listing=listing,
-            texts=compared.texts,
-            beside=beside,
-            entries=compared.entries,
+            said, found["changes"], instant, listing=listing, texts=compared.texts, beside=beside, before=before
         )
         verdicts = put_right(work, correction)
     else:
@@ -105,10 +99,13 @@ def _known(work: Work, instant: capture.Instant, is_last: bool, moved: int) -> D
 def _compare(
     work: Work, claims: Sequence[Claim], known: DataFrame, recognised: Recognised | None = None, retexts: bool = False
 ) -> Compared:
-    """Compare the records that were not recognised with what is known of the keys that those do not tell of."""
-    rows, warned = work.rows(claims, recognised.others if recognised else None)
+    """Compare the records that were not recognised with what is known of the keys that the others do not tell of."""
+    warned: Mapping[str, int] = {}
     if recognised:
-        known = recognised.known
+        rows, known = recognised.rows, recognised.known
+    else:
+        records, warned = work.rows(claims)
+        rows = capture.ranked(records, work.table)
     compared = capture.compare_snapshot(rows, known, work.table)
     keep = capture.is_news() | capture.is_retexted() if retexts else capture.is_news()
     news, found = computed(compared, _counts(work.table, retexts), keep)
@@ -131,16 +128,7 @@ def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, texts:
     in_vain = tried and recognised is None
     retexts = texts.worth_writing or not in_vain
     compared = _compare(work, claims, known, recognised, retexts)
-    entries = None
-    if recognised and compared.found["unknown"]:
-        changes = compared.found["changes"]
-        entries, may_be_known = known_keys.entries_of(work.stored(), compared.news, changes, work.table)
-        if may_be_known:
-            unknown = compared.news.filter(F.col(capture.RANK).isNotNull() & F.col(capture.WAS_KIND).isNull())
-            keys = small(unknown.select(*work.table.key), compared.found["unknown"])
-            if wider := with_keys(work.table, recognised, known, keys):
-                compared, entries = _compare(work, claims, known, wider, retexts), None
-    return replace(compared, entries=entries, properties=texts.told(in_vain))
+    return replace(compared, properties=texts.told(in_vain))
 
 
 def _counts(table: Table, retexts: bool) -> list[Column]:
@@ -154,9 +142,9 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
         F.count_if(is_row).alias("rows"),
         F.count_if(read & ~refused & ~first).alias("duplicate"),
         F.count_if(was_known & first).alias("living"),
-        F.count_if(read & ~was_known).alias("unknown"),
         F.count_if(is_news & is_row).alias("news"),
         F.count_if(changes).alias("changes"),
+        F.count_if(changes & (F.col(capture.WAS_KIND) == HELD)).alias("held"),
         F.count_if(changes | capture.is_retexted() if retexts else changes).alias("otherwise"),
         *([F.count_if(capture.is_retexted()).alias("retexted")] if retexts else []),
         *quality.warning_counts(table),

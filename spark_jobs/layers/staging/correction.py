@@ -27,7 +27,7 @@ class Correction:
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
     hashes and fingerprints of the rows that the last snapshot has of them. `beside` says that what it sees goes to the
-    state's `moved` part. `entries` is what the state remembers of the keys at stake, where that is known.
+    state's `moved` part. `before` is what was said before, where that is known without a look at the entries.
     """
 
     said: DataFrame | None
@@ -40,7 +40,7 @@ class Correction:
     renewed: DataFrame | None = None
     texts: DataFrame | None = None
     beside: bool = False
-    entries: DataFrame | None = None
+    before: DataFrame | None = None
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
@@ -63,6 +63,8 @@ def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
 def _all_said(work: Work, correction: Correction) -> DataFrame:
     """Return what is said of the keys at stake, now and before."""
     table, instant, said = work.table, correction.instant, correction.said
+    if said is not None and correction.before is not None:
+        return said.union(correction.before)
     entries = work.stored().filter(F.col(PART) == ENTRY)
     leaves = _leaves(correction)
     at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
@@ -73,9 +75,7 @@ def _all_said(work: Work, correction: Correction) -> DataFrame:
     elif at_stake is None or correction.names:
         leaving = entries.filter(leaves).select(*capture.keys(table))
         at_stake = leaving if at_stake is None else at_stake.union(leaving)
-    theirs = correction.entries
-    if theirs is None:
-        theirs = entries.join(at_stake, on=list(table.key), how="left_semi")
+    theirs = entries.join(at_stake, on=list(table.key), how="left_semi")
     before = capture.said_before(theirs, table, leaves if instant is None else F.lit(False))
     if said is not None and table.truncate_when and correction.listing is not None:
         before = before.union(truncation.said_by_truncations(work, at_stake, correction.listing))

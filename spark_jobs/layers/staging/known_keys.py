@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import as_data
 from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND, WAS_TEXT, keys
-from spark_jobs.layers.staging.computed import computed, small
+from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, ROW
 
@@ -59,7 +60,8 @@ def moves(changes: DataFrame | None, texts: DataFrame | None, table: Table, numb
     if texts is not None:
         parts.append(texts.withColumn(KIND, F.lit(ROW)))
     rows = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1], allowMissingColumns=True)
-    return rows.withColumns({PART: F.lit(MOVED), "_row_number": F.lit(number).cast("bigint")})
+    numbered = as_data(f"CAST({number} AS bigint)")
+    return rows.withColumns({PART: F.lit(MOVED), "_row_number": F.expr(numbered)})
 
 
 def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
@@ -78,18 +80,6 @@ def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
         F.when(living, F.col("_last._row_hash")).alias(WAS_HASH),
         TOUCHED,
     )
-
-
-def entries_of(state: DataFrame, news: DataFrame, count: int, table: Table) -> tuple[DataFrame, bool]:
-    """Return what the state remembers of the keys in `news`, and whether a key that was taken for new may be known.
-
-    `news` are rows of `compare_snapshot`, `count` of which speak for a key.
-    """
-    is_new = f"{WAS_KIND} IS NULL AS _is_new"
-    at_stake = small(news.filter(F.col(KIND).isNotNull()).selectExpr(*keys(table), is_new), count)
-    theirs = state.filter(F.col(PART) == ENTRY).join(at_stake, on=list(table.key))
-    entries, found = computed(theirs, [F.count_if(F.col("_is_new") & (F.col(KIND) != GONE)).alias("living")])
-    return entries.drop("_is_new"), bool(found["living"])
 
 
 def current_rows(known: DataFrame, changes: DataFrame | None, count: int, table: Table) -> DataFrame:

@@ -26,14 +26,15 @@ from spark_jobs.layers.staging.work import Work
 NAME = "texts"
 WORTH_BYTES = 8 * 1024 * 1024  # of fewer bytes all are read sooner than compared
 _READ, _KNOWN = "_read", "_known"
+_IS_UNTOLD, _IS_NAMED = "_is_untold", "_is_named"
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """How many records were recognised, the fingerprints of the others, and what is known of keys not told of."""
+    """How many records were recognised, the others as `capture.ranked` rows, and what is known of all other keys."""
 
     count: int
-    others: DataFrame
+    rows: DataFrame
     known: DataFrame
 
 
@@ -82,8 +83,33 @@ def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognis
         return None
     others = rest.filter(F.col(_READ) > 0).select(*FINGERPRINT)
     untold = rest.filter(F.col(_KNOWN) > 0).select(*FINGERPRINT)
-    theirs = known.join(small(untold, found["untold"]), on=F.expr(capture.same_text()), how="left_semi")
-    return Recognised(found["recognised"], small(others, found["others"]), theirs)
+    rows = _rows(work, claims, small(others, found["others"]))
+    theirs, more = _known_of(known, rows, found["others"], untold, found["untold"], work.table)
+    twice = more["twice"]
+    if twice:
+        texts = theirs.filter(f"NOT {_IS_UNTOLD}").select(*_fingerprint_in(theirs))
+        rows = _rows(work, claims, small(others.union(texts), found["others"] + twice))
+    return Recognised(found["recognised"] - twice, rows, theirs.drop(_IS_UNTOLD))
+
+
+def _rows(work: Work, claims: Sequence[Claim], only: DataFrame) -> DataFrame:
+    rows, _ = work.rows(claims, only)  # what `judges_alone` warns of no file
+    return capture.ranked(rows, work.table).localCheckpoint()
+
+
+def _known_of(
+    known: DataFrame, rows: DataFrame, row_count: int, untold: DataFrame, untold_count: int, table: Table
+) -> tuple[DataFrame, dict[str, int]]:
+    """Return in one pass what is known by the fingerprints that no record has, and of the keys of rows.
+
+    `_is_untold` is false, and counted as `twice`, where a recognised record tells of a key that a row tells of too.
+    """
+    marked = small(untold.withColumn(_IS_UNTOLD, F.lit(True)), untold_count)
+    named = rows.filter(f"{capture.RANK} = 1").select(*capture.keys(table), F.lit(True).alias(_IS_NAMED))
+    found = known.join(marked, on=F.expr(capture.same_text()), how="left").drop(*FINGERPRINT)
+    found = found.join(small(named, row_count), on=list(table.key), how="left")
+    found = found.filter(f"{_IS_UNTOLD} OR {_IS_NAMED}").withColumn(_IS_UNTOLD, F.expr(f"{_IS_UNTOLD} IS NOT NULL"))
+    return computed(found.drop(_IS_NAMED), [F.count_if(~F.col(_IS_UNTOLD)).alias("twice")])
 
 
 def _counted(read: DataFrame, known: DataFrame) -> DataFrame:
@@ -107,12 +133,3 @@ def _counts(is_recognised: Column) -> list[Column]:
 def _fingerprint_in(known: DataFrame) -> list[Column]:
     """Return the columns of what is known that hold fingerprints, under the names that records have for theirs."""
     return [known[was].alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
-
-
-def with_keys(table: Table, recognised: Recognised, known: DataFrame, keys: DataFrame) -> Recognised | None:
-    """Take these keys' records for not recognised, since others tell of them too; None where there are none."""
-    again, found = computed(known.join(keys, on=list(table.key), how="left_semi"), [F.count("*").alias("again")])
-    if not found["again"]:
-        return None
-    texts = again.select(*_fingerprint_in(again))
-    return Recognised(recognised.count - found["again"], recognised.others.union(texts), recognised.known.union(again))

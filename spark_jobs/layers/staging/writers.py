@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
-from spark_jobs.layers.shaping import conformed
-from spark_jobs.layers.staging import capture
+from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema
+from spark_jobs.layers.staging import capture, timeline
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, log_schema, state_schema
 
@@ -35,7 +35,7 @@ def write_log(branch: Branch, changes: DataFrame, table: Table, batch_id: str, n
             F.lit(batch_id).alias("_batch_id"),
             file_of(F.col("_order")).alias("_source_file"),
             landed_at_of(F.col("_order")).alias("_landed_at"),
-            F.lit(now).cast("timestamp").alias("_staged_at"),
+            F.expr(as_data(timeline.instant(now))).alias("_staged_at"),
             F.col("_e.hash").alias("_row_hash"),
             "_order",
             F.lit(None).cast("bigint").alias("_row_number"),
@@ -63,12 +63,8 @@ def write_state(branch: Branch, parts: Sequence[DataFrame], current: DataFrame |
 
 def listing(spark: SparkSession, at: datetime, order: str, landings: str) -> DataFrame:
     """Return the row that tells which landings a snapshot was made of."""
-    return spark.range(1).select(
-        F.lit(SNAPSHOT).alias(PART),
-        F.lit(at).cast("timestamp").alias("_at"),
-        F.lit(order).alias("_order"),
-        F.lit(landings).alias("_landings"),
-    )
+    row = {PART: SNAPSHOT, "_at": at, "_order": order, "_landings": landings}
+    return literal_rows(spark, [row], parse_schema(f"{PART} string, _at timestamp, _order string, _landings string"))
 
 
 def remove_listing(branch: Branch, at: datetime) -> None:
