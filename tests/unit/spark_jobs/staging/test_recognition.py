@@ -205,6 +205,18 @@ def test_a_last_snapshot_that_is_taken_back_leaves_what_the_one_before_saw(bench
     assert counted == {"read": 12, "inserted": 1, "unchanged": 11, "deleted": 1}
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("few_and_many")
+def test_a_batch_like_the_one_before_runs_the_code_that_java_has_compiled(bench):
+    table = snapshot_table()
+    compiled = bench.lake.spark._jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_COMPILATION_TIME()
+    counts = []
+    for day in range(1, 7):
+        bench.stage(table, land(bench, day, [f"1,{day}", f"2,{day}", f"{100 + day},new", *STABLE]))
+        counts.append(compiled.getCount())
+    assert counts[0] < counts[3] == counts[4] == counts[5]
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"', "x y"])), max_size=4)
 
 

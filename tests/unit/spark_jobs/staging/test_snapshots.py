@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from contracts.model import Column, EffectiveAt
+from spark_jobs.layers.staging import capture
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
@@ -165,3 +168,57 @@ def test_the_same_batch_again_changes_nothing(bench):
     first, again = bench.run(table, manifest), bench.run(table, manifest)
     assert first == again
     assert bench.lake.read(bench.lake.table("audit", "batches")).count() == 1
+
+
+def test_what_a_newest_snapshot_changes_is_told_without_the_history_of_its_keys(bench, monkeypatch):
+    table = snapshot_table()
+    for day, rows in enumerate((["1,a", "2,b", "3,c"], ["1,A", "2,b"], ["1,a", "2,b", "3,c"]), start=1):
+        bench.stage(table, snapshot(bench, day, *rows))
+
+    def looked_up(*_):
+        raise AssertionError("the history of keys was read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(capture, "said_before", looked_up)
+        staged = bench.stage(table, snapshot(bench, 5, "1,A", "3,c", "4,d"))
+        with pytest.raises(AssertionError, match="was read"):
+            bench.stage(table, snapshot(bench, 4, "1,a"))
+    assert bench.log(table) == [
+        (1, "a", "I", at(1)),
+        (1, "A", "U", at(2)),
+        (1, "a", "U", at(3)),
+        (1, "A", "U", at(5)),
+        (2, "b", "I", at(1)),
+        (2, None, "D", at(5)),
+        (3, "c", "I", at(1)),
+        (3, None, "D", at(2)),
+        (3, "c", "I", at(3)),
+        (4, "d", "I", at(5)),
+    ]
+    counted = {name: count for name, count in staged.books.as_dict().items() if count}
+    assert counted == {"read": 3, "inserted": 1, "updated": 1, "unchanged": 1, "deleted": 1}
+
+
+def test_a_key_that_was_held_last_is_told_by_its_history(bench):
+    table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
+    bench.stage(table, snapshot(bench, 1, "1,1", "2,2", "3,3"))
+    bench.stage(table, snapshot(bench, 2, "1,x", "2,x", "3,3"))
+    staged = bench.stage(table, snapshot(bench, 3, "1,1", "2,20", "3,30"))
+    assert bench.log(table) == [
+        (1, 1, "I", at(1)),
+        (2, 2, "I", at(1)),
+        (2, 20, "U", at(3)),
+        (3, 3, "I", at(1)),
+        (3, 30, "U", at(3)),
+    ]
+    assert (staged.books.updated, staged.books.unchanged) == (2, 1)
+
+
+def test_rows_that_state_their_own_instant_are_told_by_their_history(bench):
+    table = snapshot_table(
+        columns=(Column("k", "bigint"), Column("v", "string"), Column("since", "date")),
+        effective_at=EffectiveAt(column="since", from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"),
+    )
+    for day, row in enumerate(("1,a,2020-01-01", "1,b,2020-03-01", "1,c,2020-02-01"), start=1):
+        bench.stage(table, bench.land(f"k,v,since\n{row}\n", f"planes/2020-01-{day:02d}/planes.csv"))
+    assert bench.log(table, "k", "v") == [(1, "a", "I", "2020-01-01"), (1, "c", "U", "2020-02-01")]
