@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -21,6 +21,7 @@ from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, effect
 WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
 _SEEN_AT = "_seen_at"
+_IS_ROW = f"{KIND} = '{ROW}'"
 
 
 @dataclass(frozen=True)
@@ -81,23 +82,60 @@ def same_text() -> str:
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
     """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for the keys that the snapshot sees otherwise."""
-    one = timeline.observation(
+    one, value = _seen(table), _value(table, _IS_ROW)
+    return _speaking(news, instant, order).selectExpr(*keys(table), f"{one} AS _one", value, "false AS _leaves")
+
+
+def last_tells_all(table: Table) -> bool:
+    """Tell whether what the next snapshot changes depends on nothing but what the last one saw of a key.
+
+    Where rows state their own `effective_at`, what was announced for later counts too; and a key that is away and not
+    closed lives on.
+    """
+    return table.effective_at.column is None and table.on_missing == "close"
+
+
+def gathered_with_last(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
+    """Return what `gathered` would if the last snapshot alone, a moment ago, had been before this one.
+
+    `news` are rows of `compare_snapshot`, none of which was held; for tables of which `last_tells_all`.
+    """
+    at = f"({_SEEN_AT} - INTERVAL 1 MICROSECOND)"
+    cut = timeline.cut(at, table)
+    was = timeline.observation(
+        table, at=at, order="''", kind=WAS_KIND, hash=WAS_HASH, stated=cut, cut=cut, logged=cut, op="'I'"
+    )
+    return (
+        _speaking(news, instant, order)
+        .selectExpr(*keys(table), f"{was} AS _was", f"{_seen(table)} AS _one", _value(table, _IS_ROW))
+        .selectExpr(
+            *keys(table),
+            "filter(array(_was, _one), o -> o.kind IS NOT NULL) AS _all",
+            "slice(array(_one), 1, 0) AS _leaving",
+            "array_compact(array(_value)) AS _values",
+        )
+    )
+
+
+def _seen(table: Table) -> str:
+    """Return what a snapshot says of a key of `_speaking`, as a fresh observation."""
+    return timeline.observation(
         table,
         at=_SEEN_AT,
         order="coalesce(_order, _last_order)",
         number="_row_number",
         fresh="1",
         kind=KIND,
-        hash=f"if({KIND} = '{ROW}', _row_hash, NULL)",
+        hash=f"if({_IS_ROW}, _row_hash, NULL)",
         stated="_effective_from" if table.effective_at.column else timeline.cut(_SEEN_AT, table),
         cut=timeline.cut(_SEEN_AT, table),
     )
-    speaking = _seen_at(news.filter(F.col(KIND).isNotNull()), instant.at).withColumn("_last_order", F.lit(order))
-    return speaking.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"{KIND} = '{ROW}'"), "false AS _leaves")
 
 
-def _seen_at(news: DataFrame, at: datetime) -> DataFrame:
-    return news.selectExpr("*", f"{as_data(timeline.instant(at))} AS {_SEEN_AT}")
+def _speaking(news: DataFrame, instant: Instant, order: str) -> DataFrame:
+    """Return the news that speak for a key, with the snapshot's instant and the order of its last landing."""
+    seen_at = f"{as_data(timeline.instant(instant.at))} AS {_SEEN_AT}"
+    return news.filter(f"{KIND} IS NOT NULL").selectExpr("*", seen_at).withColumn("_last_order", F.lit(order))
 
 
 def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame:
@@ -122,29 +160,6 @@ def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame
     return rows.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"NOT {DELETING}"), "false AS _leaves")
 
 
-def last_tells_all(table: Table) -> bool:
-    """Tell whether what the next snapshot changes depends on nothing but what the last one saw of a key.
-
-    Where rows state their own `effective_at`, what was announced for later counts too; and a key that is away and not
-    closed lives on.
-    """
-    return table.effective_at.column is None and table.on_missing == "close"
-
-
-def said_by_last(news: DataFrame, table: Table, instant: Instant) -> DataFrame:
-    """Return (key, `_one`: an observation, `_value`, `_leaves`) as if the last snapshot alone had been before this one.
-
-    `news` are rows of `compare_snapshot`, none of which was held; for tables of which `last_tells_all`.
-    """
-    cut = timeline.cut(_SEEN_AT, table)
-    one = timeline.observation(
-        table, at=_SEEN_AT, order="''", kind=WAS_KIND, hash=WAS_HASH, stated=cut, cut=cut, logged=cut, op="'I'"
-    )
-    known = _seen_at(news.filter(f"{KIND} IS NOT NULL AND {WAS_KIND} IS NOT NULL"), instant.at - timedelta.resolution)
-    no_value = f"CAST(NULL AS {value_type(table)}) AS _value"
-    return known.selectExpr(*keys(table), f"{one} AS _one", no_value, "false AS _leaves")
-
-
 def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:
     """Return (key, `_one`: an observation that the state remembers, `_value` where it keeps one, `_leaves`)."""
     snapshots = table.load == "snapshot"
@@ -167,19 +182,23 @@ def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:
     return entries.withColumn("_leaves", leaves).selectExpr(*keys(table), f"{one} AS _one", value, "_leaves")
 
 
-def recompute(said: DataFrame, table: Table, instant: Instant | None) -> DataFrame:
-    """Return for each key what must change: arrays of log rows and of entries that come and go.
-
-    `_log_adds`, `_log_gone`, `_adds`, `_gone`; `_verdicts`; `_values`: the payloads at hand, by hash; `_is`: the
-    last that is seen of the key (NULL: gone), and `_moved`: whether that is new.
-    """
-    gathered = said.groupBy(*keys(table)).agg(
+def gathered(said: DataFrame, table: Table) -> DataFrame:
+    """Return (key, `_all`: all observations of a key, `_leaving`: those that leave, `_values`)."""
+    return said.groupBy(*keys(table)).agg(
         F.expr("collect_list(_one) AS _all"),
         F.expr("collect_list(if(_leaves, _one, NULL)) AS _leaving"),
         F.expr("collect_list(_value) AS _values"),
     )
+
+
+def recompute(told: DataFrame, table: Table, instant: Instant | None) -> DataFrame:
+    """Return for each key of `gathered` what must change: arrays of log rows and of entries that come and go.
+
+    `_log_adds`, `_log_gone`, `_adds`, `_gone`; `_verdicts`; `_values`: the payloads at hand, by hash; `_is`: the
+    last that is seen of the key (NULL: gone), and `_moved`: whether that is new.
+    """
     new = "filter(_all, o -> o.fresh > 0)"
-    split = gathered.selectExpr(
+    split = told.selectExpr(
         *keys(table),
         "_values",
         "_leaving",

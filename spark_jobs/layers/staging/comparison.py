@@ -65,11 +65,17 @@ def stage_snapshot(
         work.refuse(news.filter(F.col(REJECT).isNotNull()))
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
-        said = capture.said_by_snapshot(news, table, instant, claims[-1].landing.order)
         is_all = is_last and not found["held"] and capture.last_tells_all(table)
-        before = capture.said_by_last(news, table, instant) if is_all else None
+        tell = capture.gathered_with_last if is_all else capture.said_by_snapshot
+        told = tell(news, table, instant, claims[-1].landing.order)
         correction = Correction(
-            said, found["changes"], instant, listing=listing, texts=compared.texts, beside=beside, before=before
+            None if is_all else told,
+            found["changes"],
+            instant,
+            listing=listing,
+            texts=compared.texts,
+            beside=beside,
+            gathered=told if is_all else None,
         )
         verdicts = put_right(work, correction)
     else:

@@ -27,7 +27,8 @@ class Correction:
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
     hashes and fingerprints of the rows that the last snapshot has of them. `beside` says that what it sees goes to the
-    state's `moved` part. `before` is what was said before, where that is known without a look at the entries.
+    state's `moved` part. `gathered` is all that was ever said of the keys at stake, where that is known
+    without a look at the entries; then `said` does not count.
     """
 
     said: DataFrame | None
@@ -40,14 +41,16 @@ class Correction:
     renewed: DataFrame | None = None
     texts: DataFrame | None = None
     beside: bool = False
-    before: DataFrame | None = None
+    gathered: DataFrame | None = None
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     """Write what changes to the branches; return the verdicts on the fresh observations, counted."""
     table = work.table
-    recomputed = capture.recompute(_all_said(work, correction), table, correction.instant)
-    changes, found = computed(recomputed, _counts())
+    told = correction.gathered
+    if told is None:
+        told = capture.gathered(_all_said(work, correction), table)
+    changes, found = computed(capture.recompute(told, table, correction.instant), _counts())
     if found["lacking"]:
         logged = conformed(work.log.read(), log_schema(table))
         changes = capture.with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
@@ -63,8 +66,6 @@ def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
 def _all_said(work: Work, correction: Correction) -> DataFrame:
     """Return what is said of the keys at stake, now and before."""
     table, instant, said = work.table, correction.instant, correction.said
-    if said is not None and correction.before is not None:
-        return said.union(correction.before)
     entries = work.stored().filter(F.col(PART) == ENTRY)
     leaves = _leaves(correction)
     at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
