@@ -169,7 +169,8 @@ def _own_modules(called: _Function) -> Iterator[None]:
 
 
 def _take_modules() -> dict[str, ModuleType]:
-    names = [name for name in sys.modules if name == _PACKAGE or name.startswith(f"{_PACKAGE}.")]
+    loaded = list(sys.modules)  # at one blow: other threads import meanwhile
+    names = [name for name in loaded if name == _PACKAGE or name.startswith(f"{_PACKAGE}.")]
     return {name: sys.modules.pop(name) for name in names}
 
 
