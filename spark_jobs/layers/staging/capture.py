@@ -72,7 +72,7 @@ def is_news() -> Column:
 
 def is_retexted() -> Column:
     """Tell the rows of `compare_snapshot` whose record is not the one that the state knows the key by."""
-    return F.expr(f"coalesce({KIND} = '{ROW}' AND NOT ({same_text()}), false)")
+    return F.expr(f"coalesce({_IS_ROW} AND NOT ({same_text()}), false)")
 
 
 def same_text() -> str:

@@ -65,17 +65,16 @@ def stage_snapshot(
         work.refuse(news.filter(F.col(REJECT).isNotNull()))
     verdicts: Mapping[str, int] = Counter()
     if found["changes"]:
-        is_all = is_last and not found["held"] and capture.last_tells_all(table)
-        tell = capture.gathered_with_last if is_all else capture.said_by_snapshot
-        told = tell(news, table, instant, claims[-1].landing.order)
+        is_gathered = is_last and not found["held"] and capture.last_tells_all(table)
+        tell = capture.gathered_with_last if is_gathered else capture.said_by_snapshot
         correction = Correction(
-            None if is_all else told,
+            tell(news, table, instant, claims[-1].landing.order),
             found["changes"],
             instant,
             listing=listing,
             texts=compared.texts,
             beside=beside,
-            gathered=told if is_all else None,
+            is_gathered=is_gathered,
         )
         verdicts = put_right(work, correction)
     else:

@@ -27,8 +27,7 @@ class Correction:
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
     hashes and fingerprints of the rows that the last snapshot has of them. `beside` says that what it sees goes to the
-    state's `moved` part. `gathered` is all that was ever said of the keys at stake, where that is known
-    without a look at the entries; then `said` does not count.
+    state's `moved` part. `is_gathered`: `said` is `capture.gathered` already, with all that counts of before.
     """
 
     said: DataFrame | None
@@ -41,16 +40,14 @@ class Correction:
     renewed: DataFrame | None = None
     texts: DataFrame | None = None
     beside: bool = False
-    gathered: DataFrame | None = None
+    is_gathered: bool = False
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     """Write what changes to the branches; return the verdicts on the fresh observations, counted."""
     table = work.table
-    told = correction.gathered
-    if told is None:
-        told = capture.gathered(_all_said(work, correction), table)
-    changes, found = computed(capture.recompute(told, table, correction.instant), _counts())
+    recomputed = capture.recompute(_gathered(work, correction), table, correction.instant)
+    changes, found = computed(recomputed, _counts())
     if found["lacking"]:
         logged = conformed(work.log.read(), log_schema(table))
         changes = capture.with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
@@ -61,6 +58,12 @@ def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
         writers.remove_entries(work.keyed(), changes, table)
     _write_state(work, changes, correction, found)
     return {word: found[word] for word in _VERDICTS}
+
+
+def _gathered(work: Work, correction: Correction) -> DataFrame:
+    if correction.is_gathered and correction.said is not None:
+        return correction.said
+    return capture.gathered(_all_said(work, correction), work.table)
 
 
 def _all_said(work: Work, correction: Correction) -> DataFrame:

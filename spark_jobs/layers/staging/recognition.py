@@ -8,7 +8,7 @@ recognised ones tells of.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -84,8 +84,7 @@ def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognis
     others = rest.filter(F.col(_READ) > 0).select(*FINGERPRINT)
     untold = rest.filter(F.col(_KNOWN) > 0).select(*FINGERPRINT)
     rows = _rows(work, claims, small(others, found["others"]))
-    theirs, more = _known_of(known, rows, found["others"], untold, found["untold"], work.table)
-    twice = more["twice"]
+    theirs, twice = _known_of(known, rows, untold, found, work.table)
     if twice:
         texts = theirs.filter(f"NOT {_IS_UNTOLD}").select(*_fingerprint_in(theirs))
         rows = _rows(work, claims, small(others.union(texts), found["others"] + twice))
@@ -98,18 +97,19 @@ def _rows(work: Work, claims: Sequence[Claim], only: DataFrame) -> DataFrame:
 
 
 def _known_of(
-    known: DataFrame, rows: DataFrame, row_count: int, untold: DataFrame, untold_count: int, table: Table
-) -> tuple[DataFrame, dict[str, int]]:
+    known: DataFrame, rows: DataFrame, untold: DataFrame, found: Mapping[str, int], table: Table
+) -> tuple[DataFrame, int]:
     """Return in one pass what is known by the fingerprints that no record has, and of the keys of rows.
 
-    `_is_untold` is false, and counted as `twice`, where a recognised record tells of a key that a row tells of too.
+    `_is_untold` is false, and counted, where a recognised record tells of a key that a row tells of too.
     """
-    marked = small(untold.withColumn(_IS_UNTOLD, F.lit(True)), untold_count)
+    marked = small(untold.withColumn(_IS_UNTOLD, F.lit(True)), found["untold"])
     named = rows.filter(f"{capture.RANK} = 1").select(*capture.keys(table), F.lit(True).alias(_IS_NAMED))
-    found = known.join(marked, on=F.expr(capture.same_text()), how="left").drop(*FINGERPRINT)
-    found = found.join(small(named, row_count), on=list(table.key), how="left")
-    found = found.filter(f"{_IS_UNTOLD} OR {_IS_NAMED}").withColumn(_IS_UNTOLD, F.expr(f"{_IS_UNTOLD} IS NOT NULL"))
-    return computed(found.drop(_IS_NAMED), [F.count_if(~F.col(_IS_UNTOLD)).alias("twice")])
+    theirs = known.join(marked, on=F.expr(capture.same_text()), how="left").drop(*FINGERPRINT)
+    theirs = theirs.join(small(named, found["others"]), on=list(table.key), how="left")
+    theirs = theirs.filter(f"{_IS_UNTOLD} OR {_IS_NAMED}").withColumn(_IS_UNTOLD, F.expr(f"{_IS_UNTOLD} IS NOT NULL"))
+    theirs, more = computed(theirs.drop(_IS_NAMED), [F.count_if(~F.col(_IS_UNTOLD)).alias("twice")])
+    return theirs, more["twice"]
 
 
 def _counted(read: DataFrame, known: DataFrame) -> DataFrame:
