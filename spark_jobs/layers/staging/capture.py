@@ -16,9 +16,8 @@ from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
-from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, effective_type, payload_type
+from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, WAS_TEXT, effective_type, payload_type
 
-WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
 _SEEN_AT = "_seen_at"
 _IS_ROW = f"{KIND} = '{ROW}'"
@@ -73,6 +72,17 @@ def is_news() -> Column:
 def is_retexted() -> Column:
     """Tell the rows of `compare_snapshot` whose record is not the one that the state knows the key by."""
     return F.expr(f"coalesce({_IS_ROW} AND NOT ({same_text()}), false)")
+
+
+def seen_otherwise(news: DataFrame, table: Table, has_texts: bool) -> DataFrame:
+    """Return (key, `_kind`, `_row_hash`, FINGERPRINT, WAS_TEXT) of the news that speak for a key; of one gone no hash.
+
+    The fingerprint is NULL where `has_texts` says that nobody may ask for it.
+    """
+    told = ["_row_hash", *FINGERPRINT] if has_texts else ["_row_hash"]
+    row = [f"if({_IS_ROW}, {name}, NULL) AS {name}" for name in told]
+    unknown = [] if has_texts else [f"CAST(NULL AS bigint) AS {name}" for name in FINGERPRINT]
+    return news.filter(f"{KIND} IS NOT NULL").selectExpr(*keys(table), KIND, *row, *unknown, *WAS_TEXT)
 
 
 def same_text() -> str:
@@ -265,6 +275,12 @@ def come(changes: DataFrame, table: Table, name: str, has_value: str) -> DataFra
     one = changes.selectExpr(*keys(table), "_values", f"explode({name}) AS _e")
     value = f"if({has_value}, get(filter(_values, v -> v.hash = _e.hash), 0).payload, NULL) AS _payload"
     return one.selectExpr(*keys(table), "_e", value)
+
+
+def moved(changes: DataFrame, table: Table) -> DataFrame:
+    """Return (key, `_kind`, `_row_hash`) of the keys of which `recompute` found that they are seen otherwise."""
+    seen = (f"coalesce(_is.kind, '{GONE}') AS {KIND}", "_is.hash AS _row_hash")
+    return changes.filter("_moved").selectExpr(*keys(table), *seen)
 
 
 def new_entries(changes: DataFrame, table: Table) -> DataFrame:

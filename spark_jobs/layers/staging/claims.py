@@ -90,9 +90,11 @@ def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:
     scan = Scan(_dialect(target.source), target.split_bytes)
     text = scan.through(as_utf8(unpacked(chunks, compression), target.encoding))
     if compression == NONE and is_utf8(target.encoding):
-        for _ in text:
-            pass
-        _copy_object(s3, landing, target)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            copied = beside.submit(_copy_object, s3, landing, target)
+            for _ in text:
+                pass
+        copied.result()
     else:
         s3.upload_fileobj(_Stream(text), target.bucket, target.key)
     return scan.content()

@@ -17,7 +17,6 @@ from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.correction import Correction, put_right, write_seen
 from spark_jobs.layers.staging.outcome import Outcome
-from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import HELD, ROW
@@ -28,14 +27,14 @@ from spark_jobs.layers.staging.work import Work
 class Compared:
     """What a snapshot says that was not known, counts over all its records, and what the next one may recognise.
 
-    `texts` are hashes and fingerprints by key, None where the state has them all; `news` has no recognised records, of
-    which there are `found["recognised"]`.
+    `seen` are the keys that it sees otherwise, or by another text (None: there are none); `news` has no recognised
+    records, of which there are `found["recognised"]`.
     """
 
     news: DataFrame
     found: Mapping[str, int]
     warned: Mapping[str, int]
-    texts: DataFrame | None = None
+    seen: DataFrame | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,9 +54,11 @@ def stage_snapshot(
     table = work.table
     moved = work.moved() if is_last else 0
     known = _known(work, instant, is_last, moved)
-    compared = _compare_texts(work, claims, known, texts) if is_last and texts else _compare(work, claims, known)
+    trusted = texts if is_last else None
+    compared = _compare_texts(work, claims, known, moved, trusted) if trusted else _compare(work, claims, known)
     news, found = compared.news, compared.found
     living = found["living"] + found["recognised"]
+    seen = compared.seen if is_last else None
     beside = is_last and known_keys.goes_beside(moved, found["otherwise"], living)
     if table.on_duplicate_key == "fail" and found["duplicate"]:
         raise work.reader.duplicate_keys(table, claims, found["duplicate"])
@@ -72,13 +73,13 @@ def stage_snapshot(
             found["changes"],
             instant,
             listing=listing,
-            texts=compared.texts,
+            seen=seen,
             beside=beside,
             is_gathered=is_gathered,
         )
         verdicts = put_right(work, correction)
     else:
-        write_seen(work, [listing], None, 0, compared.texts, beside=beside)
+        write_seen(work, [listing], seen, beside=beside)
     books = Books(
         read=found["read"] + found["recognised"],
         rejected=found["rejected"],
@@ -114,22 +115,20 @@ def _compare(
     compared = capture.compare_snapshot(rows, known, work.table)
     keep = capture.is_news() | capture.is_retexted() if retexts else capture.is_news()
     news, found = computed(compared, _counts(work.table, retexts), keep)
-    texts = None
-    if found.get("retexted"):
-        texts = news.filter(capture.is_retexted()).select(*work.table.key, "_row_hash", *FINGERPRINT)
+    seen = capture.seen_otherwise(news, work.table, retexts) if found["otherwise"] else None
     counts = {**found, "recognised": recognised.count if recognised else 0}
     return Compared(
         news.filter(capture.is_news()) if retexts else news,
         counts,
         warned,
-        None if texts is None else small(texts, found["retexted"]),
+        None if seen is None else small(seen, found["otherwise"]),
     )
 
 
-def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, texts: Texts) -> Compared:
+def _compare_texts(work: Work, claims: Sequence[Claim], known: DataFrame, moved: int, texts: Texts) -> Compared:
     """Compare fingerprints first, where they may be of use, and rows where those differ."""
     tried = texts.usable and is_worth_it(claims)
-    recognised = recognise(work, claims, known) if tried else None
+    recognised = recognise(work, claims, known, known_keys.texts_now(work.stored(), moved)) if tried else None
     in_vain = tried and recognised is None
     retexts = texts.worth_writing or not in_vain
     compared = _compare(work, claims, known, recognised, retexts)
@@ -151,6 +150,5 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
         F.count_if(changes).alias("changes"),
         F.count_if(changes & (F.col(capture.WAS_KIND) == HELD)).alias("held"),
         F.count_if(changes | capture.is_retexted() if retexts else changes).alias("otherwise"),
-        *([F.count_if(capture.is_retexted()).alias("retexted")] if retexts else []),
         *quality.warning_counts(table),
     ]

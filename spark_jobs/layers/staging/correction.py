@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -25,9 +26,9 @@ class Correction:
     `said` has `rows` rows; it is None where a snapshot is taken back. Of a snapshot the observations at its
     `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
-    `renewed` are keys of which all is said anew: what the state remembers of them leaves. `texts` are keys with the
-    hashes and fingerprints of the rows that the last snapshot has of them. `beside` says that what it sees goes to the
-    state's `moved` part. `is_gathered`: `said` is `capture.gathered` already, with all that counts of before.
+    `renewed` are keys of which all is said anew: what the state remembers of them leaves. `seen` are the keys that the
+    last snapshot sees otherwise; `beside` says that they go to the state's `moved` part. `is_gathered`: `said` is
+    `capture.gathered` already, with all that counts of before.
     """
 
     said: DataFrame | None
@@ -38,7 +39,7 @@ class Correction:
     listing: DataFrame | None = None
     for_all: bool = False
     renewed: DataFrame | None = None
-    texts: DataFrame | None = None
+    seen: DataFrame | None = None
     beside: bool = False
     is_gathered: bool = False
 
@@ -49,15 +50,19 @@ def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     recomputed = capture.recompute(_gathered(work, correction), table, correction.instant)
     changes, found = computed(recomputed, _counts())
     if found["lacking"]:
-        logged = conformed(work.log.read(), log_schema(table))
-        changes = capture.with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
+        log = conformed(work.log.read(), log_schema(table))
+        changes = capture.with_logged_values(changes, found["keys"], log, table).localCheckpoint()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        logged = beside.submit(_write_log, work, changes, found)
+        _write_state(work, changes, correction, found)
+    logged.result()
+    return {word: found[word] for word in _VERDICTS}
+
+
+def _write_log(work: Work, changes: DataFrame, found: Mapping[str, int]) -> None:
     if found["log_adds"] or found["log_gone"]:
         removes = bool(found["log_gone"])
-        writers.write_log(work.log, changes, table, work.manifest.batch_id, work.now, removes)
-    if found["gone"]:
-        writers.remove_entries(work.keyed(), changes, table)
-    _write_state(work, changes, correction, found)
-    return {word: found[word] for word in _VERDICTS}
+        writers.write_log(work.log, changes, work.table, work.manifest.batch_id, work.now, removes)
 
 
 def _gathered(work: Work, correction: Correction) -> DataFrame:
@@ -93,24 +98,25 @@ def _leaves(correction: Correction) -> Column:
 
 
 def _write_state(work: Work, changes: DataFrame, correction: Correction, found: Mapping[str, int]) -> None:
+    if found["gone"]:
+        writers.remove_entries(work.keyed(), changes, work.table)
     parts = [] if correction.listing is None else [correction.listing]
     if found["adds"]:
         parts.append(capture.new_entries(changes, work.table))
-    moved = changes if work.table.load == "snapshot" and found["moved"] else None
-    write_seen(work, parts, moved, found["keys"], correction.texts, beside=correction.beside)
+    seen = correction.seen
+    if seen is None and work.table.load == "snapshot" and found["moved"]:
+        seen = small(capture.moved(changes, work.table), found["keys"])
+    write_seen(work, parts, seen, beside=correction.beside)
 
 
-def write_seen(
-    work: Work, parts: list[DataFrame], changes: DataFrame | None, count: int, texts: DataFrame | None, *, beside: bool
-) -> None:
-    """Write rows of the state with what the last snapshot saw of keys: `beside` the `current` part, or as a new one."""
+def write_seen(work: Work, parts: list[DataFrame], seen: DataFrame | None, *, beside: bool) -> None:
+    """Write rows of the state with the keys that are seen otherwise: `beside` the `current` part, or as a new one."""
     current = None
-    if beside and (changes is not None or texts is not None):
-        parts.append(known_keys.moves(changes, texts, work.table, work.keyed().number()))
-    elif changes is not None or texts is not None:
+    if seen is not None and beside:
+        parts.append(known_keys.moves(seen, work.keyed().number()))
+    elif seen is not None:
         known = known_keys.known_now(work.stored(), work.table, work.moved())
-        current = known_keys.current_rows(known, changes, count, work.table)
-        current = current if texts is None else known_keys.with_texts(current, texts, work.table)
+        current = known_keys.current_rows(known, seen, work.table)
     if parts or current is not None:
         writers.write_state(work.keyed(), parts, current, work.table)
 

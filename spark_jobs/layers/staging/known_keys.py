@@ -10,11 +10,12 @@ from pyspark.sql.types import TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.shaping import as_data
-from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND, WAS_TEXT, keys
+from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND, keys
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, ROW
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, WAS_TEXT
 
+KNOWN = "_known"
 MANY = 200_000  # of fewer keys `current` is written anew as soon as read
 SHARE = 8  # so many times as many keys as rows of `moved` keep `current` as it is
 
@@ -49,19 +50,25 @@ def goes_beside(moved: int, more: int, living: int) -> bool:
     return living > MANY and (moved + more) * SHARE <= living
 
 
-def moves(changes: DataFrame | None, texts: DataFrame | None, table: Table, number: int) -> DataFrame:
-    """Return rows for `moved`: what the last snapshot saw otherwise, or by another text, than the one before."""
-    parts = []
-    if changes is not None:
-        seen = changes.filter("_moved").selectExpr(
-            *keys(table), f"coalesce(_is.kind, '{GONE}') AS {KIND}", "_is.hash AS _row_hash"
-        )
-        parts.append(seen if texts is None else seen.join(texts, on=list(table.key), how="left_anti"))
-    if texts is not None:
-        parts.append(texts.withColumn(KIND, F.lit(ROW)))
-    rows = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1], allowMissingColumns=True)
+def moves(seen: DataFrame, number: int) -> DataFrame:
+    """Return rows for `moved`: what the last snapshot saw otherwise than the one before (`capture.seen_otherwise`)."""
     numbered = as_data(f"CAST({number} AS bigint)")
-    return rows.withColumns({PART: F.lit(MOVED), "_row_number": F.expr(numbered)})
+    return seen.withColumns({PART: F.lit(MOVED), "_row_number": F.expr(numbered)})
+
+
+def texts_now(state: DataFrame, moved: int) -> DataFrame:
+    """Return FINGERPRINT and `_known`, which adds up to how many living keys the last snapshot knows by it.
+
+    A row of `moved` counts the fingerprint that it overtakes out again: no key is looked at. NULL, of keys whose
+    record is not known, stays counted.
+    """
+    living = state.filter(F.col(PART).isin(CURRENT, MOVED) & (F.col(KIND) != GONE))
+    texts = living.selectExpr(*FINGERPRINT, f"1 AS {KNOWN}")
+    if not moved:
+        return texts
+    overtaken = state.filter((F.col(PART) == MOVED) & F.col(WAS_TEXT[0]).isNotNull())
+    were = [f"{was} AS {name}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]
+    return texts.union(overtaken.selectExpr(*were, f"-1 AS {KNOWN}"))
 
 
 def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
@@ -79,25 +86,15 @@ def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
         F.when(living, F.col(f"_last.{KIND}")).alias(WAS_KIND),
         F.when(living, F.col("_last._row_hash")).alias(WAS_HASH),
         TOUCHED,
+        *(F.lit(None).cast("bigint").alias(was) for was in WAS_TEXT),
     )
 
 
-def current_rows(known: DataFrame, changes: DataFrame | None, count: int, table: Table) -> DataFrame:
-    """Return the state's new `current` part: what the last snapshot saw of the keys that are not gone."""
-    kept = known.withColumnsRenamed(
+def current_rows(known: DataFrame, seen: DataFrame, table: Table) -> DataFrame:
+    """Return the state's new `current` part: what is known of keys, but for those that are `seen` otherwise."""
+    kept = known.join(seen.select(*keys(table)), on=list(table.key), how="left_anti").drop(TOUCHED)
+    kept = kept.withColumnsRenamed(
         {WAS_KIND: KIND, WAS_HASH: "_row_hash", **dict(zip(WAS_TEXT, FINGERPRINT, strict=True))}
     )
-    if changes is None:
-        return kept.drop(TOUCHED).withColumn(PART, F.lit(CURRENT))
-    moved = changes.filter("_moved")
-    kept = kept.join(small(moved.select(*keys(table)), count), on=list(table.key), how="left_anti")
-    seen = moved.filter("_is IS NOT NULL").selectExpr(*keys(table), f"_is.kind AS {KIND}", "_is.hash AS _row_hash")
-    return kept.drop(TOUCHED).unionByName(seen, allowMissingColumns=True).withColumn(PART, F.lit(CURRENT))
-
-
-def with_texts(current: DataFrame, texts: DataFrame, table: Table) -> DataFrame:
-    """Put the fingerprints of the rows that a snapshot has read in place of what `current` rows had."""
-    renamed = texts.drop("_row_hash").withColumnsRenamed(dict(zip(FINGERPRINT, WAS_TEXT, strict=True)))
-    joined = current.join(renamed, on=list(table.key), how="left")
-    newer = {name: F.coalesce(was, name) for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)}
-    return joined.withColumns(newer).drop(*WAS_TEXT)
+    living = seen.filter(F.col(KIND) != GONE).drop(*WAS_TEXT)
+    return kept.unionByName(living, allowMissingColumns=True).withColumn(PART, F.lit(CURRENT))

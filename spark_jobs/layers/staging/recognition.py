@@ -19,13 +19,15 @@ from spark_jobs.layers.lake import PROPERTY
 from spark_jobs.layers.staging import capture, quality
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed, small
+from spark_jobs.layers.staging.known_keys import KNOWN
 from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT, meaning_of
+from spark_jobs.layers.staging.state import WAS_TEXT
 from spark_jobs.layers.staging.work import Work
 
 NAME = "texts"
 WORTH_BYTES = 8 * 1024 * 1024  # of fewer bytes all are read sooner than compared
-_READ, _KNOWN = "_read", "_known"
+_READ = "_read"
 _IS_UNTOLD, _IS_NAMED = "_is_untold", "_is_named"
 
 
@@ -74,20 +76,23 @@ def is_worth_it(claims: Sequence[Claim]) -> bool:
     return sum(claim.content.size for claim in claims) >= WORTH_BYTES
 
 
-def recognise(work: Work, claims: Sequence[Claim], known: DataFrame) -> Recognised | None:
-    """Compare the fingerprints of a snapshot's records with what is known of the keys; None where most are new."""
-    counted = _counted(work.reader.fingerprints(work.table, claims), known.select(*_fingerprint_in(known)))
-    is_recognised = (F.col(_READ) == 1) & (F.col(_KNOWN) == 1)
+def recognise(work: Work, claims: Sequence[Claim], known: DataFrame, texts: DataFrame) -> Recognised | None:
+    """Compare the fingerprints of a snapshot's records with those of the keys; None where most are new.
+
+    `known` and `texts` are what `known_keys.known_now` and `texts_now` return.
+    """
+    counted = _counted(work.reader.fingerprints(work.table, claims), texts)
+    is_recognised = (F.col(_READ) == 1) & (F.col(KNOWN) == 1)
     rest, found = computed(counted, _counts(is_recognised), keep=~is_recognised)
     if found["others"] + found["untold"] > found["recognised"]:
         return None
     others = rest.filter(F.col(_READ) > 0).select(*FINGERPRINT)
-    untold = rest.filter(F.col(_KNOWN) > 0).select(*FINGERPRINT)
+    untold = rest.filter(F.col(KNOWN) > 0).select(*FINGERPRINT)
     rows = _rows(work, claims, small(others, found["others"]))
     theirs, twice = _known_of(known, rows, untold, found, work.table)
     if twice:
-        texts = theirs.filter(f"NOT {_IS_UNTOLD}").select(*_fingerprint_in(theirs))
-        rows = _rows(work, claims, small(others.union(texts), found["others"] + twice))
+        again = theirs.filter(f"NOT {_IS_UNTOLD}").select(*_fingerprint_in(theirs))
+        rows = _rows(work, claims, small(others.union(again), found["others"] + twice))
     return Recognised(found["recognised"] - twice, rows, theirs.drop(_IS_UNTOLD))
 
 
@@ -112,24 +117,24 @@ def _known_of(
     return theirs, more["twice"]
 
 
-def _counted(read: DataFrame, known: DataFrame) -> DataFrame:
+def _counted(read: DataFrame, texts: DataFrame) -> DataFrame:
     """Count each fingerprint among the records and among what is known.
 
     They are shuffled before they are counted: among the records of one split hardly any comes twice.
     """
-    told = read.selectExpr(*FINGERPRINT, f"1 AS {_READ}", f"0 AS {_KNOWN}")
-    both = told.union(known.selectExpr(*FINGERPRINT, f"0 AS {_READ}", f"1 AS {_KNOWN}"))
-    return both.repartition(*FINGERPRINT).groupBy(*FINGERPRINT).agg(*(F.sum(n).alias(n) for n in (_READ, _KNOWN)))
+    told = read.selectExpr(*FINGERPRINT, f"1 AS {_READ}", f"0 AS {KNOWN}")
+    both = told.union(texts.selectExpr(*FINGERPRINT, f"0 AS {_READ}", KNOWN))
+    return both.repartition(*FINGERPRINT).groupBy(*FINGERPRINT).agg(*(F.sum(n).alias(n) for n in (_READ, KNOWN)))
 
 
 def _counts(is_recognised: Column) -> list[Column]:
     return [
         F.count_if(is_recognised).alias("recognised"),
         F.sum(F.when(~is_recognised, F.col(_READ))).alias("others"),
-        F.sum(F.when(~is_recognised, F.col(_KNOWN))).alias("untold"),
+        F.sum(F.when(~is_recognised, F.col(KNOWN))).alias("untold"),
     ]
 
 
 def _fingerprint_in(known: DataFrame) -> list[Column]:
     """Return the columns of what is known that hold fingerprints, under the names that records have for theirs."""
-    return [known[was].alias(name) for name, was in zip(FINGERPRINT, capture.WAS_TEXT, strict=True)]
+    return [known[was].alias(name) for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]

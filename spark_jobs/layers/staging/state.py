@@ -9,7 +9,8 @@ One Iceberg table `state.<table>` for each keyed staging table, in parts (identi
 - `current`: the last observation of each living key, with the fingerprint of the record that said so; only snapshot
   loads keep it.
 - `moved`: what snapshots since have seen otherwise than `current`, where writing that anew would cost much more; of a
-  key's rows the one with the highest `_row_number` counts, and it may say that the key is gone.
+  key's rows the one with the highest `_row_number` counts, and it may say that the key is gone. Each also holds the
+  fingerprint that it overtakes, so that those in force are counted without a look at keys.
 - `patch`: one row per record of a feed with partial updates: its values, and which columns it holds.
 - `truncation`: one row per record that empties the table; only change feeds keep it.
 - `snapshot`: one row per file time with the landings that made it; only snapshot loads keep it.
@@ -38,6 +39,7 @@ PART = "_part"
 ENTRY, SNAPSHOT, TRUNCATION, PATCH = "entry", "snapshot", "truncation", "patch"
 CURRENT, MOVED = "current", "moved"
 ROW, GONE, HELD = "row", "gone", "held"
+WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
 TEXT = StringType()
 
 
@@ -94,7 +96,7 @@ def key_schema(table: Table) -> StructType:
 
 def state_schema(table: Table) -> StructType:
     """Return the columns of the state table."""
-    effective = effective_type(table)
+    effective, texts = effective_type(table), (*FINGERPRINT, *WAS_TEXT)
     return StructType(
         [
             *key_schema(table).fields,
@@ -111,7 +113,7 @@ def state_schema(table: Table) -> StructType:
             StructField("_landings", TEXT),
             StructField("_payload", payload_type(table)),
             *([StructField("_present", ArrayType(TEXT))] if table.updates == "partial" else []),
-            *([StructField(name, LongType()) for name in FINGERPRINT] if table.load == "snapshot" else []),
+            *([StructField(name, LongType()) for name in texts] if table.load == "snapshot" else []),
         ]
     )
 

@@ -46,6 +46,17 @@ def fingerprints(bench, table) -> int:
     return known.filter("_was_high IS NOT NULL AND _was_low IS NOT NULL").count()
 
 
+def texts_are_counted_without_keys(bench, table) -> bool:
+    """Tell whether the fingerprints that the state counts are those of the keys that it knows, each as often."""
+    state = bench.lake.read(bench.lake.table("state", table.name))
+    moved = parts(bench, table)["moved"]
+    by_key = known_keys.known_now(state, table, moved).groupBy("_was_high", "_was_low").count().collect()
+    counted = known_keys.texts_now(state, moved).groupBy("_text_high", "_text_low").sum("_known").collect()
+    return Counter({(high, low): n for high, low, n in by_key if high}) == Counter(
+        {(high, low): n for high, low, n in counted if n and high}
+    )
+
+
 def parts(bench, table) -> Counter[str]:
     """Return how many rows each part of the state has."""
     state = bench.lake.read(bench.lake.table("state", table.name))
@@ -164,6 +175,7 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
         bench.stage(table, land(bench, day, rows))
         found = parts(bench, table)
         assert (day, found["current"], found["moved"]) == (day, *sizes)
+        assert texts_are_counted_without_keys(bench, table)
     assert fingerprints(bench, table) == 33
     assert bench.log(table)[:7] == [
         (1, "a", "I", at(1)),
@@ -238,3 +250,4 @@ def test_any_files_are_staged_as_if_every_record_were_read(bench, files, order):
     ]
     assert books[0] == books[1]
     assert bench.log(tables[0]) == bench.log(tables[1])
+    assert texts_are_counted_without_keys(bench, tables[0])
