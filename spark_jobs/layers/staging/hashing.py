@@ -18,6 +18,9 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from spark_jobs.layers.shaping import quoted
+from spark_jobs.layers.staging.json_text import literal
+
 _SEEDS = ("", "landfall")
 _PRECISION, _SCALE = 38, 18
 
@@ -28,27 +31,27 @@ def row_hash(fields: Iterable[StructField]) -> Column:
     NULL differs from '' and 1|23 from 12|3, because each value is tagged; a column added later that is NULL
     leaves the hash as it was, and so does a widened type (int, float, decimal).
     """
-    parts: list[Column] = []
+    parts: list[str] = []
     for field in sorted(fields, key=lambda f: f.name):
-        value = _canonical(F.col(f"`{field.name}`"), field.dataType)
-        parts += [F.when(value.isNotNull(), F.lit(field.name)), value]
-    halves = [F.lpad(F.lower(F.hex(F.xxhash64(F.lit(seed), *parts))), 16, "0") for seed in _SEEDS]
-    return F.concat(*halves)
+        value = _canonical(quoted(field.name), field.dataType)
+        parts += [f"if({value} IS NOT NULL, {literal(field.name)}, NULL)", value]
+    halves = [f"lpad(lower(hex(xxhash64({', '.join([literal(seed), *parts])}))), 16, '0')" for seed in _SEEDS]
+    return F.expr(f"concat({', '.join(halves)})")
 
 
-def _canonical(value: Column, kind: DataType) -> Column:
+def _canonical(value: str, kind: DataType) -> str:
     if isinstance(kind, IntegralType):
-        return value.cast("bigint")
+        return f"CAST({value} AS bigint)"
     if isinstance(kind, DecimalType):
         return _plain_decimal(value, kind)
     if isinstance(kind, FloatType | FractionalType):
-        return value.cast("double") + F.lit(0.0)
+        return f"(CAST({value} AS double) + 0.0D)"
     if isinstance(kind, ArrayType | MapType | StructType):
-        return F.to_json(value)
+        return f"to_json({value})"
     return value
 
 
-def _plain_decimal(value: Column, kind: DecimalType) -> Column:
+def _plain_decimal(value: str, kind: DecimalType) -> str:
     if kind.scale <= _SCALE and kind.precision - kind.scale <= _PRECISION - _SCALE:
-        return value.cast(DecimalType(_PRECISION, _SCALE))
-    return value.cast("string")
+        return f"CAST({value} AS decimal({_PRECISION},{_SCALE}))"
+    return f"CAST({value} AS string)"

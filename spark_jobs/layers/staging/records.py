@@ -10,7 +10,16 @@ from contracts.model import Column as ContractColumn
 from contracts.model import Table
 from spark_jobs.layers.shaping import parse_schema, quoted
 from spark_jobs.layers.staging.casts import Cast, cast
-from spark_jobs.layers.staging.checks import REASON, WARNINGS, because, look_further, refusals, warnings
+from spark_jobs.layers.staging.checks import (
+    REASON,
+    WARNINGS,
+    because,
+    because_sql,
+    look_further,
+    refusals,
+    warnings,
+)
+from spark_jobs.layers.staging.json_text import literal
 from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, FINGERPRINT, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
@@ -93,31 +102,32 @@ def _typed(records: DataFrame, table: Table) -> DataFrame:
     Each value is computed once, in a projection of its own, for its cast is looked at again to see what was lost.
     """
     sources, places = _sources(records, table)
-    values: list[Column] = []
-    failures: list[Column] = []
+    values: list[str] = []
+    failures: list[str] = []
     for place, column, (_, want, found) in zip(places, table.columns, _casts(sources, places, table), strict=True):
         assert found is not None, f"{table.name}.{column.name} has a source of another kind"
         value = f"_value{len(values)}"
-        values.append(F.expr(found.value).alias(value))
+        values.append(f"{found.value} AS `{value}`")
         failures.append(_failure(table, column, quoted(place), found.lost(f"`{value}`"), want))
     carried = [*CARRIED, DELETING, TRUNCATING, *(name for name in (PRESENT, *FINGERPRINT) if name in records.columns)]
     needed = {place.lower(): quoted(place) for place in places}.values()
-    computed = sources.select(*carried, *needed, *values)
-    named = [F.col(f"_value{i}").alias(c.name) for i, c in enumerate(table.columns)]
-    return computed.select(*named, *carried, F.coalesce(*failures).alias(_CAST_FAILURE))
+    computed = sources.selectExpr(*carried, *needed, *values)
+    named = [f"_value{i} AS {quoted(c.name)}" for i, c in enumerate(table.columns)]
+    return computed.selectExpr(*named, *carried, f"coalesce({', '.join(failures)}) AS {_CAST_FAILURE}")
 
 
-def _failure(table: Table, column: ContractColumn, source: str, lost: str, want: DataType) -> Column:
-    """Return why the column's source is no value of its type; of a deleting row only key and sequence matter."""
+def _failure(table: Table, column: ContractColumn, source: str, lost: str, want: DataType) -> str:
+    """Return SQL of why the column's source is no value of its type; of a deleting row only key and sequence matter."""
     wording = f"is no {want.simpleString()}" + (f" of format {column.format}" if column.format else "")
-    text = F.expr(f"substr(CAST({source} AS string), 1, 100)")
-    failure = F.when(F.expr(lost), because(column.name, "type", F.concat(F.lit("'"), text, F.lit(f"' {wording}"))))
+    quote, rest = literal("'"), literal(f"' {wording}")
+    said = f"concat({quote}, substr(CAST({source} AS string), 1, 100), {rest})"
+    failures = f"WHEN {lost} THEN {because_sql(column.name, 'type', said)}"
     if column.required:
-        missing = F.when(F.expr(f"{source} IS NULL"), because(column.name, "required", "is NULL"))
-        failure = F.coalesce(failure, missing)
+        failures += f" WHEN {source} IS NULL THEN {because_sql(column.name, 'required', literal('is NULL'))}"
     if column.name in table.sequence_columns:
-        return failure
-    return F.when(~F.col(TRUNCATING if column.name in table.key else DELETING), failure)
+        return f"CASE {failures} END"
+    matters = f"NOT {TRUNCATING if column.name in table.key else DELETING}"
+    return f"CASE WHEN {matters} THEN CASE {failures} END END"
 
 
 def _first_reason(table: Table) -> Column:

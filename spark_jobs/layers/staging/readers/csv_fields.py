@@ -63,7 +63,7 @@ class Fields:
         """Return the text of one field: NULL when it is empty and unquoted, or not there."""
         if place is None:
             return F.lit(None).cast("string")
-        return F.col(_FIELDS)[f"c{place}"] if self._has_parser else self._by_hand(F.get(_FIELDS, F.lit(place)))
+        return F.expr(f"{_FIELDS}.c{place}") if self._has_parser else self._by_hand(F.get(_FIELDS, F.lit(place)))
 
     def _parsed(self) -> Column:
         names = ", ".join(f"c{place} string" for place in range(self._width))
