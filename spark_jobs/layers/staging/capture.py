@@ -1,8 +1,7 @@
-"""Change data capture: what a batch says of its keys, and what must be stored of them, as pure transforms."""
+"""Change data capture: what a batch says of its keys, as pure transforms; `recompute` is what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,13 +9,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.shaping import as_data, sql_type
+from spark_jobs.layers.shaping import as_data
 from spark_jobs.layers.staging import timeline
-from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.hashing import row_hash
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
-from spark_jobs.layers.staging.state import ENTRY, GONE, HELD, PART, ROW, WAS_TEXT, effective_type, payload_type
+from spark_jobs.layers.staging.state import GONE, HELD, ROW, WAS_TEXT, effective_type, key_columns, value_if
 
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
 _SEEN_AT = "_seen_at"
@@ -47,7 +45,7 @@ def ranked(rows: DataFrame, table: Table) -> DataFrame:
     if not table.source.parts:
         sequence.insert(0, "_order")
     newest_first = [F.col(REJECT).isNull().desc(), *(F.col(f"`{n}`").desc_nulls_last() for n in sequence)]
-    return rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*keys(table)).orderBy(*newest_first)))
+    return rows.withColumn(RANK, F.row_number().over(Window.partitionBy(*key_columns(table)).orderBy(*newest_first)))
 
 
 def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFrame:
@@ -57,7 +55,7 @@ def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFra
     snapshot says of the key; NULL: the row does not speak for it).
     """
     joined = rows.join(known, on=list(table.key), how="full_outer")
-    speaks = " AND ".join([f"{RANK} = 1", *(f"{name} IS NOT NULL" for name in keys(table))])
+    speaks = " AND ".join([f"{RANK} = 1", *(f"{name} IS NOT NULL" for name in key_columns(table))])
     kind = f"CASE WHEN {RANK} IS NULL THEN '{GONE}' WHEN {speaks} THEN if({REJECT} IS NULL, '{ROW}', '{HELD}') END"
     return joined.withColumn(KIND, F.expr(kind))
 
@@ -82,7 +80,7 @@ def seen_otherwise(news: DataFrame, table: Table, has_texts: bool) -> DataFrame:
     told = ["_row_hash", *FINGERPRINT] if has_texts else ["_row_hash"]
     row = [f"if({_IS_ROW}, {name}, NULL) AS {name}" for name in told]
     unknown = [] if has_texts else [f"CAST(NULL AS bigint) AS {name}" for name in FINGERPRINT]
-    return news.filter(f"{KIND} IS NOT NULL").selectExpr(*keys(table), KIND, *row, *unknown, *WAS_TEXT)
+    return news.filter(f"{KIND} IS NOT NULL").selectExpr(*key_columns(table), KIND, *row, *unknown, *WAS_TEXT)
 
 
 def same_text() -> str:
@@ -92,8 +90,8 @@ def same_text() -> str:
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
     """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for the keys that the snapshot sees otherwise."""
-    one, value = _seen(table), _value(table, _IS_ROW)
-    return _speaking(news, instant, order).selectExpr(*keys(table), f"{one} AS _one", value, "false AS _leaves")
+    one, value = _seen(table), value_if(table, _IS_ROW)
+    return _speaking(news, instant, order).selectExpr(*key_columns(table), f"{one} AS _one", value, "false AS _leaves")
 
 
 def last_tells_all(table: Table) -> bool:
@@ -117,9 +115,9 @@ def gathered_with_last(news: DataFrame, table: Table, instant: Instant, order: s
     )
     return (
         _speaking(news, instant, order)
-        .selectExpr(*keys(table), f"{was} AS _was", f"{_seen(table)} AS _one", _value(table, _IS_ROW))
+        .selectExpr(*key_columns(table), f"{was} AS _was", f"{_seen(table)} AS _one", value_if(table, _IS_ROW))
         .selectExpr(
-            *keys(table),
+            *key_columns(table),
             "filter(array(_was, _one), o -> o.kind IS NOT NULL) AS _all",
             "slice(array(_one), 1, 0) AS _leaving",
             "array_compact(array(_value)) AS _values",
@@ -167,7 +165,9 @@ def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame
         stated="_effective_from",
         cut="_effective_from",
     )
-    return rows.selectExpr(*keys(table), f"{one} AS _one", _value(table, f"NOT {DELETING}"), "false AS _leaves")
+    return rows.selectExpr(
+        *key_columns(table), f"{one} AS _one", value_if(table, f"NOT {DELETING}"), "false AS _leaves"
+    )
 
 
 def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:
@@ -189,140 +189,13 @@ def said_before(entries: DataFrame, table: Table, leaves: Column) -> DataFrame:
         kept="CAST(_payload IS NOT NULL AS int)",
     )
     value = "if(_payload IS NOT NULL, named_struct('hash', _row_hash, 'payload', _payload), NULL) AS _value"
-    return entries.withColumn("_leaves", leaves).selectExpr(*keys(table), f"{one} AS _one", value, "_leaves")
+    return entries.withColumn("_leaves", leaves).selectExpr(*key_columns(table), f"{one} AS _one", value, "_leaves")
 
 
 def gathered(said: DataFrame, table: Table) -> DataFrame:
     """Return (key, `_all`: all observations of a key, `_leaving`: those that leave, `_values`)."""
-    return said.groupBy(*keys(table)).agg(
+    return said.groupBy(*key_columns(table)).agg(
         F.expr("collect_list(_one) AS _all"),
         F.expr("collect_list(if(_leaves, _one, NULL)) AS _leaving"),
         F.expr("collect_list(_value) AS _values"),
     )
-
-
-def recompute(told: DataFrame, table: Table, instant: Instant | None) -> DataFrame:
-    """Return for each key of `gathered` what must change: arrays of log rows and of entries that come and go.
-
-    `_log_adds`, `_log_gone`, `_adds`, `_gone`; `_verdicts`; `_values`: the payloads at hand, by hash; `_is`: the
-    last that is seen of the key (NULL: gone), and `_moved`: whether that is new.
-    """
-    new = "filter(_all, o -> o.fresh > 0)"
-    split = told.selectExpr(
-        *keys(table),
-        "_values",
-        "_leaving",
-        "sort_array(filter(_all, o -> o.fresh = 0)) AS _old",
-        f"{new if instant else timeline.last_of_each_landing(new)} AS _new",
-    )
-    together = _with_snapshot(table, instant) if instant else "concat(array_except(_old, _leaving), _new)"
-    remembered = "_walk.entries" if instant else "_sorted"
-    walked = (
-        split.withColumn("_sorted", F.expr(f"sort_array({together})"))
-        .withColumn("_walk", F.expr(timeline.walk(timeline.last_of_each_instant("_sorted"), table)))
-        .withColumn("_log", F.expr(timeline.log_rows("_walk.events")))
-        .withColumn("_entries", F.expr(timeline.marked(remembered, "_log", table)))
-        .withColumn("_old_log", F.expr(timeline.logged("_old")))
-    )
-    return walked.selectExpr(
-        *keys(table),
-        "array_except(_log, _old_log) AS _log_adds",
-        "array_except(_old_log, _log) AS _log_gone",
-        "array_except(_entries, _old) AS _adds",
-        "array_except(_old, _entries) AS _gone",
-        "_walk.verdicts AS _verdicts",
-        "_values",
-        f"{_last_seen('_entries')} AS _is",
-        f"NOT ({_last_seen('_entries')} <=> {_last_seen('_old')}) AS _moved",
-    )
-
-
-def _with_snapshot(table: Table, instant: Instant) -> str:
-    """Put what a snapshot says (nothing, where it is taken back) in place, and state again what the next one saw."""
-    at = timeline.instant(instant.at)
-    together = f"concat(filter(_old, o -> o.at != {at}), _new)"
-    if instant.next_at is None:
-        return together
-    following = timeline.instant(instant.next_at)
-    cut = timeline.cut(following, table)
-    order = f"'{_escaped(instant.next_order or '')}'"
-    gone = timeline.observation(table, at=following, order=order, kind=f"'{GONE}'", cut=cut)
-    stated = "l.stated" if table.effective_at.column else cut
-    again = timeline.changed(
-        "l", table, at=following, order=order, number="NULL", stated=stated, cut=cut, logged="NULL", op="NULL", kept="0"
-    )
-    last = f"try_element_at(filter(_old, o -> o.at <= {at}), -1)"
-    restated = f"transform(array({last}), l -> if(l IS NULL, {gone}, {again}))"
-    return f"if(exists(_old, o -> o.at = {following}), {together}, concat({together}, {restated}))"
-
-
-def _last_seen(entries: str) -> str:
-    last = f"try_element_at({entries}, -1)"
-    return f"if({last}.kind != '{GONE}', named_struct('kind', {last}.kind, 'hash', {last}.hash), NULL)"
-
-
-def with_logged_values(changes: DataFrame, count: int, log: DataFrame, table: Table) -> DataFrame:
-    """Add to `_values` the payloads that the change log has of these keys (`count` of them)."""
-    logged = log.join(small(changes.select(*keys(table)), count), on=list(table.key), how="left_semi")
-    older = logged.selectExpr(*keys(table), _value(table, "_row_hash IS NOT NULL"))
-    gathered = older.groupBy(*keys(table)).agg(F.expr("collect_list(_value) AS _older"))
-    joined = changes.join(gathered, on=list(table.key), how="left")
-    return joined.withColumn("_values", F.expr("if(_older IS NULL, _values, concat(_values, _older))")).drop("_older")
-
-
-def come(changes: DataFrame, table: Table, name: str, has_value: str) -> DataFrame:
-    """Return (key, `_e`: an element of an array, `_payload`: the value of its hash, if it has one)."""
-    one = changes.selectExpr(*keys(table), "_values", f"explode({name}) AS _e")
-    value = f"if({has_value}, get(filter(_values, v -> v.hash = _e.hash), 0).payload, NULL) AS _payload"
-    return one.selectExpr(*keys(table), "_e", value)
-
-
-def moved(changes: DataFrame, table: Table) -> DataFrame:
-    """Return (key, `_kind`, `_row_hash`) of the keys of which `recompute` found that they are seen otherwise."""
-    seen = (f"coalesce(_is.kind, '{GONE}') AS {KIND}", "_is.hash AS _row_hash")
-    return changes.filter("_moved").selectExpr(*keys(table), *seen)
-
-
-def new_entries(changes: DataFrame, table: Table) -> DataFrame:
-    """Return the state rows that must be added."""
-    return come(changes, table, "_adds", "_e.kept = 1").selectExpr(
-        *keys(table),
-        f"'{ENTRY}' AS {PART}",
-        "_e.at AS _at",
-        "_e.tie AS _tie",
-        "_e.order AS _order",
-        "_e.number AS _row_number",
-        "_e.kind AS _kind",
-        "_e.hash AS _row_hash",
-        "_e.stated AS _stated",
-        "_e.logged AS _effective_from",
-        "_e.op AS _op",
-        "_payload",
-    )
-
-
-def keys(table: Table) -> list[str]:
-    """Return the key columns as SQL writes them."""
-    return [f"`{name}`" for name in table.key]
-
-
-def payload_columns(table: Table) -> Sequence[str]:
-    """Return the business columns that are not of the key."""
-    return [name for name in table.column_names if name not in table.key]
-
-
-def value_type(table: Table) -> str:
-    """Return the type of `_value`."""
-    return f"struct<hash: string, payload: {sql_type(payload_type(table))}>"
-
-
-def _value(table: Table, condition: str) -> str:
-    """Return struct(hash, payload) as `_value`, NULL unless the condition holds."""
-    kind = sql_type(payload_type(table))
-    columns = ", ".join(f"`{name}`" for name in payload_columns(table)) or "CAST(NULL AS string)"
-    value = f"named_struct('hash', _row_hash, 'payload', CAST(struct({columns}) AS {kind}))"
-    return f"if({condition}, {value}, NULL) AS _value"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -13,7 +13,8 @@ from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture, known_keys, truncation, writers
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.landings import is_named
-from spark_jobs.layers.staging.state import ENTRY, PART, log_schema
+from spark_jobs.layers.staging.recompute import moved, new_entries, recompute, with_logged_values
+from spark_jobs.layers.staging.state import ENTRY, PART, key_columns, log_schema
 from spark_jobs.layers.staging.work import Work
 
 _VERDICTS = ("inserted", "updated", "unchanged", "deleted")
@@ -47,11 +48,11 @@ class Correction:
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     """Write what changes to the branches; return the verdicts on the fresh observations, counted."""
     table = work.table
-    recomputed = capture.recompute(_gathered(work, correction), table, correction.instant)
+    recomputed = recompute(_gathered(work, correction), table, correction.instant)
     changes, found = computed(recomputed, _counts())
     if found["lacking"]:
         log = conformed(work.log.read(), log_schema(table))
-        changes = capture.with_logged_values(changes, found["keys"], log, table).localCheckpoint()
+        changes = with_logged_values(changes, found["keys"], log, table).localCheckpoint()
     with ThreadPoolExecutor(max_workers=1) as beside:
         logged = beside.submit(_write_log, work, changes, found)
         _write_state(work, changes, correction, found)
@@ -76,13 +77,13 @@ def _all_said(work: Work, correction: Correction) -> DataFrame:
     table, instant, said = work.table, correction.instant, correction.said
     entries = work.stored().filter(F.col(PART) == ENTRY)
     leaves = _leaves(correction)
-    at_stake = None if said is None else small(said.select(*capture.keys(table)), correction.rows)
+    at_stake = None if said is None else small(said.select(*key_columns(table)), correction.rows)
     if correction.renewed is not None:
         at_stake, leaves = correction.renewed, F.lit(True)
     elif said is not None and correction.for_all:
-        at_stake = said.select(*capture.keys(table)).union(truncation.all_keys(work))
+        at_stake = said.select(*key_columns(table)).union(truncation.all_keys(work))
     elif at_stake is None or correction.names:
-        leaving = entries.filter(leaves).select(*capture.keys(table))
+        leaving = entries.filter(leaves).select(*key_columns(table))
         at_stake = leaving if at_stake is None else at_stake.union(leaving)
     theirs = entries.join(at_stake, on=list(table.key), how="left_semi")
     before = capture.said_before(theirs, table, leaves if instant is None else F.lit(False))
@@ -102,10 +103,10 @@ def _write_state(work: Work, changes: DataFrame, correction: Correction, found: 
         writers.remove_entries(work.keyed(), changes, work.table)
     parts = [] if correction.listing is None else [correction.listing]
     if found["adds"]:
-        parts.append(capture.new_entries(changes, work.table))
+        parts.append(new_entries(changes, work.table))
     seen = correction.seen
     if seen is None and work.table.load == "snapshot" and found["moved"]:
-        seen = small(capture.moved(changes, work.table), found["keys"])
+        seen = small(moved(changes, work.table), found["keys"])
     write_seen(work, parts, seen, beside=correction.beside)
 
 

@@ -10,10 +10,10 @@ from pyspark.sql.types import TimestampType
 
 from contracts.model import Table
 from spark_jobs.layers.shaping import as_data
-from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND, keys
+from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, WAS_TEXT
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, WAS_TEXT, key_columns
 
 KNOWN = "_known"
 MANY = 200_000  # of fewer keys `current` is written anew as soon as read
@@ -28,21 +28,25 @@ def known_now(state: DataFrame, table: Table, moved: int) -> DataFrame:
     current = state.filter(F.col(PART) == CURRENT)
     if moved:
         newest = _newest(state, table)
-        overtaken = small(newest.select(*keys(table)), moved)
-        current = current.select(*keys(table), KIND, "_row_hash", *FINGERPRINT).join(
+        overtaken = small(newest.select(*key_columns(table)), moved)
+        current = current.select(*key_columns(table), KIND, "_row_hash", *FINGERPRINT).join(
             overtaken, on=list(table.key), how="left_anti"
         )
         current = current.union(newest.filter(F.col(KIND) != GONE))
     texts = [f"{name} AS {was}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]
     was = [f"{KIND} AS {WAS_KIND}", f"_row_hash AS {WAS_HASH}", f"false AS {TOUCHED}"]
-    return current.selectExpr(*keys(table), *was, *texts)
+    return current.selectExpr(*key_columns(table), *was, *texts)
 
 
 def _newest(state: DataFrame, table: Table) -> DataFrame:
     """Return of each key's rows in `moved` the one that counts."""
     told = F.struct(KIND, "_row_hash", *FINGERPRINT)
     rows = state.filter(F.col(PART) == MOVED)
-    return rows.groupBy(*keys(table)).agg(F.max_by(told, "_row_number").alias("_last")).select(*keys(table), "_last.*")
+    return (
+        rows.groupBy(*key_columns(table))
+        .agg(F.max_by(told, "_row_number").alias("_last"))
+        .select(*key_columns(table), "_last.*")
+    )
 
 
 def goes_beside(moved: int, more: int, living: int) -> bool:
@@ -76,13 +80,13 @@ def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
     instant = F.lit(at).cast(TimestampType())
     seen = F.when((F.col("_at") < instant) & F.col(KIND).isNotNull(), F.struct(KIND, "_row_hash"))
     entries = state.filter((F.col(PART) == ENTRY) & (F.col("_at") <= instant))
-    last = entries.groupBy(*keys(table)).agg(
+    last = entries.groupBy(*key_columns(table)).agg(
         F.max_by(seen, F.when(seen.isNotNull(), F.col("_at"))).alias("_last"),
         F.max(F.col("_at") == instant).alias(TOUCHED),
     )
     living = F.col(f"_last.{KIND}") != GONE
     return last.filter(F.col(TOUCHED) | living).select(
-        *keys(table),
+        *key_columns(table),
         F.when(living, F.col(f"_last.{KIND}")).alias(WAS_KIND),
         F.when(living, F.col("_last._row_hash")).alias(WAS_HASH),
         TOUCHED,
@@ -92,7 +96,7 @@ def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:
 
 def current_rows(known: DataFrame, seen: DataFrame, table: Table) -> DataFrame:
     """Return the state's new `current` part: what is known of keys, but for those that are `seen` otherwise."""
-    kept = known.join(seen.select(*keys(table)), on=list(table.key), how="left_anti").drop(TOUCHED)
+    kept = known.join(seen.select(*key_columns(table)), on=list(table.key), how="left_anti").drop(TOUCHED)
     kept = kept.withColumnsRenamed(
         {WAS_KIND: KIND, WAS_HASH: "_row_hash", **dict(zip(WAS_TEXT, FINGERPRINT, strict=True))}
     )

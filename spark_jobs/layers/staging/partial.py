@@ -17,7 +17,18 @@ from spark_jobs.layers.staging.correction import Correction
 from spark_jobs.layers.staging.hashing import row_hash
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.records import DELETING, PRESENT, TRUNCATING, business_schema
-from spark_jobs.layers.staging.state import GONE, PART, PATCH, ROW, TRUNCATION, at_type, payload_type, tie_type
+from spark_jobs.layers.staging.state import (
+    GONE,
+    PART,
+    PATCH,
+    ROW,
+    TRUNCATION,
+    at_type,
+    key_columns,
+    payload_columns,
+    payload_type,
+    tie_type,
+)
 from spark_jobs.layers.staging.work import Work
 
 _EMIT, _LIFE, _FRESH = "_emit", "_life", "_fresh"
@@ -31,7 +42,7 @@ def correction(work: Work, good: DataFrame) -> Correction:
     fresh = patches(good.filter(~F.col(TRUNCATING)), table).localCheckpoint()
     empties = truncation.truncations(good, table).localCheckpoint()
     emptied = bool(table.truncate_when) and (truncation.forget(work) or bool(empties.take(1)))
-    touched = fresh.select(*capture.keys(table)).union(_forget(work))
+    touched = fresh.select(*key_columns(table)).union(_forget(work))
     touched = touched.union(truncation.all_keys(work)).distinct() if emptied else touched.distinct()
     folded = fold(_all_patches(work, fresh, empties, touched), table)
     return Correction(
@@ -49,9 +60,9 @@ def patches(rows: DataFrame, table: Table) -> DataFrame:
     """Return the state's rows about the records: their values, and the columns that they hold."""
     ties = ", ".join(f"`{name}`" for name in table.tie_break)
     tie = f"struct({ties})" if ties else "NULL"
-    columns = ", ".join(f"`{name}`" for name in capture.payload_columns(table))
+    columns = ", ".join(f"`{name}`" for name in payload_columns(table))
     return rows.selectExpr(
-        *capture.keys(table),
+        *key_columns(table),
         f"'{PATCH}' AS {PART}",
         f"CAST(_effective_from AS {sql_type(at_type(table))}) AS _at",
         f"CAST({tie} AS {sql_type(tie_type(table))}) AS _tie",
@@ -68,10 +79,10 @@ def fold(told: DataFrame, table: Table) -> DataFrame:
 
     `told`: patches with `_fresh` and `_emit` (false: a truncation, which only ends what came before).
     """
-    by_key = Window.partitionBy(*capture.keys(table)).orderBy(*_ORDER)
+    by_key = Window.partitionBy(*key_columns(table)).orderBy(*_ORDER)
     ended = told.withColumn("_is_gone", (F.col("_kind") == GONE).cast("int"))
     lived = ended.withColumn(_LIFE, F.sum("_is_gone").over(by_key.rowsBetween(Window.unboundedPreceding, 0)))
-    so_far = Window.partitionBy(*capture.keys(table), _LIFE).orderBy(*_ORDER)
+    so_far = Window.partitionBy(*key_columns(table), _LIFE).orderBy(*_ORDER)
     so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
 
     def last_said(name: str) -> Column:
@@ -80,8 +91,8 @@ def fold(told: DataFrame, table: Table) -> DataFrame:
         return F.last(F.when(said, value), ignorenulls=True).over(so_far)["value"].alias(name)
 
     whole = lived.select(
-        *capture.keys(table),
-        *(last_said(name) for name in capture.payload_columns(table)),
+        *key_columns(table),
+        *(last_said(name) for name in payload_columns(table)),
         *(
             F.col(f"_payload.`{name}`").alias(f"_said_{name}")
             for name in table.sequence_columns
@@ -101,7 +112,7 @@ def fold(told: DataFrame, table: Table) -> DataFrame:
 
 def _all_patches(work: Work, fresh: DataFrame, empties: DataFrame, touched: DataFrame) -> DataFrame:
     """Return all patches of the touched keys and, where the feed has them, the truncations of each."""
-    table, keys = work.table, capture.keys(work.table)
+    table, keys = work.table, key_columns(work.table)
     stored = work.stored()
     columns = [*keys, "_at", "_tie", "_order", "_row_number", "_kind", "_payload", PRESENT]
     before = stored.filter(F.col(PART) == PATCH).join(touched, on=list(table.key), how="left_semi")
@@ -121,8 +132,8 @@ def _forget(work: Work) -> DataFrame:
     theirs = work.stored().filter(F.col(PART) == PATCH)
     leaving = theirs.filter(is_named(F.col("_order"), work.manifest.orders, work.manifest.gone)) if work.base else None
     if leaving is None:
-        return theirs.select(*capture.keys(work.table)).limit(0)
-    keys = leaving.select(*capture.keys(work.table), PART, "_order").distinct().localCheckpoint()
+        return theirs.select(*key_columns(work.table)).limit(0)
+    keys = leaving.select(*key_columns(work.table), PART, "_order").distinct().localCheckpoint()
     if keys.take(1):
         work.keyed().remove(keys.select(PART, "_order").distinct())
-    return keys.select(*capture.keys(work.table))
+    return keys.select(*key_columns(work.table))

@@ -22,7 +22,7 @@ from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.known_keys import KNOWN
 from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT, meaning_of
-from spark_jobs.layers.staging.state import WAS_TEXT
+from spark_jobs.layers.staging.state import WAS_TEXT, key_columns
 from spark_jobs.layers.staging.work import Work
 
 NAME = "texts"
@@ -109,7 +109,7 @@ def _known_of(
     `_is_untold` is false, and counted, where a recognised record tells of a key that a row tells of too.
     """
     marked = small(untold.withColumn(_IS_UNTOLD, F.lit(True)), found["untold"])
-    named = rows.filter(f"{capture.RANK} = 1").select(*capture.keys(table), F.lit(True).alias(_IS_NAMED))
+    named = rows.filter(f"{capture.RANK} = 1").select(*key_columns(table), F.lit(True).alias(_IS_NAMED))
     theirs = known.join(marked, on=F.expr(capture.same_text()), how="left").drop(*FINGERPRINT)
     theirs = theirs.join(small(named, found["others"]), on=list(table.key), how="left")
     theirs = theirs.filter(f"{_IS_UNTOLD} OR {_IS_NAMED}").withColumn(_IS_UNTOLD, F.expr(f"{_IS_UNTOLD} IS NOT NULL"))

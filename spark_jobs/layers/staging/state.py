@@ -20,6 +20,8 @@ One Iceberg table `state.<table>` for each keyed staging table, in parts (identi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql.types import (
     ArrayType,
     DataType,
@@ -32,6 +34,7 @@ from pyspark.sql.types import (
 )
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import sql_type
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
 from spark_jobs.layers.staging.records import business_schema
 
@@ -140,3 +143,26 @@ def log_schema(table: Table) -> StructType:
             StructField("_row_number", LongType()),
         ]
     )
+
+
+def key_columns(table: Table) -> list[str]:
+    """Return the key columns as SQL writes them."""
+    return [f"`{name}`" for name in table.key]
+
+
+def payload_columns(table: Table) -> Sequence[str]:
+    """Return the business columns that are not of the key."""
+    return [name for name in table.column_names if name not in table.key]
+
+
+def value_type(table: Table) -> str:
+    """Return the type of `_value`."""
+    return f"struct<hash: string, payload: {sql_type(payload_type(table))}>"
+
+
+def value_if(table: Table, condition: str) -> str:
+    """Return struct(hash, payload) as `_value`, NULL unless the condition holds."""
+    kind = sql_type(payload_type(table))
+    columns = ", ".join(f"`{name}`" for name in payload_columns(table)) or "CAST(NULL AS string)"
+    value = f"named_struct('hash', _row_hash, 'payload', CAST(struct({columns}) AS {kind}))"
+    return f"if({condition}, {value}, NULL) AS _value"

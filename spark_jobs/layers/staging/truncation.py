@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.shaping import sql_type
-from spark_jobs.layers.staging import capture, timeline
+from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.landings import is_named
 from spark_jobs.layers.staging.records import TRUNCATING
-from spark_jobs.layers.staging.state import ENTRY, GONE, PART, TRUNCATION, at_type, tie_type
+from spark_jobs.layers.staging.state import ENTRY, GONE, PART, TRUNCATION, at_type, key_columns, tie_type, value_type
 from spark_jobs.layers.staging.work import Work
 
 
@@ -60,11 +60,11 @@ def said_by_truncations(work: Work, keys: DataFrame, fresh: DataFrame) -> DataFr
         stated="_at",
         cut="_at",
     )
-    value = f"CAST(NULL AS {capture.value_type(table)}) AS _value"
+    value = f"CAST(NULL AS {value_type(table)}) AS _value"
     told = both.selectExpr(f"{one} AS _one", value, "false AS _leaves")
-    return keys.distinct().crossJoin(F.broadcast(told)).select(*capture.keys(table), "_one", "_value", "_leaves")
+    return keys.distinct().crossJoin(F.broadcast(told)).select(*key_columns(table), "_one", "_value", "_leaves")
 
 
 def all_keys(work: Work) -> DataFrame:
     """Return the keys that the state knows: a truncation may end each of them."""
-    return work.stored().filter(F.col(PART) == ENTRY).select(*capture.keys(work.table)).distinct()
+    return work.stored().filter(F.col(PART) == ENTRY).select(*key_columns(work.table)).distinct()

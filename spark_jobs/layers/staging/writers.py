@@ -12,17 +12,18 @@ from pyspark.sql import functions as F
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema
-from spark_jobs.layers.staging import capture, timeline
+from spark_jobs.layers.staging import timeline
+from spark_jobs.layers.staging.recompute import come
 from spark_jobs.layers.staging.records import REJECT
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, log_schema, state_schema
+from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, key_columns, log_schema, state_schema
 
 
 def write_log(branch: Branch, changes: DataFrame, table: Table, batch_id: str, now: datetime, removes: bool) -> None:
     """Bring the change log's rows to what recompute found; append only, unless `removes`."""
     if removes:
-        gone = changes.selectExpr(*capture.keys(table), "explode(_log_gone) AS _e")
-        branch.remove(gone.selectExpr(*capture.keys(table), "_e.effective AS _effective_from"))
-    rows = capture.come(changes, table, "_log_adds", "_e.op != 'D'").withColumn("_order", F.col("_e.order"))
+        gone = changes.selectExpr(*key_columns(table), "explode(_log_gone) AS _e")
+        branch.remove(gone.selectExpr(*key_columns(table), "_e.effective AS _effective_from"))
+    rows = come(changes, table, "_log_adds", "_e.op != 'D'").withColumn("_order", F.col("_e.order"))
     business = [
         F.col(f"`{c.name}`") if c.name in table.key else F.col(f"_payload.`{c.name}`").alias(c.name)
         for c in table.columns
@@ -45,9 +46,9 @@ def write_log(branch: Branch, changes: DataFrame, table: Table, batch_id: str, n
 
 def remove_entries(branch: Branch, changes: DataFrame, table: Table) -> None:
     """Remove the state's entries that must go."""
-    gone = changes.selectExpr(*capture.keys(table), "explode(_gone) AS _e")
+    gone = changes.selectExpr(*key_columns(table), "explode(_gone) AS _e")
     part = f"'{ENTRY}' AS {PART}"
-    branch.remove(gone.selectExpr(*capture.keys(table), part, "_e.at AS _at", "_e.order AS _order"))
+    branch.remove(gone.selectExpr(*key_columns(table), part, "_e.at AS _at", "_e.order AS _order"))
 
 
 def write_state(branch: Branch, parts: Sequence[DataFrame], current: DataFrame | None, table: Table) -> None:
