@@ -8,5 +8,4 @@ import sys
 
 def reached(step: str, **facts: object) -> None:
     """Write the step as one JSON line to the job's log, before it is taken: `{"step": "publish", "table": …}`."""
-    sys.stderr.write(json.dumps({"step": step, **facts}) + "\n")  # at one blow: jobs write from several threads
-    sys.stderr.flush()
+    print(json.dumps({"step": step, **facts}), file=sys.stderr, flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -51,19 +50,15 @@ def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     recomputed = recompute(_gathered(work, correction), table, correction.instant)
     changes, found = computed(recomputed, _counts())
     if found["lacking"]:
-        log = conformed(work.log.read(), log_schema(table))
-        changes = with_logged_values(changes, found["keys"], log, table).localCheckpoint()
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        logged = beside.submit(_write_log, work, changes, found)
-        _write_state(work, changes, correction, found)
-    logged.result()
-    return {word: found[word] for word in _VERDICTS}
-
-
-def _write_log(work: Work, changes: DataFrame, found: Mapping[str, int]) -> None:
+        logged = conformed(work.log.read(), log_schema(table))
+        changes = with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
     if found["log_adds"] or found["log_gone"]:
         removes = bool(found["log_gone"])
-        writers.write_log(work.log, changes, work.table, work.manifest.batch_id, work.now, removes)
+        writers.write_log(work.log, changes, table, work.manifest.batch_id, work.now, removes)
+    if found["gone"]:
+        writers.remove_entries(work.keyed(), changes, table)
+    _write_state(work, changes, correction, found)
+    return {word: found[word] for word in _VERDICTS}
 
 
 def _gathered(work: Work, correction: Correction) -> DataFrame:
@@ -99,8 +94,6 @@ def _leaves(correction: Correction) -> Column:
 
 
 def _write_state(work: Work, changes: DataFrame, correction: Correction, found: Mapping[str, int]) -> None:
-    if found["gone"]:
-        writers.remove_entries(work.keyed(), changes, work.table)
     parts = [] if correction.listing is None else [correction.listing]
     if found["adds"]:
         parts.append(new_entries(changes, work.table))
