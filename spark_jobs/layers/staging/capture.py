@@ -19,6 +19,8 @@ from spark_jobs.layers.staging.state import GONE, HELD, ROW, WAS_TEXT, effective
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
 _SEEN_AT = "_seen_at"
 _IS_ROW = f"{KIND} = '{ROW}'"
+_IS_UNCHANGED = f"{KIND} <=> {WAS_KIND} AND ({KIND} != '{ROW}' OR _row_hash <=> {WAS_HASH})"
+_SEES_OTHERWISE = f"{KIND} IS NOT NULL AND (coalesce({TOUCHED}, false) OR NOT ({_IS_UNCHANGED}))"
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,13 @@ def compare_snapshot(rows: DataFrame, known: DataFrame, table: Table) -> DataFra
 
 def is_news() -> Column:
     """Tell the rows of `compare_snapshot` that matter: refused ones, and keys seen otherwise than before."""
-    unchanged = f"{KIND} <=> {WAS_KIND} AND ({KIND} != '{ROW}' OR _row_hash <=> {WAS_HASH})"
-    otherwise = f"{KIND} IS NOT NULL AND (coalesce({TOUCHED}, false) OR NOT ({unchanged}))"
-    return F.expr(f"{REJECT} IS NOT NULL OR ({otherwise})")
+    return F.expr(f"{REJECT} IS NOT NULL OR ({_SEES_OTHERWISE})")
+
+
+def sees_otherwise(texts: bool) -> Column:
+    """Tell the rows of `compare_snapshot` by which the last snapshot sees a key otherwise, or by another text."""
+    otherwise = F.expr(f"coalesce({_SEES_OTHERWISE}, false)")
+    return otherwise | is_retexted() if texts else otherwise
 
 
 def is_retexted() -> Column:
@@ -72,15 +78,15 @@ def is_retexted() -> Column:
     return F.expr(f"coalesce({_IS_ROW} AND NOT ({same_text()}), false)")
 
 
-def seen_otherwise(news: DataFrame, table: Table, has_texts: bool) -> DataFrame:
-    """Return (key, `_kind`, `_row_hash`, FINGERPRINT, WAS_TEXT) of the news that speak for a key; of one gone no hash.
+def seen_otherwise(news: DataFrame, table: Table, texts: bool) -> DataFrame:
+    """Return (key, `_kind`, `_row_hash`, FINGERPRINT, WAS_TEXT) of the keys that `sees_otherwise` tells.
 
-    The fingerprint is NULL where `has_texts` says that nobody may ask for it.
+    A key that is gone or held has no hash; without `texts` no fingerprint is told.
     """
-    told = ["_row_hash", *FINGERPRINT] if has_texts else ["_row_hash"]
+    told = ["_row_hash", *FINGERPRINT] if texts else ["_row_hash"]
     row = [f"if({_IS_ROW}, {name}, NULL) AS {name}" for name in told]
-    unknown = [] if has_texts else [f"CAST(NULL AS bigint) AS {name}" for name in FINGERPRINT]
-    return news.filter(f"{KIND} IS NOT NULL").selectExpr(*key_columns(table), KIND, *row, *unknown, *WAS_TEXT)
+    unknown = [] if texts else [f"CAST(NULL AS bigint) AS {name}" for name in FINGERPRINT]
+    return news.filter(sees_otherwise(texts)).selectExpr(*key_columns(table), KIND, *row, *unknown, *WAS_TEXT)
 
 
 def same_text() -> str:

@@ -149,6 +149,6 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
         F.count_if(is_news & is_row).alias("news"),
         F.count_if(changes).alias("changes"),
         F.count_if(changes & (F.col(capture.WAS_KIND) == HELD)).alias("held"),
-        F.count_if(changes | capture.is_retexted() if retexts else changes).alias("otherwise"),
+        F.count_if(capture.sees_otherwise(retexts)).alias("otherwise"),
         *quality.warning_counts(table),
     ]

@@ -197,6 +197,19 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
     ]
 
 
+def test_a_key_that_stays_held_moves_once(bench, monkeypatch):
+    monkeypatch.setattr(known_keys, "MANY", 10)
+    table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
+    stable = [f"{key},{key}" for key in range(100, 130)]
+    for day, (rows, moved) in enumerate(
+        ((["1,1"], 0), (["1,x"], 1), (["1,x", "2,2"], 2), (["1,1", "2,2"], 3)), start=1
+    ):
+        bench.stage(table, land(bench, day, [*rows, *stable]))
+        assert (day, parts(bench, table)["moved"]) == (day, moved)
+        assert texts_are_counted_without_keys(bench, table)
+    assert bench.log(table)[:2] == [(1, 1, "I", at(1)), (2, 2, "I", at(3))]
+
+
 @pytest.mark.usefixtures("few_and_many")
 def test_a_last_snapshot_that_is_taken_back_leaves_what_the_one_before_saw(bench):
     table = snapshot_table()
