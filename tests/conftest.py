@@ -22,12 +22,13 @@ os.environ.update(
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     """The one Spark session of a test run; buckets are folders, catalogs are called like the layers."""
+    from orchestration.embedded.profile import JAVA_FOR_LITTLE
     from orchestration.embedded.session import LAYERS, laptop_session
 
     root: Path = tmp_path_factory.mktemp("lake")
     buckets = {layer: "test-mart" if layer == "mart" else "test-staging" for layer in LAYERS}
     warehouses = {layer: f"s3://{name}/" for layer, name in buckets.items()}
-    session = laptop_session(root, warehouses, ["test-raw"], java_options="-XX:+UseSerialGC -Xmn512m")
+    session = laptop_session(root, warehouses, ["test-raw"], java_options=f"{JAVA_FOR_LITTLE} -Xmn512m")
     session.conf.set("landfall.test.root", str(root))
     yield session
     session.stop()
