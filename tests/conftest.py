@@ -28,7 +28,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     root: Path = tmp_path_factory.mktemp("lake")
     buckets = {layer: "test-mart" if layer == "mart" else "test-staging" for layer in LAYERS}
     warehouses = {layer: f"s3://{name}/" for layer, name in buckets.items()}
-    session = laptop_session(root, warehouses, ["test-raw"], java_options=f"{JAVA_FOR_LITTLE} -Xmn512m")
+    session = laptop_session(root, warehouses, ["test-raw"], java_options=f"{JAVA_FOR_LITTLE} -Xms1g -Xmn512m")
     session.conf.set("landfall.test.root", str(root))
     yield session
     session.stop()

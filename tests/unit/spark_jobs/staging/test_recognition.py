@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from contracts.model import Check, Column, Source
 from spark_jobs.layers.staging import known_keys, recognition
+from spark_jobs.layers.staging.readers import seam
+from spark_jobs.layers.staging.state import WAS_TEXT
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 STABLE = [f"{key},s" for key in range(10, 20)]
@@ -195,6 +197,22 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
         (3, None, "D", at(8)),
         (4, "d", "I", at(8)),
     ]
+
+
+def test_fingerprints_that_were_kept_otherwise_are_learnt_anew(bench, monkeypatch):
+    monkeypatch.setattr(known_keys, "MANY", 10)
+    table = snapshot_table()
+    stable = [f"{key},s" for key in range(100, 130)]
+    moves = known_keys.moves
+    with monkeypatch.context() as before:
+        before.setattr(seam, "READING", seam.READING - 1)
+        before.setattr(known_keys, "moves", lambda seen, number: moves(seen.drop(*WAS_TEXT), number))
+        bench.stage(table, land(bench, 1, ["1,a", *stable]))
+        bench.stage(table, land(bench, 2, ["1,A", *stable]))
+    bench.stage(table, land(bench, 3, ["1,a", *stable]))
+    assert bench.log(table)[:3] == [(1, "a", "I", at(1)), (1, "A", "U", at(2)), (1, "a", "U", at(3))]
+    assert (parts(bench, table)["current"], parts(bench, table)["moved"]) == (31, 0)
+    assert texts_are_counted_without_keys(bench, table)
 
 
 def test_a_key_that_stays_held_moves_once(bench, monkeypatch):
