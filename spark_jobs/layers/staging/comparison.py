@@ -49,13 +49,12 @@ def stage_snapshot(
 ) -> Outcome:
     """Stage the snapshot that `claims` make, in landing order; `listing` is the state's row about it.
 
-    `is_last`: it follows all others; then `texts` is what the state's fingerprints are worth.
+    `is_last`: it follows all others; only then `texts` is given, what the state's fingerprints are worth.
     """
     table = work.table
     moved = work.moved() if is_last else 0
     known = _known(work, instant, is_last, moved)
-    trusted = texts if is_last else None
-    compared = _compare_texts(work, claims, known, moved, trusted) if trusted else _compare(work, claims, known)
+    compared = _compare_texts(work, claims, known, moved, texts) if texts else _compare(work, claims, known)
     news, found = compared.news, compared.found
     living = found["living"] + found["recognised"]
     seen = compared.seen if is_last else None

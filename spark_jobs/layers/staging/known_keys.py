@@ -13,7 +13,7 @@ from spark_jobs.layers.shaping import as_data
 from spark_jobs.layers.staging.capture import KIND, TOUCHED, WAS_HASH, WAS_KIND
 from spark_jobs.layers.staging.computed import small
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT
-from spark_jobs.layers.staging.state import CURRENT, ENTRY, GONE, MOVED, PART, WAS_TEXT, key_columns
+from spark_jobs.layers.staging.state import AS_TEXT, CURRENT, ENTRY, GONE, MOVED, PART, WAS_TEXT, key_columns
 
 KNOWN = "_known"
 MANY = 200_000  # of fewer keys `current` is written anew as soon as read
@@ -71,8 +71,7 @@ def texts_now(state: DataFrame, moved: int) -> DataFrame:
     if not moved:
         return texts
     overtaken = state.filter((F.col(PART) == MOVED) & F.col(WAS_TEXT[0]).isNotNull())
-    were = [f"{was} AS {name}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]
-    return texts.union(overtaken.selectExpr(*were, f"-1 AS {KNOWN}"))
+    return texts.union(overtaken.selectExpr(*AS_TEXT, f"-1 AS {KNOWN}"))
 
 
 def known_as_of(state: DataFrame, table: Table, at: datetime) -> DataFrame:

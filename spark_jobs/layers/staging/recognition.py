@@ -22,7 +22,7 @@ from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.known_keys import KNOWN
 from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.readers.seam import FINGERPRINT, meaning_of
-from spark_jobs.layers.staging.state import WAS_TEXT, key_columns
+from spark_jobs.layers.staging.state import AS_TEXT, key_columns
 from spark_jobs.layers.staging.work import Work
 
 NAME = "texts"
@@ -91,7 +91,7 @@ def recognise(work: Work, claims: Sequence[Claim], known: DataFrame, texts: Data
     rows = _rows(work, claims, small(others, found["others"]))
     theirs, twice = _known_of(known, rows, untold, found, work.table)
     if twice:
-        again = theirs.filter(f"NOT {_IS_UNTOLD}").select(*_fingerprint_in(theirs))
+        again = theirs.filter(f"NOT {_IS_UNTOLD}").selectExpr(*AS_TEXT)
         rows = _rows(work, claims, small(others.union(again), found["others"] + twice))
     return Recognised(found["recognised"] - twice, rows, theirs.drop(_IS_UNTOLD))
 
@@ -133,8 +133,3 @@ def _counts(is_recognised: Column) -> list[Column]:
         F.sum(F.when(~is_recognised, F.col(_READ))).alias("others"),
         F.sum(F.when(~is_recognised, F.col(KNOWN))).alias("untold"),
     ]
-
-
-def _fingerprint_in(known: DataFrame) -> list[Column]:
-    """Return the columns of what is known that hold fingerprints, under the names that records have for theirs."""
-    return [known[was].alias(name) for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]

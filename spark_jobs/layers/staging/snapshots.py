@@ -115,7 +115,7 @@ def _stage(
     claims = [*fresh, *(work.reader.claim(work.table, others) if others else ())]
     claims.sort(key=lambda claim: claim.landing.order)
     is_last = all(at < step.at for at in staged)
-    return stage_snapshot(work, claims, instant, listing, is_last=is_last, texts=texts)
+    return stage_snapshot(work, claims, instant, listing, is_last=is_last, texts=texts if is_last else None)
 
 
 def _listed(work: Work) -> Listing:

@@ -43,6 +43,7 @@ ENTRY, SNAPSHOT, TRUNCATION, PATCH = "entry", "snapshot", "truncation", "patch"
 CURRENT, MOVED = "current", "moved"
 ROW, GONE, HELD = "row", "gone", "held"
 WAS_TEXT = ("_was_high", "_was_low")  # the fingerprint of the record that said so
+AS_TEXT = [f"{was} AS {name}" for name, was in zip(FINGERPRINT, WAS_TEXT, strict=True)]  # under its own names
 TEXT = StringType()
 
 

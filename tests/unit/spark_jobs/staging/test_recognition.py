@@ -54,8 +54,8 @@ def texts_are_counted_without_keys(bench, table) -> bool:
     moved = parts(bench, table)["moved"]
     by_key = known_keys.known_now(state, table, moved).groupBy("_was_high", "_was_low").count().collect()
     counted = known_keys.texts_now(state, moved).groupBy("_text_high", "_text_low").sum("_known").collect()
-    return Counter({(high, low): n for high, low, n in by_key if high}) == Counter(
-        {(high, low): n for high, low, n in counted if n and high}
+    return Counter({(high, low): n for high, low, n in by_key if high is not None}) == Counter(
+        {(high, low): n for high, low, n in counted if n and high is not None}
     )
 
 
