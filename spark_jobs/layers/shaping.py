@@ -19,6 +19,12 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def literal(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 @cache
 def parse_schema(ddl: str) -> StructType:
     """Return the schema that DDL text such as `a int, b string` describes; needs a running Spark."""

@@ -29,8 +29,8 @@ from pyspark.sql.types import (
 )
 
 from contracts.model import Column
-from spark_jobs.layers.shaping import quoted
-from spark_jobs.layers.staging.json_text import literal, parsed, text_shape, unmarked, with_marked_numbers
+from spark_jobs.layers.shaping import literal, quoted
+from spark_jobs.layers.staging.json_text import parsed, text_shape, unmarked, with_marked_numbers
 
 _DAY = r"^\s*[+-]?\d{4,7}-\d{1,2}-\d{1,2}"
 _MIDNIGHT = r"[T ]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?"

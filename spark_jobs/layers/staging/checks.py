@@ -8,7 +8,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts.model import Check, Table
-from spark_jobs.layers.staging.json_text import literal
+from spark_jobs.layers.shaping import literal
 
 WARNINGS = "_warnings"
 REASON = "struct<column:string,rule:string,reason:string>"

@@ -18,8 +18,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from spark_jobs.layers.shaping import quoted
-from spark_jobs.layers.staging.json_text import literal
+from spark_jobs.layers.shaping import literal, quoted
 
 _SEEDS = ("", "landfall")
 _PRECISION, _SCALE = 38, 18

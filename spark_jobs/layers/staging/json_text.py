@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType
 
-from spark_jobs.layers.shaping import quoted
+from spark_jobs.layers.shaping import literal, quoted
 
 MARK = "\ufdd0\ufdd1"  # characters that Unicode keeps out of texts
 _MARKED = f'$1"{MARK}$2"'
@@ -27,12 +27,6 @@ _OPTIONS = {
     "allowSingleQuotes": "false",
     "allowNonNumericNumbers": "false",
 }
-
-
-def literal(text: str) -> str:
-    """Return a text as a literal of SQL."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _ddl(kind: DataType) -> str:

@@ -6,10 +6,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import literal
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.capture import KIND, Instant
 from spark_jobs.layers.staging.computed import small
-from spark_jobs.layers.staging.json_text import literal
 from spark_jobs.layers.staging.state import ENTRY, GONE, PART, key_columns, value_if
 
 

@@ -8,7 +8,7 @@ from pyspark.sql.types import DataType, StringType, StructType
 
 from contracts.model import Column as ContractColumn
 from contracts.model import Table
-from spark_jobs.layers.shaping import parse_schema, quoted
+from spark_jobs.layers.shaping import literal, parse_schema, quoted
 from spark_jobs.layers.staging.casts import Cast, cast
 from spark_jobs.layers.staging.checks import (
     REASON,
@@ -19,7 +19,6 @@ from spark_jobs.layers.staging.checks import (
     refusals,
     warnings,
 )
-from spark_jobs.layers.staging.json_text import literal
 from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, FINGERPRINT, RAW_LIMIT, null_words
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 

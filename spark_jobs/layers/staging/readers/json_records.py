@@ -10,9 +10,10 @@ from pyspark.sql.types import ArrayType, MapType, StringType
 
 from contracts.model import Table
 from contracts.paths import split_path
+from spark_jobs.layers.shaping import literal
 from spark_jobs.layers.staging.checks import because
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.json_text import literal, parsed, unmarked, with_marked_numbers
+from spark_jobs.layers.staging.json_text import parsed, unmarked, with_marked_numbers
 from spark_jobs.layers.staging.readers.field_names import FIELD, gathered
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
