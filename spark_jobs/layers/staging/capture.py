@@ -17,7 +17,7 @@ from spark_jobs.layers.staging.records import DELETING, REJECT, business_schema
 from spark_jobs.layers.staging.state import GONE, HELD, ROW, WAS_TEXT, effective_type, key_columns, value_if
 
 RANK, KIND, WAS_KIND, WAS_HASH, TOUCHED = "_rank", "_kind", "_was_kind", "_was_hash", "_touched"
-_SEEN_AT = "_seen_at"
+SEEN_AT = "_seen_at"
 _IS_ROW = f"{KIND} = '{ROW}'"
 _IS_UNCHANGED = f"{KIND} <=> {WAS_KIND} AND ({KIND} != '{ROW}' OR _row_hash <=> {WAS_HASH})"
 _SEES_OTHERWISE = f"{KIND} IS NOT NULL AND (coalesce({TOUCHED}, false) OR NOT ({_IS_UNCHANGED}))"
@@ -96,60 +96,27 @@ def same_text() -> str:
 
 def said_by_snapshot(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
     """Return (key, `_one`: a fresh observation, `_value`, `_leaves`) for the keys that the snapshot sees otherwise."""
-    one, value = _seen(table), value_if(table, _IS_ROW)
-    return _speaking(news, instant, order).selectExpr(*key_columns(table), f"{one} AS _one", value, "false AS _leaves")
-
-
-def last_tells_all(table: Table) -> bool:
-    """Tell whether what the next snapshot changes depends on nothing but what the last one saw of a key.
-
-    Where rows state their own `effective_at`, what was announced for later counts too; and a key that is away and not
-    closed lives on.
-    """
-    return table.effective_at.column is None and table.on_missing == "close"
-
-
-def gathered_with_last(news: DataFrame, table: Table, instant: Instant, order: str) -> DataFrame:
-    """Return what `gathered` would if the last snapshot alone, a moment ago, had been before this one.
-
-    `news` are rows of `compare_snapshot`, none of which was held; for tables of which `last_tells_all`.
-    """
-    at = f"({_SEEN_AT} - INTERVAL 1 MICROSECOND)"
-    cut = timeline.cut(at, table)
-    was = timeline.observation(
-        table, at=at, order="''", kind=WAS_KIND, hash=WAS_HASH, stated=cut, cut=cut, logged=cut, op="'I'"
-    )
-    return (
-        _speaking(news, instant, order)
-        .selectExpr(*key_columns(table), f"{was} AS _was", f"{_seen(table)} AS _one", value_if(table, _IS_ROW))
-        .selectExpr(
-            *key_columns(table),
-            "filter(array(_was, _one), o -> o.kind IS NOT NULL) AS _all",
-            "slice(array(_one), 1, 0) AS _leaving",
-            "array_compact(array(_value)) AS _values",
-        )
-    )
-
-
-def _seen(table: Table) -> str:
-    """Return what a snapshot says of a key of `_speaking`, as a fresh observation."""
-    return timeline.observation(
+    cut = timeline.cut(SEEN_AT, table)
+    one = timeline.observation(
         table,
-        at=_SEEN_AT,
-        order="coalesce(_order, _last_order)",
+        at=SEEN_AT,
+        order="_order",
         number="_row_number",
         fresh="1",
         kind=KIND,
         hash=f"if({_IS_ROW}, _row_hash, NULL)",
-        stated="_effective_from" if table.effective_at.column else timeline.cut(_SEEN_AT, table),
-        cut=timeline.cut(_SEEN_AT, table),
+        stated="_effective_from" if table.effective_at.column else cut,
+        cut=cut,
     )
+    told = speaking(news, instant, order)
+    return told.selectExpr(*key_columns(table), f"{one} AS _one", value_if(table, _IS_ROW), "false AS _leaves")
 
 
-def _speaking(news: DataFrame, instant: Instant, order: str) -> DataFrame:
-    """Return the news that speak for a key, with the snapshot's instant and the order of its last landing."""
-    seen_at = f"{as_data(timeline.instant(instant.at))} AS {_SEEN_AT}"
-    return news.filter(f"{KIND} IS NOT NULL").selectExpr("*", seen_at).withColumn("_last_order", F.lit(order))
+def speaking(news: DataFrame, instant: Instant, order: str) -> DataFrame:
+    """Return the news that speak for a key, with the snapshot's instant and, of keys without a row, its landing."""
+    seen_at = f"{as_data(timeline.instant(instant.at))} AS {SEEN_AT}"
+    told = news.filter(f"{KIND} IS NOT NULL").selectExpr("*", seen_at)
+    return told.withColumn("_order", F.coalesce("_order", F.lit(order)))
 
 
 def said_by_events(rows: DataFrame, table: Table, fresh: str = "1") -> DataFrame:

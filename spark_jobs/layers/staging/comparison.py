@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.staging import capture, known_keys, quality
+from spark_jobs.layers.staging import capture, known_keys, newest, quality, writers
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.breakers import enforce_on_snapshot
 from spark_jobs.layers.staging.claims import Claim
@@ -19,7 +19,7 @@ from spark_jobs.layers.staging.correction import Correction, put_right, write_se
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.recognition import Recognised, Texts, is_worth_it, recognise
 from spark_jobs.layers.staging.records import REJECT
-from spark_jobs.layers.staging.state import HELD, ROW
+from spark_jobs.layers.staging.state import GONE, HELD, ROW
 from spark_jobs.layers.staging.work import Work
 
 
@@ -64,21 +64,19 @@ def stage_snapshot(
     if found["rejected"]:
         work.refuse(news.filter(F.col(REJECT).isNotNull()))
     verdicts: Mapping[str, int] = Counter()
-    if found["changes"]:
-        is_gathered = is_last and not found["held"] and capture.last_tells_all(table)
-        tell = capture.gathered_with_last if is_gathered else capture.said_by_snapshot
-        correction = Correction(
-            tell(news, table, instant, claims[-1].landing.order),
-            found["changes"],
-            instant,
-            listing=listing,
-            seen=seen,
-            beside=beside,
-            is_gathered=is_gathered,
-        )
-        verdicts = put_right(work, correction)
-    else:
+    order = claims[-1].landing.order
+    if not found["changes"]:
         write_seen(work, [listing], seen, beside=beside)
+    elif is_last and not found["held"] and newest.tells_all(table):
+        changes = newest.changes(news, table, instant, order)
+        verdicts = Counter(inserted=found["inserted"], updated=found["updated"], deleted=found["deleted"])
+        if verdicts.total():
+            writers.write_log(work.log, newest.log_rows(changes), table, work.manifest.batch_id, work.now)
+        write_seen(work, [listing, newest.entries(changes, table)], seen, beside=beside)
+    else:
+        said = capture.said_by_snapshot(news, table, instant, order)
+        correction = Correction(said, found["changes"], instant, listing=listing, seen=seen, beside=beside)
+        verdicts = put_right(work, correction)
     books = Books(
         read=found["read"] + found["recognised"],
         rejected=found["rejected"],
@@ -139,6 +137,7 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
     refused, first = F.col(REJECT).isNotNull(), F.coalesce(F.col(capture.RANK), F.lit(1)) == 1
     read, is_row, is_news = F.col(capture.RANK).isNotNull(), F.col(capture.KIND) == ROW, capture.is_news()
     was_known, changes = F.col(capture.WAS_KIND).isNotNull(), is_news & F.col(capture.KIND).isNotNull()
+    is_gone, was_row = F.col(capture.KIND) == GONE, F.col(capture.WAS_KIND) == ROW
     return [
         F.count_if(read).alias("read"),
         F.count_if(refused).alias("rejected"),
@@ -146,6 +145,9 @@ def _counts(table: Table, retexts: bool) -> list[Column]:
         F.count_if(read & ~refused & ~first).alias("duplicate"),
         F.count_if(was_known & first).alias("living"),
         F.count_if(is_news & is_row).alias("news"),
+        F.count_if(is_news & is_row & ~was_known).alias("inserted"),
+        F.count_if(is_news & is_row & was_row).alias("updated"),
+        F.count_if(is_news & is_gone & was_row).alias("deleted"),
         F.count_if(changes).alias("changes"),
         F.count_if(changes & (F.col(capture.WAS_KIND) == HELD)).alias("held"),
         F.count_if(capture.sees_otherwise(retexts)).alias("otherwise"),

@@ -12,7 +12,7 @@ from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.staging import capture, known_keys, truncation, writers
 from spark_jobs.layers.staging.computed import computed, small
 from spark_jobs.layers.staging.landings import is_named
-from spark_jobs.layers.staging.recompute import moved, new_entries, recompute, with_logged_values
+from spark_jobs.layers.staging.recompute import log_rows, moved, new_entries, recompute, with_logged_values
 from spark_jobs.layers.staging.state import ENTRY, PART, key_columns, log_schema
 from spark_jobs.layers.staging.work import Work
 
@@ -27,8 +27,7 @@ class Correction:
     `instant` leave, of events those of the landings that `orders` and `names` tell. `listing` are rows for the state;
     of a feed with truncations the fresh ones. `for_all` says that truncations came or went, which may touch any key.
     `renewed` are keys of which all is said anew: what the state remembers of them leaves. `seen` are the keys that the
-    last snapshot sees otherwise; `beside` says that they go to the state's `moved` part. `is_gathered`: `said` is
-    `capture.gathered` already, with all that counts of before.
+    last snapshot sees otherwise; `beside` says that they go to the state's `moved` part.
     """
 
     said: DataFrame | None
@@ -41,30 +40,24 @@ class Correction:
     renewed: DataFrame | None = None
     seen: DataFrame | None = None
     beside: bool = False
-    is_gathered: bool = False
 
 
 def put_right(work: Work, correction: Correction) -> Mapping[str, int]:
     """Write what changes to the branches; return the verdicts on the fresh observations, counted."""
     table = work.table
-    recomputed = recompute(_gathered(work, correction), table, correction.instant)
+    recomputed = recompute(capture.gathered(_all_said(work, correction), table), table, correction.instant)
     changes, found = computed(recomputed, _counts())
     if found["lacking"]:
         logged = conformed(work.log.read(), log_schema(table))
         changes = with_logged_values(changes, found["keys"], logged, table).localCheckpoint()
-    if found["log_adds"] or found["log_gone"]:
-        removes = bool(found["log_gone"])
-        writers.write_log(work.log, changes, table, work.manifest.batch_id, work.now, removes)
+    if found["log_gone"]:
+        writers.remove_log_rows(work.log, changes, table)
+    if found["log_adds"]:
+        writers.write_log(work.log, log_rows(changes, table), table, work.manifest.batch_id, work.now)
     if found["gone"]:
         writers.remove_entries(work.keyed(), changes, table)
     _write_state(work, changes, correction, found)
     return {word: found[word] for word in _VERDICTS}
-
-
-def _gathered(work: Work, correction: Correction) -> DataFrame:
-    if correction.is_gathered and correction.said is not None:
-        return correction.said
-    return capture.gathered(_all_said(work, correction), work.table)
 
 
 def _all_said(work: Work, correction: Correction) -> DataFrame:

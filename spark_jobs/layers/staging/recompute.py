@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Table
-from spark_jobs.layers.shaping import literal
+from spark_jobs.layers.shaping import literal, quoted
 from spark_jobs.layers.staging import timeline
 from spark_jobs.layers.staging.capture import KIND, Instant
 from spark_jobs.layers.staging.computed import small
@@ -82,7 +82,7 @@ def with_logged_values(changes: DataFrame, count: int, log: DataFrame, table: Ta
     return joined.withColumn("_values", F.expr("if(_older IS NULL, _values, concat(_values, _older))")).drop("_older")
 
 
-def come(changes: DataFrame, table: Table, name: str, has_value: str) -> DataFrame:
+def _come(changes: DataFrame, table: Table, name: str, has_value: str) -> DataFrame:
     """Return (key, `_e`: an element of an array, `_payload`: the value of its hash, if it has one)."""
     one = changes.selectExpr(*key_columns(table), "_values", f"explode({name}) AS _e")
     value = f"if({has_value}, get(filter(_values, v -> v.hash = _e.hash), 0).payload, NULL) AS _payload"
@@ -95,9 +95,20 @@ def moved(changes: DataFrame, table: Table) -> DataFrame:
     return changes.filter("_moved").selectExpr(*key_columns(table), *seen)
 
 
+def log_rows(changes: DataFrame, table: Table) -> DataFrame:
+    """Return the rows of the change log that must be added: business columns, `_op`, `_effective_from` and the like."""
+    business = (
+        quoted(c.name) if c.name in table.key else f"_payload.{quoted(c.name)} AS {quoted(c.name)}"
+        for c in table.columns
+    )
+    return _come(changes, table, "_log_adds", "_e.op != 'D'").selectExpr(
+        *business, "_e.op AS _op", "_e.effective AS _effective_from", "_e.hash AS _row_hash", "_e.order AS _order"
+    )
+
+
 def new_entries(changes: DataFrame, table: Table) -> DataFrame:
     """Return the state rows that must be added."""
-    return come(changes, table, "_adds", "_e.kept = 1").selectExpr(
+    return _come(changes, table, "_adds", "_e.kept = 1").selectExpr(
         *key_columns(table),
         f"'{ENTRY}' AS {PART}",
         "_e.at AS _at",

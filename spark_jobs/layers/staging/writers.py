@@ -11,33 +11,30 @@ from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
-from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema
+from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema, quoted
 from spark_jobs.layers.staging import timeline
-from spark_jobs.layers.staging.recompute import come
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, key_columns, log_schema, state_schema
 
 
-def write_log(branch: Branch, changes: DataFrame, table: Table, batch_id: str, now: datetime, removes: bool) -> None:
-    """Bring the change log's rows to what recompute found; append only, unless `removes`."""
-    if removes:
-        gone = changes.selectExpr(*key_columns(table), "explode(_log_gone) AS _e")
-        branch.remove(gone.selectExpr(*key_columns(table), "_e.effective AS _effective_from"))
-    rows = come(changes, table, "_log_adds", "_e.op != 'D'").withColumn("_order", F.col("_e.order"))
-    business = [
-        F.col(f"`{c.name}`") if c.name in table.key else F.col(f"_payload.`{c.name}`").alias(c.name)
-        for c in table.columns
-    ]
+def remove_log_rows(branch: Branch, changes: DataFrame, table: Table) -> None:
+    """Remove the change log's rows that must go."""
+    gone = changes.selectExpr(*key_columns(table), "explode(_log_gone) AS _e")
+    branch.remove(gone.selectExpr(*key_columns(table), "_e.effective AS _effective_from"))
+
+
+def write_log(branch: Branch, rows: DataFrame, table: Table, batch_id: str, now: datetime) -> None:
+    """Add rows to the change log: business columns, `_op`, `_effective_from`, `_row_hash`, `_order`."""
     branch.append(
         rows.select(
-            *business,
-            F.col("_e.op").alias("_op"),
-            F.col("_e.effective").alias("_effective_from"),
+            *(F.col(quoted(column.name)) for column in table.columns),
+            "_op",
+            "_effective_from",
             F.lit(batch_id).alias("_batch_id"),
             file_of(F.col("_order")).alias("_source_file"),
             landed_at_of(F.col("_order")).alias("_landed_at"),
             F.expr(as_data(timeline.instant(now))).alias("_staged_at"),
-            F.col("_e.hash").alias("_row_hash"),
+            "_row_hash",
             "_order",
             F.lit(None).cast("bigint").alias("_row_number"),
         )
