@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contracts.model import Column, EffectiveAt
-from spark_jobs.layers.staging import capture
+from spark_jobs.layers.staging import capture, newest
+from spark_jobs.layers.staging.state import log_schema, state_schema
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
@@ -197,6 +198,35 @@ def test_what_a_newest_snapshot_changes_is_told_without_the_history_of_its_keys(
     ]
     counted = {name: count for name, count in staged.books.as_dict().items() if count}
     assert counted == {"read": 3, "inserted": 1, "updated": 1, "unchanged": 1, "deleted": 1}
+
+
+def test_a_newest_snapshot_stores_what_the_history_of_its_keys_would(bench, monkeypatch):
+    words = {"columns": (Column("k", "bigint"), Column("v", "int"))}
+    table, by_history = snapshot_table(**words), snapshot_table(name="by_history", **words)
+    days = (["1,1", "2,2", "3,3"], ["1,10", "3,3", "4,x"], ["1,1", "2,", "4,4", "5,5", "5,6"], ["6,6"])
+    landed = [snapshot(bench, number, *rows) for number, rows in enumerate(days, start=1)]
+    for landing in landed:
+        bench.stage(table, landing)
+    monkeypatch.setattr(newest, "tells_all", lambda _: False)
+    for landing in landed:
+        bench.stage(by_history, landing)
+
+    def stored(of, layer, *columns):
+        rows = bench.lake.read(bench.lake.table(layer, of.name)).select(*columns)
+        return sorted(map(repr, rows.collect()))
+
+    entries = [name for name in state_schema(table).names if not name.endswith(("_high", "_low"))]
+    log = [name for name in log_schema(table).names if name not in ("_batch_id", "_staged_at")]
+    for layer, columns in (("state", entries), ("staging", log)):
+        assert stored(table, layer, *columns) == stored(by_history, layer, *columns)
+    assert bench.log(table) == [
+        (1, 1, "I", at(1)), (1, 10, "U", at(2)), (1, 1, "U", at(3)), (1, None, "D", at(4)),
+        (2, 2, "I", at(1)), (2, None, "D", at(2)), (2, None, "I", at(3)), (2, None, "D", at(4)),
+        (3, 3, "I", at(1)), (3, None, "D", at(3)),
+        (4, 4, "I", at(3)), (4, None, "D", at(4)),
+        (5, 6, "I", at(3)), (5, None, "D", at(4)),
+        (6, 6, "I", at(4)),
+    ]  # fmt: skip
 
 
 def test_a_key_that_was_held_last_is_told_by_its_history(bench):
