@@ -37,6 +37,18 @@ def csv_records(body: bytes, delimiter: str, quote: str, escape: str) -> tuple[l
     return [(name or "").strip().lower() for name in header], records
 
 
+def csv_texts(text: str, delimiter: str, quote: str, escape: str) -> list[tuple[int, str, bool]]:
+    """Return each record's first line, its text, and whether it is open at the end."""
+    texts: list[tuple[int, str, bool]] = []
+    place = 0
+    while place < len(text):
+        found = _raw_record(text, place, "\n", delimiter, quote, escape)
+        raw, behind = found or (text[place:].removesuffix("\n"), len(text))
+        texts.append((1 + text[:place].count("\n"), raw, found is None))
+        place = behind
+    return texts
+
+
 def _line_end(text: str, quote: str, delimiter: str, escape: str) -> str:
     """Return the first line break outside quotes, as far as the first record can be read; else the first of all."""
     place, inside, begins = 0, False, True
