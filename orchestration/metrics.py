@@ -27,6 +27,7 @@ CLOSE_METRICS = (
     "BatchesFailed",
     "BooksUnbalanced",
     "LandingsStaged",
+    "LandingsQuarantined",
     "MartsFailed",
     *BOOKS,
 )

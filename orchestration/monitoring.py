@@ -46,7 +46,11 @@ class Alarms(Construct):
         self._watch_arrivals()
         self._watch_functions(functions)
         self._watch_executions(workflow)
-        self._watch_books()
+        self._watch_tables("BooksUnbalanced", "Rows read are not rows accounted for in one of {}: see audit.batches.")
+        self._watch_tables(
+            "LandingsQuarantined",
+            "A file of one of {} has a key that does not fit from_key: it is not staged and waits in raw for a replay.",
+        )
         self._watch_freshness(plan)
         self._watch_parts(plan)
 
@@ -93,17 +97,17 @@ class Alarms(Construct):
                 name = f"Executions{outcome.title().replace(' ', '')}"
                 self._alarm(name, f"An execution {outcome}; notify_failure has sent why.", metric, tell=False)
 
-    def _watch_books(self) -> None:
+    def _watch_tables(self, name: str, description: str) -> None:
         """CloudWatch alarms over at most ten metrics at once, so tables are watched ten by ten."""
         tables = self._metrics.tables
         for start in range(0, len(tables), _MAX_METRICS_PER_EXPRESSION):
             group = tables[start : start + _MAX_METRICS_PER_EXPRESSION]
-            using = {f"t{n}": self._metrics.closed("BooksUnbalanced", table) for n, table in enumerate(group)}
+            using = {f"t{n}": self._metrics.closed(name, table) for n, table in enumerate(group)}
             self._alarm(
-                f"BooksUnbalanced{start // _MAX_METRICS_PER_EXPRESSION}",
-                f"Rows read are not rows accounted for in one of {', '.join(group)}: see audit.batches.",
+                f"{name}{start // _MAX_METRICS_PER_EXPRESSION}",
+                description.format(", ".join(group)),
                 cloudwatch.MathExpression(
-                    expression=" + ".join(f"FILL({name}, 0)" for name in using),
+                    expression=" + ".join(f"FILL({one}, 0)" for one in using),
                     using_metrics=dict(using),
                     period=FIVE_MINUTES,
                 ),

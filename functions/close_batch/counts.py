@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functions.close_batch.closing import Closed
 from functions.shared.batches import PUBLISHED
+from functions.shared.landings import QUARANTINED, STAGED, SUPERSEDED
 
 _BOOKS = {
     "read": "RowsRead",
@@ -21,7 +22,7 @@ _PARTS = ("inserted", "updated", "unchanged", "duplicate", "rejected", "deleting
 def counts(closed: Closed) -> dict[str, int]:
     """Return the metrics of a batch that was closed."""
     item, told = closed.item, closed.answer["summary"]
-    staged = bool(item["landings"])
+    staged = any(told["states"].get(state) for state in (STAGED, SUPERSEDED))
     published = item["state"] == PUBLISHED
     books = item.get("books", {})
     balanced = books.get("read", 0) == sum(books.get(part, 0) for part in _PARTS)
@@ -29,7 +30,8 @@ def counts(closed: Closed) -> dict[str, int]:
         "BatchesPublished": int(staged and published),
         "BatchesFailed": int(not published),
         "BooksUnbalanced": int(not balanced),
-        "LandingsStaged": told["states"].get("staged", 0),
+        "LandingsStaged": told["states"].get(STAGED, 0),
+        "LandingsQuarantined": told["states"].get(QUARANTINED, 0),
         "MartsFailed": len(told.get("failed_marts", {})),
         **{metric: books.get(name, 0) for name, metric in _BOOKS.items()},
     }

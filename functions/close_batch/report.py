@@ -10,7 +10,7 @@ from typing import Any
 from contracts.model import Plan
 from functions.shared.attributes import Item
 from functions.shared.causes import first_cause, named
-from functions.shared.landings import FAILED, Landing
+from functions.shared.landings import FAILED, QUARANTINED, Landing
 from functions.shared.settling import LIMIT_ERROR, StageOutcome
 from functions.shared.world import World
 
@@ -141,6 +141,8 @@ def summary(
         told["warnings"] = dict(outcome.warnings)
     if failed := [one for one in mine if one.state == FAILED][:_SHOWN]:
         told["failed_files"] = [{"key": one.key, "reason": one.reason, "column": one.column} for one in failed]
+    if quarantined := [one for one in mine if one.state == QUARANTINED][:_SHOWN]:
+        told["quarantined_files"] = [{"key": one.key, "reason": one.reason} for one in quarantined]
     if marts.errors:
         told["failed_marts"] = {mart: f"{error}: {cause}" for mart, (error, cause) in marts.errors.items()}
     if not outcome.published:

@@ -133,7 +133,8 @@ def _batches(report: Report) -> str:
         marts = ", ".join(sorted(summary.get("marts", {})))
         built = f"; marts built: {marts}" if marts else ""
         lines.append(f"  {summary.get('batch_id')}: landings {states or 'none'}{built}")
-        lines += [f"    {file['key']}: {file['reason']}" for file in summary.get("failed_files", [])]
+        files = (*summary.get("failed_files", ()), *summary.get("quarantined_files", ()))
+        lines += [f"    {file['key']}: {file['reason']}" for file in files]
         if refused := [_refused(one) for one in summary.get("refused_records", [])]:
             rows = summary["rows"]
             lines.append(f"    in quarantine {rows['rejected']} of {rows['read']} records: {'; '.join(refused)}")

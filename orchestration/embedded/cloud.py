@@ -116,10 +116,10 @@ class Cloud:
         from orchestration.embedded.status import tell
 
         if self._live:
-            return tell(self.plan, self._live.items(), self._live.executions.all())
-        from orchestration.embedded.saved import items_and_executions
+            return tell(self.plan, self._live.items(), self._live.executions.all(), self._live.messages())
+        from orchestration.embedded.saved import saved
 
-        return tell(self.plan, *items_and_executions(self._state))
+        return tell(self.plan, *saved(self._state))
 
     def notifications(self) -> list[Notification]:
         """Return what the topic was sent, oldest first."""

@@ -125,6 +125,10 @@ class Live:
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs["LedgerTableName"])
         return [item for page in pages for item in page["Items"]]
 
+    def messages(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the messages that wait in each queue."""
+        return state.messages(self._names)
+
     def start(self, request: Mapping[str, Any], name: str = "", machine: str = "StateMachineArn") -> Execution:
         """Start an execution as an operator does; `machine` is the stack's output that names the state machine."""
         import json

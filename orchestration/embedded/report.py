@@ -72,11 +72,16 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole pipeline: every table of the plan in its order, executions newest first, unrouted objects."""
+    """The whole pipeline: every table of the plan in its order, executions newest first, unrouted objects.
+
+    `queued` are events of objects that wait in the queue, `dead` messages in the dead-letter queue.
+    """
 
     tables: tuple[TableStatus, ...]
     executions: tuple[Execution, ...] = ()
     unrouted: int = 0
+    queued: int = 0
+    dead: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from orchestration.embedded.report import Execution
 _FILE = "state.json"
 
 
-def items_and_executions(folder: Path) -> tuple[list[dict[str, Any]], list[Execution]]:
-    """Return the ledger's items and the executions that were saved last."""
+def saved(folder: Path) -> tuple[list[dict[str, Any]], list[Execution], dict[str, list[dict[str, Any]]]]:
+    """Return the ledger's items, the executions, and the messages of each queue, as they were saved last."""
     path = folder / _FILE
     if not path.exists():
-        return [], []
+        return [], [], {}
     state = json.loads(path.read_text(encoding="utf-8"))
-    return state["items"], [_execution(one) for one in state["executions"]]
+    return state["items"], [_execution(one) for one in state["executions"]], state["messages"]
 
 
 def _execution(values: dict[str, Any]) -> Execution:

@@ -17,7 +17,7 @@ State = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Names:
-    """What is saved: the ledger's table, the queues, the topic."""
+    """What is saved: the ledger's table, the queues (the one of landings first, then its dead letters), the topic."""
 
     table: str
     queues: tuple[str, ...]
@@ -45,9 +45,14 @@ def dump(names: Names, dynamodb: Any) -> dict[str, Any]:
     """Return the ledger's items, the queues' messages and the topic's notifications as JSON values."""
     return {
         "items": list(_items(dynamodb, names.table)),
-        "messages": {queue: [_message(one) for one in _queue(names, queue)._messages] for queue in names.queues},
+        "messages": messages(names),
         "notifications": [list(one) for one in _topic(names).sent_notifications],
     }
+
+
+def messages(names: Names) -> dict[str, list[dict[str, Any]]]:
+    """Return the messages of each queue."""
+    return {queue: [_message(one) for one in _queue(names, queue)._messages] for queue in names.queues}
 
 
 def restore(names: Names, dynamodb: Any, state: State) -> None:

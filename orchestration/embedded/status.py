@@ -18,8 +18,16 @@ _TABLE, _UNROUTED = "TABLE#", "UNROUTED"
 Item = Mapping[str, Any]
 
 
-def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Execution]) -> Status:
-    """Return the status from the ledger's items, as DynamoDB writes them in JSON."""
+def tell(
+    plan: Plan,
+    items: Iterable[Mapping[str, Any]],
+    executions: Sequence[Execution],
+    messages: Mapping[str, Sequence[Item]],
+) -> Status:
+    """Return the status from the ledger's items, as DynamoDB writes them in JSON, and the messages of the queues.
+
+    The first queue is that of the landings, the other one holds its dead letters.
+    """
     by_table: dict[str, list[Item]] = defaultdict(list)
     unrouted = 0
     read = _read(items)
@@ -31,7 +39,9 @@ def tell(plan: Plan, items: Iterable[Mapping[str, Any]], executions: Sequence[Ex
     names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
     now = datetime.now(UTC)
     newest_first = sorted(_with_batches(executions, read), key=lambda one: one.started or now, reverse=True)
-    return Status(tuple(_table(name, by_table[name], now) for name in names), tuple(newest_first), unrouted)
+    tables = tuple(_table(name, by_table[name], now) for name in names)
+    queued, dead = [*messages.values()] or ((), ())
+    return Status(tables, tuple(newest_first), unrouted, sum(map(_events, queued)), len(dead))
 
 
 def with_batches(executions: Iterable[Execution], items: Iterable[Mapping[str, Any]]) -> list[Execution]:
@@ -68,6 +78,11 @@ def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         elif item["sk"] == "LEASE" and item.get("holder"):
             found[table] = item["holder"]
     return found
+
+
+def _events(message: Item) -> int:
+    """Return how many objects a message of S3 tells of; S3's test event tells of none."""
+    return len(json.loads(message["body"]).get("Records", ()))
 
 
 def _table(name: str, items: Sequence[Item], now: datetime) -> TableStatus:

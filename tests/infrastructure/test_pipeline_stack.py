@@ -185,7 +185,7 @@ def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resourc
     alarms = resources.of_type("AWS::CloudWatch::Alarm")
     silent = {name for name, alarm in alarms.items() if not alarm.get("AlarmActions")}
     assert len(silent) == 3 and all(name.startswith("AlarmsExecutions") for name in silent)
-    told = ("DeadLetters", "QueueAge", "UnroutedObjects", "BooksUnbalanced0", "FreshnessPlanes")
+    told = ("DeadLetters", "QueueAge", "UnroutedObjects", "BooksUnbalanced0", "LandingsQuarantined0", "FreshnessPlanes")
     for name in (*told, *(f"{function}Errors" for function in FUNCTIONS)):
         assert resources.one("AWS::CloudWatch::Alarm", f"Alarms{name}")["AlarmActions"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from contracts.file_times import FileTimeError, find_file_time
 from contracts.model import Plan
 
 
@@ -34,6 +35,18 @@ class KeyChoice:
         if self.table is not None:
             return [_below(_prefix_of(self.table, plan), file) for file in files]
         return [_key_from_path(file, plan) for file in files]
+
+
+def whose(key: str, plan: Plan) -> str:
+    """Say to which table a key belongs, and what keeps the object from it."""
+    owner = plan.route(key)
+    if owner is None:
+        return "no contract claims this key: it will be unrouted"
+    try:
+        find_file_time(owner.effective_at, key)
+    except FileTimeError as error:
+        return f"{owner.name}, but it will be quarantined: {error}"
+    return owner.name
 
 
 def _below(prefix: str, file: Path) -> str:

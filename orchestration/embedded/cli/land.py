@@ -47,7 +47,7 @@ def land(
     Without --key, --prefix or --table a file's key is the part of its path that begins with a table's prefix.
     """
     from orchestration.embedded.cli.access import opened
-    from orchestration.embedded.cli.keys import KeyChoice
+    from orchestration.embedded.cli.keys import KeyChoice, whose
     from orchestration.embedded.cli.pipeline import load_plan
 
     plan = load_plan(places.pipeline)
@@ -55,5 +55,4 @@ def land(
     with opened(places) as cloud:
         for file, name in zip(files, keys, strict=True):
             cloud.land(file, name, at=at)
-            owner = plan.route(name)
-            click.echo(f"{name}  {owner.name if owner else 'no contract claims this key: it will be unrouted'}")
+            click.echo(f"{name}  {whose(name, plan)}")

@@ -43,13 +43,15 @@ def print_run(
 
 
 def remarks(execution: Execution) -> Iterator[str]:
-    """Yield a line for each batch whose records were refused or warned of, and one for a snapshot that waits."""
+    """Yield a line for each file in quarantine, refused records, checks that warn, and a snapshot that waits."""
     output = execution.output
     reason = output.get("ended_because", "") if isinstance(output, Mapping) else ""
     if reason.startswith("waits"):
         yield f"{execution.table} {reason}"
     for batch in execution.batches:
         rows = batch.get("rows", {})
+        for file in batch.get("quarantined_files", ()):
+            yield f"A file was not staged and is in quarantine: {file['reason']}"
         if refused := batch.get("refused_records"):
             shown = "; ".join(_refused(one) for one in refused)
             yield f"{execution.table}: {counted(rows['rejected'], 'record')} of {rows['read']:,} in quarantine: {shown}"

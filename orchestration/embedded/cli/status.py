@@ -48,6 +48,8 @@ def as_object(places: Places, seen: Status) -> dict[str, Any]:
             for one in seen.executions
         ],
         "unrouted": seen.unrouted,
+        "queued": seen.queued,
+        "dead_letters": seen.dead,
     }
 
 
@@ -77,7 +79,7 @@ def print_status(seen: Status) -> None:
         if hidden := len(seen.executions) - len(shown):
             out.print(f"and {hidden:,} earlier ones: landfall status --json shows them all")
     else:
-        out.print("No execution has run in this lake: land a file, then landfall run.")
+        out.print(f"No execution has run in this lake{'' if seen.queued else ': land a file, then landfall run'}.")
     for line in advice(seen):
         out.print(line, markup=False, soft_wrap=True)
 
@@ -114,8 +116,13 @@ def advice(seen: Status) -> list[str]:
         if table.due_marts:
             marts = listed(table.due_marts)
             lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")
+    if seen.queued:
+        lines.append(f"{counted(seen.queued, 'event')} in the queue: landfall run works on what has landed.")
     if waiting := sum(table.landings.get("pending", 0) for table in seen.tables):
         lines.append(f"{counted(waiting, 'landing')} pending: landfall run works on them.")
     if seen.unrouted:
         lines.append(f"{counted(seen.unrouted, 'object')} unrouted: no contract's prefix claims the key.")
+    if seen.dead:
+        letters = counted(seen.dead, "message")
+        lines.append(f"{letters} in the dead-letter queue: see the logs of receive_files in logs/functions.")
     return lines

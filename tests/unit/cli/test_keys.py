@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from contracts.model import Column, Plan, Source, Table
-from orchestration.embedded.cli.keys import KeyChoice
+from contracts.model import Column, EffectiveAt, Plan, Source, Table
+from orchestration.embedded.cli.keys import KeyChoice, whose
 
 
 def table(name: str, prefix: str) -> Table:
@@ -63,3 +63,24 @@ def test_one_key_cannot_name_two_files() -> None:
 def test_two_choices_contradict_each_other() -> None:
     with pytest.raises(click.UsageError, match="^--key and --table contradict each other: give one of them.$"):
         KeyChoice(key="a.csv", table="orders")
+
+
+def test_whose_a_key_is_and_what_keeps_it_from_its_table() -> None:
+    days = Table(
+        name="days",
+        load="append",
+        source=Source(prefix="days/"),
+        columns=(Column("a", "int"),),
+        effective_at=EffectiveAt(from_key=r"days/(?P<date>\d{4}-\d{2}-\d{2})/"),
+    )
+    plan = Plan("shop", {**PLAN.tables, "days": days}, {})
+    told = {
+        key: whose(key, plan) for key in ("orders/a.csv", "days/2024-02-29/a.csv", "days/2024-02-30/a.csv", "x.csv")
+    }
+    assert told == {
+        "orders/a.csv": "orders",
+        "days/2024-02-29/a.csv": "days",
+        "days/2024-02-30/a.csv": "days, but it will be quarantined: key days/2024-02-30/a.csv: from_key finds no time: "
+        "day is out of range for month",
+        "x.csv": "no contract claims this key: it will be unrouted",
+    }

@@ -33,3 +33,9 @@ def test_refused_records_are_named_with_their_file_record_column_and_reason():
         "planes: the check sane warns 1 time",
         "planes: the check known warns 3 times",
     ]
+
+
+def test_files_in_quarantine_are_named():
+    reason = "planes: key crm/planes.csv: does not match from_key /(\\d+)/"
+    batch = {"rows": {}, "quarantined_files": [{"key": "crm/planes.csv", "reason": reason}]}
+    assert list(remarks(execution(batches=(batch,)))) == [f"A file was not staged and is in quarantine: {reason}"]

@@ -135,6 +135,8 @@ STATUS = Status(
     ),
     executions=(BAD, GOOD),
     unrouted=1,
+    queued=3,
+    dead=1,
 )
 
 
@@ -148,14 +150,16 @@ def test_status_shows_landings_last_batch_lag_and_executions(capsys: pytest.Capt
         ["planes", "FAILED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", "ContractViolationError"],
         ["planes", "SUCCEEDED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", ""],
     ]
-    assert lines[-3:] == advice(STATUS)
+    assert lines[-len(advice(STATUS)) :] == advice(STATUS)
 
 
 def test_status_says_what_waits_for_whom() -> None:
     assert advice(STATUS) == [
         """planes: dim_planes and fct not up to date; landfall start '{"table": "planes"}'""",
+        "3 events in the queue: landfall run works on what has landed.",
         "2 landings pending: landfall run works on them.",
         "1 object unrouted: no contract's prefix claims the key.",
+        "1 message in the dead-letter queue: see the logs of receive_files in logs/functions.",
     ]
 
 
@@ -166,9 +170,18 @@ def test_status_of_a_new_lake_says_how_to_begin(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_status_of_a_lake_where_all_waits_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    print_status(Status((TableStatus("planes", {}),), queued=1))
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "No execution has run in this lake.",
+        "1 event in the queue: landfall run works on what has landed.",
+    ]
+
+
 def test_status_as_json_has_iso_times_and_seconds() -> None:
     seen = json.loads(json.dumps(as_object(Places(Path("p"), Path("l")), STATUS)))
     assert (seen["pipeline"], seen["lake"], seen["unrouted"]) == ("p", "l", 1)
+    assert (seen["queued"], seen["dead_letters"]) == (3, 1)
     assert seen["tables"][1]["lag"] == 180
     assert seen["tables"][0]["last_batch"]["closed"] == "2024-03-01T04:05:00Z"
     assert seen["tables"][0]["landings"] == {"staged": 14, "duplicate": 3}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.close_batch import closing
+from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
 from functions.shared.errors import StaleLeaseError
 from functions.shared.lease import Caller
@@ -51,6 +52,17 @@ def test_each_landing_is_settled_as_the_job_says(pipeline: Pipeline) -> None:
     }
     assert [failure["cause"] for failure in answer["failures"]] == ["file crm/planes/broken.csv: cut off"]
     assert answer["summary"]["states"] == {"failed": 1, "quarantined": 1, "staged": 1, "superseded": 1}
+    assert answer["summary"]["quarantined_files"] == [{"key": "crm/planes/keyless.csv", "reason": "no date in the key"}]
+
+
+def test_a_batch_of_which_all_is_quarantined_is_no_good_one(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/keyless.csv")
+    [landing] = ids(pipeline, batch).values()
+    pipeline.stage(batch, quarantined_landings=[{"id": landing, "reason": "no date in the key"}])
+    pipeline.close(batch, caller)
+    counted = counts(pipeline.closed[-1])
+    names = ("BatchesPublished", "BatchesFailed", "LandingsStaged", "LandingsQuarantined")
+    assert {name: counted[name] for name in names} == dict(zip(names, (0, 0, 0, 1), strict=True))
 
 
 def test_the_batch_keeps_its_books_and_answers_the_same_when_it_is_closed_again(pipeline: Pipeline) -> None:

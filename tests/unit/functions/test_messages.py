@@ -74,9 +74,10 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         },
         {
             "batch_id": "planes-12-5-1",
-            "states": {"staged": 1},
+            "states": {"quarantined": 1, "staged": 1},
             "marts": {},
             "rows": {"read": 9, "rejected": 1},
+            "quarantined_files": [{"key": "crm/z.csv", "reason": "no date in the key"}],
             "refused_records": [{"file": "crm/y.csv", "row": 2, "column": "seats", "reason": "'x' is no int"}],
         },
     ]
@@ -96,7 +97,8 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         "Batches of this execution:",
         "  planes-12-5-0: landings 1 failed, 1 pending",
         "    crm/x.csv: 'many' is no int",
-        "  planes-12-5-1: landings 1 staged",
+        "  planes-12-5-1: landings 1 quarantined, 1 staged",
+        "    crm/z.csv: no date in the key",
         "    in quarantine 1 of 9 records: crm/y.csv record 2: column seats: 'x' is no int",
         "",
         f"Execution: {CONSOLE}/states/home?region=eu-west-1#/v2/executions/details/{ARN}",
