@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.base import PySparkException
 from pyspark.sql import Row, SparkSession
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
@@ -15,10 +16,11 @@ from orchestration.embedded.catalogs import for_queries
 from orchestration.embedded.deployment import Deployment
 from orchestration.embedded.profile import session_options
 from orchestration.embedded.report import QueryError
-from orchestration.embedded.session import join_session
+from orchestration.embedded.session import LAYERS, join_session
 from orchestration.embedded.warm import new_session
 
 _TELLING = re.compile(r"\s*(describe|desc|explain|show)\b", re.IGNORECASE)
+_SHOW_TABLES = re.compile(r"\s*show\s+tables(\s+(in|from)\s+(?P<layer>\w+))?\s*;?\s*", re.IGNORECASE)
 _CHANGING = (
     "org.apache.spark.sql.catalyst.plans.logical.Command",
     "org.apache.spark.sql.catalyst.plans.logical.ParsedStatement",
@@ -26,10 +28,15 @@ _CHANGING = (
 
 
 def answer(sql: str, lake: Path, deployment: Deployment, cores: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return the columns and rows of a SELECT; times are aware, in UTC. QueryError says why there is no answer."""
+    """Return the columns and rows of a SELECT, DESCRIBE or SHOW TABLES; times are aware, in UTC.
+
+    QueryError says why there is no answer.
+    """
     root = join_session(lake, deployment.buckets, cores)
     options = for_queries(deployment.spark_options, deployment.database_prefix)
     session = new_session(root, options | session_options(lake, deployment.buckets))
+    if asked := _SHOW_TABLES.fullmatch(sql):
+        return ["layer", "table"], [one for one in _tables(session, lake) if asked["layer"] in (None, one[0])]
     try:
         _refuse_changes(session, sql)
         result = session.sql(sql)
@@ -39,7 +46,10 @@ def answer(sql: str, lake: Path, deployment: Deployment, cores: str) -> tuple[li
             for row in result.collect()
         ]
     except PySparkException as error:
-        raise QueryError(_first_sentence(error)) from error
+        lacks_a_table = error.getErrorClass() == "TABLE_OR_VIEW_NOT_FOUND"
+        raise QueryError(_first_sentence(str(error)) + (_there(session, lake) if lacks_a_table else "")) from error
+    except Py4JJavaError as error:
+        raise QueryError(_first_sentence(str(error.java_exception))) from error
     return [field.name for field in fields], rows
 
 
@@ -51,9 +61,22 @@ def _refuse_changes(session: SparkSession, sql: str) -> None:
         raise QueryError("Only questions are answered here (SELECT, SHOW, DESCRIBE): tables change by what lands.")
 
 
-def _first_sentence(error: PySparkException) -> str:
+def _first_sentence(error: str) -> str:
     """Return what is wrong without Spark's plans and hints for programmers."""
-    return str(error).strip().splitlines()[0].rstrip(";")
+    return error.strip().splitlines()[0].rstrip(";")
+
+
+def _there(session: SparkSession, lake: Path) -> str:
+    """Return one more sentence: the tables that there are, if the catalog has them in folders."""
+    names = [f"{layer}.{name}" for layer, name in _tables(session, lake) if layer != "state"]
+    return f" The lake has {', '.join(names)}." if names else ""
+
+
+def _tables(session: SparkSession, lake: Path) -> list[tuple[str, str]]:
+    """Return layer and name of each table: the names that queries use have no database that Spark could list."""
+    warehouses = {layer: str(session.conf.get(f"spark.sql.catalog.{layer}.warehouse", "")) for layer in LAYERS}
+    folders = {layer: lake / uri.removeprefix("s3://") for layer, uri in warehouses.items() if uri}
+    return sorted((layer, one.parent.name) for layer, folder in folders.items() for one in folder.glob("*/metadata"))
 
 
 def _plain(value: Any, kind: DataType) -> Any:

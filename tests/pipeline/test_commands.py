@@ -66,7 +66,8 @@ def test_status_and_queries_deploy_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("sql", "why"),
     [
-        ("SELECT * FROM mart.nothing", "mart`.`nothing` cannot be found"),
+        ("SELECT * FROM mart.nothing", "nothing` cannot be found.* The lake has audit.batches, .*mart.fct_orders"),
+        ("SELECT raise_error('no such luck')", "no such luck"),
         ("SELEC 1", "Syntax error"),
         ("DELETE FROM mart.fct_orders", "Only questions are answered here"),
         ("DROP TABLE mart.fct_orders", "Only questions are answered here"),
@@ -75,3 +76,13 @@ def test_status_and_queries_deploy_nothing(shop: Shop) -> None:
 def test_a_query_that_cannot_be_answered_says_why(shop: Shop, sql: str, why: str) -> None:
     with pytest.raises(QueryError, match=why):
         shop.cloud.query(sql)
+
+
+def test_queries_tell_the_tables_of_the_lake_and_their_columns(shop: Shop) -> None:
+    assert shop.cloud.query("show tables in staging") == (
+        ["layer", "table"],
+        [("staging", "customers"), ("staging", "orders")],
+    )
+    every = shop.cloud.query("SHOW TABLES;")[1]
+    assert {("audit", "batches"), ("mart", "fct_orders"), ("staging", "orders")} <= set(every)
+    assert ("_op", "string") in [row[:2] for row in shop.cloud.query("DESCRIBE staging.orders")[1]]

@@ -14,6 +14,8 @@ from orchestration.embedded.cli.options import Places
 def query(places: Places, sql: str, form: str) -> None:
     """Answer a SELECT; tables are called staging.NAME, mart.NAME, quarantine.NAME and audit.NAME.
 
+    SHOW TABLES, also IN one of these, says which there are, and DESCRIBE a table's columns.
+
     CSV writes NULL as an empty field and '' as two quotes; timestamps are ISO 8601 in UTC.
     """
     from orchestration.embedded.cli import values
