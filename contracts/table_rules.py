@@ -70,7 +70,9 @@ def _no_type(document: Document, text: str, *path: str | int) -> Mistake:
     except TypeMistakeError as error:
         reason = str(error)
         named = reason if text in reason else f"{text!r}: {reason}"
-        return document.mistake(f"{named}; allowed: {ALLOWED}", *path)
+        cut_off = text.count("(") > text.count(")") or text.count("<") > text.count(">")
+        hint = "; inside {…} YAML ends a value at a comma: put the type in quotes" if cut_off else ""
+        return document.mistake(f"{named}{hint}; allowed: {ALLOWED}", *path)
     raise AssertionError(text)
 
 

@@ -139,6 +139,15 @@ COLUMNS = {
         changed(("type: string", "type: varchar")),
         [f"7: schema.columns[1].type: 'varchar' is no Spark type; allowed: {TYPES}"],
     ),
+    "a decimal that YAML cuts at its comma": (
+        changed(("type: string", "type: decimal(9,3)")),
+        [
+            "7: schema.columns[1].3): is no field here; allowed: expr, format, from, name, required, start, time_zone, "
+            "type, width",
+            "7: schema.columns[1].type: 'decimal(9': decimal takes precision and scale, such as decimal(12,2); "
+            f"inside {{…}} YAML ends a value at a comma: put the type in quotes; allowed: {TYPES}",
+        ],
+    ),
     "a decimal that is too large": (
         changed(("type: string", "type: 'decimal(40,2)'")),
         [
