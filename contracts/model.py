@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -196,7 +196,7 @@ class Plan:
 
     def waves(self, table: str) -> tuple[tuple[str, ...], ...]:
         """Return the marts that depend on `table`, wave by wave: each wave reads only what is older."""
-        due = set(self._downstream(table))
+        due = set(self.downstream(table))
         waves: list[tuple[str, ...]] = []
         while due:
             ready = tuple(sorted(m for m in due if not due.intersection(self.marts[m].reads)))
@@ -206,15 +206,15 @@ class Plan:
             due.difference_update(ready)
         return tuple(waves)
 
-    def _downstream(self, name: str) -> Iterator[str]:
-        seen, queue = set[str](), [name]
+    def downstream(self, table: str) -> frozenset[str]:
+        """Return the marts that read `table`, directly or through each other."""
+        seen, queue = set[str](), [table]
         while queue:
             read = queue.pop()
-            for mart in self.marts.values():
-                if read in mart.reads and mart.name not in seen:
-                    seen.add(mart.name)
-                    queue.append(mart.name)
-                    yield mart.name
+            new = {mart.name for mart in self.marts.values() if read in mart.reads} - seen
+            seen |= new
+            queue += sorted(new)
+        return frozenset(seen)
 
     def to_json(self) -> str:
         """Return the plan as JSON, byte for byte the same for the same contracts."""

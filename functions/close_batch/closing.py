@@ -105,7 +105,7 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     }
     closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
     due = _due(world, lease, batch, outcome, marts)
-    _close_item(world, lease, closed, due, found)
+    _close_item(world, lease, closed, due, _known(world, lease, batch, outcome), found)
     return closed
 
 
@@ -133,11 +133,19 @@ def _settle_landings(world: World, closing: Closing, lease: Lease, outcome: Stag
 
 def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: MartOutcome) -> frozenset[str]:
     """Return the marts that the table owes: all that read what was published, but those that were built."""
-    downstream = frozenset(mart for wave in world.plan.waves(batch["table"]) for mart in wave)
+    downstream = world.plan.downstream(batch["table"])
     owed = lease.due_marts & downstream
     if batch["landings"] and outcome.published:
         owed = downstream
     return frozenset((owed | marts.failed | marts.skipped | marts.unbuilt) - marts.built)
+
+
+def _known(world: World, lease: Lease, batch: Item, outcome: StageOutcome) -> frozenset[str]:
+    """Return the table, once something of it is published, and the marts that are built or due since then."""
+    downstream = world.plan.downstream(batch["table"])
+    if batch["landings"]:
+        return downstream | {batch["table"]} if outcome.published else lease.known
+    return lease.known.union(batch.get("marts", ())) & (downstream | {batch["table"]})
 
 
 def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: Mapping[str, Any], now: str) -> Item:
@@ -163,10 +171,13 @@ def _limit(outcome: StageOutcome) -> str:
     return found.group() if found else ""
 
 
-def _close_item(world: World, lease: Lease, item: Item, due: frozenset[str], found: Mapping[str, Landing]) -> None:
+def _close_item(
+    world: World, lease: Lease, item: Item, due: frozenset[str], known: frozenset[str], found: Mapping[str, Landing]
+) -> None:
     keep = actions.keep(
         lease,
         due_marts=due,
+        known=known,
         stopped=lease.stopped | ({item["batch_id"]} if item.get("limit") else frozenset()),
         held=_held(world, lease, found, item["batch_id"]),
     )
@@ -230,7 +241,7 @@ def _has_more(world: World, closing: Closing, lease: Lease) -> bool:
 
 def successor_of(world: World, closing: Closing) -> dict[str, Any] | None:
     """Return the execution to start when one more batch might not fit into this one's history."""
-    marts = sum(len(wave) for wave in world.plan.waves(closing.table))
+    marts = len(world.plan.downstream(closing.table))
     events = _EVENTS_PER_BATCH + _EVENTS_PER_MART * marts
     if (closing.iteration + 2) * events <= _MOST_EVENTS:
         return None

@@ -62,7 +62,7 @@ def nothing(
 
 def _is_due(world: World, request: Request, lease: Lease) -> bool:
     asked = request.mode != "incremental" or request.marts or request.allow
-    return bool(asked or lease.due_marts or world.ledger.pending(request.table, 1))
+    return bool(asked or lease.due_marts or lease.new_marts(world.plan) or world.ledger.pending(request.table, 1))
 
 
 def _busy(request: Request, held: Held) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _refreshed(world: World, lease: Lease) -> Lease:
 def _choose(world: World, request: Request, caller: Caller, lease: Lease) -> tuple[Work, Claims]:
     """Return the next work, and how the batch that does it is to be announced."""
     table, ledger = world.plan.tables[request.table], world.ledger
-    marts = request.marts or frozenset(mart for wave in world.plan.waves(table.name) for mart in wave)
+    marts = request.marts or world.plan.downstream(table.name)
     if request.rebuilds_marts and caller.iteration == 0:
         return Work(), Claims(caller.id, REBUILD, marts)
     pending = ledger.pending(table.name)
@@ -141,11 +141,11 @@ def _marts_mode(request: Request) -> str:
 
 
 def marts_to_build(plan: Plan, request: Request, lease: Lease) -> frozenset[str]:
-    """Return the marts of a batch without landings: those asked for, else those due and what reads them."""
-    all_marts = frozenset(mart for wave in plan.waves(request.table) for mart in wave)
+    """Return the marts of a batch without landings: those asked for, else those due or new and what reads them."""
+    all_marts = plan.downstream(request.table)
     if request.rebuilds_marts:
         return request.marts or all_marts
-    due = set(lease.due_marts & all_marts)
+    due = set(lease.due_marts & all_marts) | lease.new_marts(plan)
     for wave in plan.waves(request.table):
         due |= {mart for mart in wave if due.intersection(plan.marts[mart].reads)}
     return request.marts or frozenset(due)

@@ -126,7 +126,7 @@ def _marts(world: World, request: Request, lease: Lease, staged: bool) -> list[l
     waves = world.plan.waves(request.table)
     chosen = marts_to_build(world.plan, request, lease)
     if staged:
-        chosen = request.marts or frozenset(mart for wave in waves for mart in wave)
+        chosen = request.marts or world.plan.downstream(request.table)
     return [names for wave in waves if (names := [mart for mart in wave if mart in chosen])]
 
 

@@ -54,7 +54,7 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
         settle(world.ledger, lease, [*pairs, *(retired(manifest, found, now) if published else [])])
         settled = found | {after.id: after for _, after in pairs}
         settle_neighbours(world.ledger, lease, world.plan.tables[lease.table], settled.values())
-    downstream = frozenset(mart for wave in world.plan.waves(lease.table) for mart in wave)
+    downstream = world.plan.downstream(lease.table)
     due = downstream if published else frozenset()
     if not batch["landings"]:
         due = downstream & batch["marts"]

@@ -70,7 +70,7 @@ def read_request(raw: Any, plan: Plan) -> Request:
     request = Request(
         table=table,
         mode=mode,
-        marts=_all_of(raw, "marts", sorted(m for wave in plan.waves(table) for m in wave), f"marts that read {table}"),
+        marts=_all_of(raw, "marts", sorted(plan.downstream(table)), f"marts that read {table}"),
         allow=_all_of(raw, "allow", ALLOWED, "limits"),
         since=_time(raw, "from"),
         until=_time(raw, "to"),

@@ -49,7 +49,7 @@ def receive(records: list[dict[str, Any]], world: World) -> tuple[dict[str, Any]
     failed = {str(item["itemIdentifier"]) for item in processor.response()["batchItemFailures"]}
     for table, messages in sorted(waiting.items()):
         try:
-            name = ensure_running(world.ledger, world.executions, table)
+            name = ensure_running(world, table)
         except Exception:
             logger.exception("no execution was started; its messages will come again", table=table)
             failed |= {message["messageId"] for message in messages}

@@ -9,7 +9,6 @@ from contracts.model import Table
 from functions.receive_files.arrivals import Message
 from functions.shared import actions
 from functions.shared.errors import ConditionFailedError, LedgerBusyError
-from functions.shared.executions import Executions
 from functions.shared.landings import Landing
 from functions.shared.ledger import UNROUTED, Action, Lease, Ledger
 from functions.shared.world import World
@@ -45,18 +44,19 @@ def _write(ledger: Ledger, table: Table | None, landing: Landing) -> str:
     return "Landings"
 
 
-def ensure_running(ledger: Ledger, executions: Executions, table: str) -> str:
+def ensure_running(world: World, table: str) -> str:
     """Start an execution for a table that has work and nobody who does it; return its name, or nothing.
 
     The holder of a lease sees what landed before it lets go. The name says which arrival and which token it
     was started for, so that a message that comes twice does not start two; where an execution of that name
     has ended and left the work undone, the next number is tried.
     """
+    ledger, executions = world.ledger, world.executions
     for number in range(_STARTS):
         lease = ledger.lease(table)
         if lease.holder and executions.is_running(lease.holder):
             return ""
-        if not lease.holder and not ledger.pending(table, 1):
+        if not lease.holder and not ledger.pending(table, 1) and not lease.new_marts(world.plan):
             return ""
         name = execution_name(lease, number)
         if executions.start(name, {"table": table}):

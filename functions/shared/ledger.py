@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.model import Plan
 from functions.shared.attributes import Item, from_item, to_item
 from functions.shared.errors import ConditionFailedError, LedgerBusyError
 from functions.shared.landings import Landing
@@ -40,7 +41,8 @@ class Lease:
 
     `taken_by` and `iteration` say for which batch of which execution it was taken last, also when it is free.
     `orphans` are batches of holders that died, `due_marts` marts that failed or were skipped, `stopped` batches
-    that a limit stopped, `held` the failed landings (`<event time>#<id>`) that later files wait for.
+    that a limit stopped, `held` the failed landings (`<event time>#<id>`) that later files wait for. `known` are the
+    table, once something of it is published, and the marts that have been built or due since.
     """
 
     table: str
@@ -55,6 +57,11 @@ class Lease:
     orphans: frozenset[str] = frozenset()
     stopped: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+
+    def new_marts(self, plan: Plan) -> frozenset[str]:
+        """Return the marts that were added since a batch of the table was published: nobody has built them yet."""
+        return plan.downstream(self.table) - self.known if self.table in self.known else frozenset()
 
     @classmethod
     def from_plain(cls, table: str, plain: Mapping[str, Any]) -> Lease:

@@ -179,7 +179,11 @@ class Cloud:
         from orchestration.embedded.status import unsettled
 
         live = self.live
-        return {table for table, holder in unsettled(live.items()).items() if not live.executions.is_running(holder)}
+        return {
+            table
+            for table, holder in unsettled(self.plan, live.items()).items()
+            if not live.executions.is_running(holder)
+        }
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from contracts.model import Plan
+from functions.shared.attributes import from_item
+from functions.shared.ledger import Lease
 from orchestration.embedded.report import Batch, Execution, Status, TableStatus
 
 _UNSETTLED = frozenset({"pending", "claimed"})
@@ -39,7 +40,7 @@ def tell(
     names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
     now = datetime.now(UTC)
     newest_first = sorted(_with_batches(executions, read), key=lambda one: one.started or now, reverse=True)
-    tables = tuple(_table(name, by_table[name], now) for name in names)
+    tables = tuple(_table(name, by_table[name], now, plan) for name in names)
     queued, dead = [*messages.values()] or ((), ())
     return Status(tables, tuple(newest_first), unrouted, sum(map(_events, queued)), len(dead))
 
@@ -66,8 +67,8 @@ def _with_batches(executions: Iterable[Execution], items: Iterable[Item]) -> lis
     ]
 
 
-def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the tables that have pending landings or a lease, with the ARN that holds it or nothing."""
+def unsettled(plan: Plan, items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the tables that have pending landings, new marts or a lease, with the ARN that holds it or nothing."""
     found: dict[str, str] = {}
     for item in _read(items):
         if not item["pk"].startswith(_TABLE):
@@ -77,6 +78,8 @@ def unsettled(items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             found.setdefault(table, "")
         elif item["sk"] == "LEASE" and item.get("holder"):
             found[table] = item["holder"]
+        elif item["sk"] == "LEASE" and Lease.from_plain(table, item).new_marts(plan):
+            found.setdefault(table, "")
     return found
 
 
@@ -85,7 +88,7 @@ def _events(message: Item) -> int:
     return len(json.loads(message["body"]).get("Records", ()))
 
 
-def _table(name: str, items: Sequence[Item], now: datetime) -> TableStatus:
+def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> TableStatus:
     landings = [item for item in items if item["sk"].startswith("LANDING#")]
     batches = [_batch(item) for item in items if item["sk"].startswith("BATCH#")]
     lease: Item = next((item for item in items if item["sk"] == "LEASE"), {})
@@ -97,7 +100,7 @@ def _table(name: str, items: Sequence[Item], now: datetime) -> TableStatus:
         last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
         lag=now - since if since else None,
         failing=bool(lease.get("failing")),
-        due_marts=tuple(sorted(lease.get("due_marts", ()))),
+        due_marts=tuple(sorted(Lease.from_plain(name, lease).new_marts(plan).union(lease.get("due_marts", ())))),
     )
 
 
@@ -127,16 +130,4 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _read(items: Iterable[Mapping[str, Any]]) -> list[Item]:
-    return [{name: _value(value) for name, value in raw.items()} for raw in items]
-
-
-def _value(value: Mapping[str, Any]) -> Any:
-    """Return a DynamoDB value as a Python value."""
-    [(kind, held)] = value.items()
-    if kind == "N":
-        return Decimal(held)
-    if kind == "M":
-        return {name: _value(item) for name, item in held.items()}
-    if kind == "L":
-        return [_value(item) for item in held]
-    return None if kind == "NULL" else held
+    return [from_item(raw) for raw in items]

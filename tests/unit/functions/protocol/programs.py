@@ -78,12 +78,12 @@ class Programs:
         here = world(driver, self.max_landings)
         _, tables = write_down(here, Message((landing(name),)))
         for table in sorted(tables):
-            ensure_running(here.ledger, here.executions, table)
+            ensure_running(here, table)
         return None
 
     def sweep(self, driver: Driver) -> Program | None:
         here = world(driver, self.max_landings)
-        ensure_running(here.ledger, here.executions, TABLE)
+        ensure_running(here, TABLE)
         return None
 
     def open(self, driver: Driver, name: str, iteration: int, failed: bool) -> Program | None:

@@ -1,0 +1,72 @@
+"""Marts that are added to a table which has rows already: built by the next sweep or start, and once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.model import Mart
+from tests.unit.functions.conftest import Pipeline
+
+SWEEP = {"landfall": "sweep"}
+
+
+def add(pipeline: Pipeline, *marts: Mart) -> None:
+    plan = pipeline.world.plan
+    pipeline.world = replace(
+        pipeline.world, plan=replace(plan, marts={**plan.marts, **{mart.name: mart for mart in marts}})
+    )
+
+
+@pytest.fixture
+def published(pipeline: Pipeline) -> Pipeline:
+    """Return a pipeline in which a batch of planes was published and its marts were built."""
+    pipeline.land("crm/planes/a.csv")
+    [name] = pipeline.executions()
+    caller = pipeline.caller(name)
+    batch = pipeline.open(caller)
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(name)
+    return pipeline
+
+
+def test_a_new_mart_and_what_reads_it_are_built_by_the_next_sweep(published: Pipeline) -> None:
+    published.deliver(SWEEP)
+    assert published.executions() == []
+    add(
+        published,
+        Mart("planes_history", "history", "planes", reads=("planes",)),
+        Mart("seats", "sql", "planes_history", reads=("planes_history",)),
+    )
+    published.deliver(SWEEP)
+    [name] = published.executions()
+    caller = published.caller(name)
+    batch = published.open(caller)
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["planes_history"], ["seats"]]
+    published.write(batch, "mart-planes_history", {"status": "failed", "error": {"type": "E", "message": "no"}})
+    published.close(batch, caller, marts_error={"Error": "E", "Cause": "no"})
+    published.stop(name)
+    [lease] = published.items("LEASE")
+    assert (lease["due_marts"], lease.get("holder")) == ({"planes_history", "seats"}, None)
+    published.deliver(SWEEP)
+    assert published.executions() == []  # what has failed waits for the next landing, or for somebody
+
+
+def test_a_start_builds_a_new_mart_and_no_other(published: Pipeline) -> None:
+    add(published, Mart("planes_history", "history", "planes", reads=("planes",)))
+    caller = published.start("by-hand", {"table": "planes"})
+    batch = published.open(caller)
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["planes_history"]]
+    published.stage(batch)
+    published.close(batch, caller)
+    published.stop("by-hand")
+    again = published.open(published.start("again", {"table": "planes"}))
+    assert (again["action"], again["reason"]) == ("nothing", "nothing is pending")
+
+
+def test_a_table_of_which_nothing_is_published_owes_no_mart(pipeline: Pipeline) -> None:
+    add(pipeline, Mart("planes_history", "history", "planes", reads=("planes",)))
+    pipeline.deliver(SWEEP)
+    assert pipeline.executions() == []
