@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -206,12 +206,13 @@ class Plan:
             due.difference_update(ready)
         return tuple(waves)
 
-    def downstream(self, table: str) -> frozenset[str]:
-        """Return the marts that read `table`, directly or through each other."""
-        seen, queue = set[str](), [table]
+    def downstream(self, name: str, among: Iterable[str] | None = None) -> frozenset[str]:
+        """Return the marts (of those `among`, where they are given) that read a table or mart, or read one of them."""
+        marts = self.marts.keys() if among is None else frozenset(among)
+        seen, queue = set[str](), [name]
         while queue:
             read = queue.pop()
-            new = {mart.name for mart in self.marts.values() if read in mart.reads} - seen
+            new = {mart for mart in marts - seen if read in self.marts[mart].reads}
             seen |= new
             queue += sorted(new)
         return frozenset(seen)

@@ -70,7 +70,7 @@ def failures(
     elif outcome.blamed:
         told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), []))
     for mart, (error, cause) in marts.errors.items():
-        told.append(_failure("mart", mart, error, cause, sorted(_behind(world.plan, mart, marts.skipped))))
+        told.append(_failure("mart", mart, error, cause, sorted(world.plan.downstream(mart, marts.skipped))))
     return told
 
 
@@ -109,17 +109,6 @@ def _blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
         for id_, (reason, column) in outcome.blamed.items()
     ]
     return words[0] + (f" (and {len(words) - 1} more files)" if len(words) > 1 else "")
-
-
-def _behind(plan: Plan, mart: str, skipped: frozenset[str]) -> set[str]:
-    """Return the skipped marts that read a mart, directly or through each other."""
-    found, queue = set[str](), [mart]
-    while queue:
-        read = queue.pop()
-        new = {name for name in skipped - found if read in plan.marts[name].reads}
-        found |= new
-        queue += sorted(new)
-    return found
 
 
 def summary(

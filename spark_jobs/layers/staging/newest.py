@@ -9,8 +9,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.capture import KIND, SEEN_AT, WAS_KIND, Instant, speaking
-from spark_jobs.layers.staging.state import ENTRY, GONE, PART, ROW, key_columns, payload_columns
+from spark_jobs.layers.staging.state import ENTRY, GONE, PART, ROW, key_columns
 
 _OP = f"""CASE WHEN {KIND} = '{ROW}' THEN if({WAS_KIND} = '{ROW}', 'U', 'I')
     WHEN {KIND} = '{GONE}' AND {WAS_KIND} = '{ROW}' THEN 'D' END AS _op"""
@@ -32,8 +33,7 @@ def changes(news: DataFrame, table: Table, instant: Instant, order: str) -> Data
     """
     told = speaking(news, instant, order)
     return told.selectExpr(
-        *key_columns(table),
-        *(f"`{name}`" for name in payload_columns(table)),
+        *map(quoted, table.column_names),
         KIND,
         f"if({KIND} = '{ROW}', _row_hash, NULL) AS _row_hash",
         _OP,

@@ -135,6 +135,14 @@ class Pipeline:
         self.world = replace(self.world, plan=replace(plan, tables=tables))
 
 
+def opened(pipeline: Pipeline, *keys: str, table: str = "planes") -> tuple[dict[str, Any], Caller]:
+    """Land files, one a day, and open their batch."""
+    events = [s3_event(key, at=f"2013-01-0{number + 1}T05:00:00.000Z") for number, key in enumerate(keys)]
+    pipeline.deliver(*events)
+    caller = pipeline.caller(pipeline.executions()[-1])
+    return pipeline.open(caller, table=table), caller
+
+
 def published(batch_id: str) -> dict[str, Any]:
     """Return what spark_jobs/staging.py writes about a batch that it published."""
     books = dict.fromkeys(("updated", "unchanged", "duplicate", "rejected", "deleting", "deleted"), 0)

@@ -11,15 +11,7 @@ from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
 from functions.shared.errors import StaleLeaseError
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import Pipeline, failed, published, s3_event, task_failed
-
-
-def opened(pipeline: Pipeline, *keys: str, table: str = "planes") -> tuple[dict[str, Any], Caller]:
-    """Land files, one a day, and open their batch."""
-    events = [s3_event(key, at=f"2013-01-0{number + 1}T05:00:00.000Z") for number, key in enumerate(keys)]
-    pipeline.deliver(*events)
-    caller = pipeline.caller(pipeline.executions()[-1])
-    return pipeline.open(caller, table=table), caller
+from tests.unit.functions.conftest import Pipeline, failed, opened, published, task_failed
 
 
 def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.model import Mart
-from tests.unit.functions.conftest import Pipeline
+from tests.unit.functions.conftest import Pipeline, opened
 
 SWEEP = {"landfall": "sweep"}
 
@@ -22,13 +22,10 @@ def add(pipeline: Pipeline, *marts: Mart) -> None:
 @pytest.fixture
 def published(pipeline: Pipeline) -> Pipeline:
     """Return a pipeline in which a batch of planes was published and its marts were built."""
-    pipeline.land("crm/planes/a.csv")
-    [name] = pipeline.executions()
-    caller = pipeline.caller(name)
-    batch = pipeline.open(caller)
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.stage(batch)
     pipeline.close(batch, caller)
-    pipeline.stop(name)
+    pipeline.stop(caller.name)
     return pipeline
 
 
