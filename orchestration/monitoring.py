@@ -76,12 +76,13 @@ class Alarms(Construct):
         )
 
     def _watch_functions(self, functions: Sequence[lambda_.Function]) -> None:
+        """A function that is throttled altogether counts no errors, not even none."""
         for function in functions:
             self._alarm(
                 f"{function.node.id}Errors",
                 f"{function.node.id} failed or was throttled; its log says why.",
                 cloudwatch.MathExpression(
-                    expression="errors + throttles",
+                    expression="FILL(errors, 0) + FILL(throttles, 0)",
                     using_metrics={
                         "errors": function.metric_errors(period=FIVE_MINUTES),
                         "throttles": function.metric_throttles(period=FIVE_MINUTES),

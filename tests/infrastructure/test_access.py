@@ -93,6 +93,22 @@ def test_the_topic_is_encrypted_with_a_key_that_rotates_and_alarms_may_use(resou
     assert "cloudwatch.amazonaws.com" in services
 
 
+def test_every_alarm_that_tells_the_topic_is_let_in_by_its_policy(resources: Resources) -> None:
+    """A topic's own policy stands in place of the one that SNS gives, which admits the account's alarms."""
+    topic = {"Ref": resources.logical_id("AWS::SNS::Topic", "Notifications")}
+    told = [
+        arn for alarm in resources.of_type("AWS::CloudWatch::Alarm").values() for arn in alarm.get("AlarmActions", [])
+    ]
+    assert told and all(arn == topic for arn in told)
+    [policy] = [p for p in resources.of_type("AWS::SNS::TopicPolicy").values() if p["Topics"] == [topic]]
+    [allowed] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert (allowed["Action"], allowed["Resource"]) == ("sns:Publish", topic)
+    [source] = allowed["Condition"]["ArnLike"].values()
+    partition, region, account = ({"Ref": f"AWS::{name}"} for name in ("Partition", "Region", "AccountId"))
+    assert source == {"Fn::Join": ["", ["arn:", partition, ":cloudwatch:", region, ":", account, ":alarm:*"]]}
+
+
 def test_the_ledger_is_encrypted_and_can_be_turned_back(resources: Resources) -> None:
     ledger = resources.one("AWS::DynamoDB::Table", "Ledger")
     assert ledger["SSESpecification"] == {"SSEEnabled": True}
