@@ -16,6 +16,7 @@ from aws_cdk import App, Environment
 
 from contracts.compile import ContractError, compile_plan
 from contracts.model import Plan
+from orchestration.limits import TooLargeError, check_size
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.quicksight import QuickSightStack
 from orchestration.sagemaker import SageMakerStack
@@ -59,9 +60,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as build:
         try:
             build_stack(app, ROOT, Path(build))
-        except (ContractError, SettingsError) as mistake:
+            check_size(Path(app.synth().directory))
+        except (ContractError, SettingsError, TooLargeError) as mistake:
             sys.exit(str(mistake))
-        app.synth()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def view_text(database: str, sql: str, columns: Sequence[Output]) -> str:
         "schema": database,
         "columns": [{"name": one.name, "type": one.trino} for one in columns],
     }
-    return f"/* Presto View: {base64.b64encode(json.dumps(view).encode()).decode()} */"
+    text = json.dumps(view, separators=(",", ":"))
+    return f"/* Presto View: {base64.b64encode(text.encode()).decode()} */"
 
 
 def _output(name: str, kind: SparkType) -> Output:

@@ -1,8 +1,9 @@
-"""The dashboard: alarms first, then what landed, what ran, and the books of every table."""
+"""The dashboards: alarms first, then what landed, what ran, and the books of every table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
@@ -13,10 +14,12 @@ from orchestration.settings import Settings
 from orchestration.workflow import Workflow
 
 _FULL, _HALF, _THIRD = 24, 12, 8
+_MOST = 100  # CloudWatch shows so many alarms in a widget, 500 metrics in a graph and 2500 in a dashboard
+_T = TypeVar("_T")
 
 
 class Dashboard(Construct):
-    """One dashboard per pipeline and environment."""
+    """One dashboard per pipeline and environment; the books of every further hundred tables have another."""
 
     def __init__(
         self,
@@ -33,11 +36,18 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._metrics = metrics
-        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"landfall-{settings.stem}")
-        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(alarms), title="Alarms", width=_FULL))
-        self.dashboard.add_widgets(self._landings(), self._queue(queue, dead_letters))
-        self.dashboard.add_widgets(self._executions(workflow), self._durations(job_names))
-        self.dashboard.add_widgets(*(self._books(table) for table in metrics.tables))
+        name = f"landfall-{settings.stem}"
+        first, *others = _hundreds(metrics.tables)
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        for some in _hundreds(alarms):
+            dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(some), title="Alarms", width=_FULL))
+        dashboard.add_widgets(self._landings(), self._queue(queue, dead_letters))
+        durations = [self._durations(some) for some in _hundreds(job_names)]
+        dashboard.add_widgets(self._executions(workflow), *durations)
+        dashboard.add_widgets(*(self._books(table) for table in first))
+        for number, tables in enumerate(others, start=2):
+            more = cloudwatch.Dashboard(self, f"Books{number}", dashboard_name=f"{name}-books-{number}")
+            more.add_widgets(*(self._books(table) for table in tables))
 
     def _landings(self) -> cloudwatch.IWidget:
         return self._graph("Landings", [self._metrics.received(name) for name in RECEIVE_METRICS])
@@ -64,3 +74,7 @@ class Dashboard(Construct):
     @staticmethod
     def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.IWidget:
         return cloudwatch.GraphWidget(title=title, width=_HALF, left=list(metrics))
+
+
+def _hundreds(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + _MOST] for start in range(0, len(items), _MOST))

@@ -18,6 +18,7 @@ from constructs import Construct
 from contracts.model import Connection, Plan
 from orchestration.extraction_roles import ExtractionRoles
 from orchestration.grants import allow
+from orchestration.job_stack import come_after
 from orchestration.jobs import Jobs, words
 from orchestration.machines import build_machine
 from orchestration.settings import Settings
@@ -53,7 +54,10 @@ class Extraction(Construct):
             self, "Roles", settings=settings, plan=plan, storage=storage, ledger=ledger, jobs=jobs
         )
         self.roles.read_code([self._script, jobs.code.library, jobs.code.plan], jobs)
-        self.jobs = {table: self._build_job(table, jobs, ledger) for table in sorted(plan.extracts)}
+        self._stack = jobs.build_stack(self, "Jobs", f"Landfall {settings.stem}: extractions and their schedules")
+        come_after(self._stack, self.connections.values())
+        for table in sorted(plan.extracts):
+            self._build_job(table, jobs, ledger)
         placeholders = {
             "ExtractedTables": ",".join(sorted(plan.extracts)),
             "ExtractJobPrefix": settings.extract_job_prefix,
@@ -76,7 +80,7 @@ class Extraction(Construct):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the jobs."""
-        return tuple(f"{self._settings.extract_job_prefix}{table}" for table in self.jobs)
+        return tuple(f"{self._settings.extract_job_prefix}{table}" for table in sorted(self._plan.extracts))
 
     def _build_connections(self) -> Mapping[str, glue.CfnConnection]:
         """Build a Glue connection for each database that lies in a network of its own."""
@@ -115,10 +119,9 @@ class Extraction(Construct):
         contract = self._plan.tables[table]
         name = self._plan.extracts[table].connection
         connection = self._plan.connections[name]
-        network = self.connections.get(name)
         jar = {"--extra-jars": connection.driver_jar} if connection.driver_jar else {}
-        job = jobs.build_job(
-            self,
+        return jobs.build_job(
+            self._stack,
             f"Extract{words(table)}",
             name=f"{self._settings.extract_job_prefix}{table}",
             description=f"Extracts {table} from {name}",
@@ -133,17 +136,22 @@ class Extraction(Construct):
                 "--ledger": ledger.table_name,
                 **jar,
             },
-            connections=[connection_name(self._settings, name)] if network else [],
+            connections=[connection_name(self._settings, name)] if name in self.connections else [],
         )
-        if network:
-            job.node.add_dependency(network)
-        return job
 
     def _allow_machine(self, ledger: dynamodb.Table, notify_failure: lambda_.Function) -> None:
         """Run, watch and stop the extract jobs, read what came of them, and tell failures."""
         role = self.state_machine.role
-        jobs = [Stack.of(self).format_arn(service="glue", resource="job", resource_name=name) for name in self.names]
-        allow(role, ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"), jobs)
+        allow(
+            role,
+            ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+            [
+                Stack.of(self).format_arn(
+                    service="glue", resource="job", resource_name=f"{self._settings.extract_job_prefix}*"
+                )
+            ],
+            "Jobs come with contracts; the pipeline's prefix is the border.",
+        )
         allow(role, ("dynamodb:GetItem",), [ledger.table_arn])
         allow(role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
 
@@ -154,7 +162,7 @@ class Extraction(Construct):
         for table, extract in sorted(self._plan.extracts.items()):
             if extract.schedule:
                 events.Rule(
-                    self,
+                    self._stack,
                     f"Schedule{words(table)}",
                     description=f"Extracts {table} from {extract.connection}",
                     schedule=events.Schedule.expression(extract.schedule),

@@ -16,6 +16,7 @@ from orchestration.jobs import Jobs, words
 from orchestration.settings import Settings
 from orchestration.storage import EXTRACTS_PREFIX, Storage
 
+_MOST_KEYS = 40
 _LOOK_AT_NETWORK = (
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeRouteTables",
@@ -63,12 +64,12 @@ class ExtractionRoles(Construct):
 
     def _land(self, role: iam.Role, connection: str, storage: Storage) -> None:
         """Write files to scratch, and put them under the tables' prefixes; raw objects are never deleted."""
-        scratch = [storage.staging.arn_for_objects(f"{EXTRACTS_PREFIX}{name}/*") for name in self._tables(connection)]
+        scratch = [storage.staging.arn_for_objects(f"{EXTRACTS_PREFIX}{connection}/*")]
         allow(
             role,
             ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
             scratch,
-            "Files are named as they are written; the table's scratch prefix is the border.",
+            "Files are named as they are written; the connection's scratch prefix is the border.",
         )
         prefixes = [self._plan.tables[name].source.prefix for name in self._tables(connection)]
         allow(
@@ -82,16 +83,11 @@ class ExtractionRoles(Construct):
 
     def _note(self, role: iam.Role, connection: str, ledger: dynamodb.Table) -> None:
         """Keep watermark and extractions of the connection's own tables."""
-        allow(
-            role,
-            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-            [ledger.table_arn],
-            conditions={
-                "ForAllValues:StringEquals": {
-                    "dynamodb:LeadingKeys": [f"TABLE#{name}" for name in self._tables(connection)]
-                }
-            },
-        )
+        keys = [f"TABLE#{name}" for name in self._tables(connection)]
+        for start in range(0, len(keys), _MOST_KEYS):
+            own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys[start : start + _MOST_KEYS]}}
+            actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+            allow(role, actions, [ledger.table_arn], conditions=own)
 
     def _reach(self, role: iam.Role, connection: Connection) -> None:
         """Read the secret, the driver's jar, and, in a network, make and remove Glue's own interfaces."""

@@ -10,6 +10,8 @@ from aws_cdk import aws_iam as iam
 
 from orchestration.acknowledgments import acknowledge
 
+_MOST_RESOURCES = 20  # a policy holds 6144 characters, and CDK spreads statements over policies, but divides none
+
 
 class UnreasonedWildcardError(ValueError):
     """A grant has a wildcard in a resource and no reason for it."""
@@ -23,11 +25,13 @@ def allow(
     conditions: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a statement to a role or a policy; `why_star` is the reason of a wildcard and acknowledges that finding."""
-    statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
-    if isinstance(role, iam.ManagedPolicy):
-        role.add_statements(statement)
-    else:
-        role.add_to_principal_policy(statement)
+    for start in range(0, len(resources), _MOST_RESOURCES):
+        some = list(resources[start : start + _MOST_RESOURCES])
+        statement = iam.PolicyStatement(actions=list(actions), resources=some, conditions=conditions)
+        if isinstance(role, iam.ManagedPolicy):
+            role.add_statements(statement)
+        else:
+            role.add_to_principal_policy(statement)
     for resource in resources:
         text = _readable(Stack.of(role).resolve(resource))
         if "*" in text and not why_star:

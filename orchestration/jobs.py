@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -17,6 +17,7 @@ from contracts.model import Capacity, Plan
 from orchestration.acknowledgments import acknowledge
 from orchestration.assets import PLAN_FILE, library_sources, write_zip
 from orchestration.job_roles import JobRoles
+from orchestration.job_stack import JobStack
 from orchestration.settings import Settings, SettingsError
 from orchestration.storage import Storage
 
@@ -73,15 +74,28 @@ class Jobs(Construct):
         self.code = self._build_code(root, build)
         self.roles = JobRoles(self, "Roles", settings=settings, storage=storage, log_prefix=self._log_prefix)
         self._grant_code()
-        self.stage_jobs = {name: self._build_stage_job(name) for name in sorted(plan.tables)}
-        self.mart_jobs = {name: self._build_mart_job(name) for name in sorted(plan.marts)}
+        self.spark_conf = spark_conf({layer: f"s3://{self._bucket(layer).bucket_name}/" for layer in LAYERS})
+        self._build_stage_jobs()
+        self._build_mart_jobs()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all jobs, those of the tables first."""
-        stage = (f"{self._settings.stage_job_prefix}{table}" for table in self.stage_jobs)
-        mart = (f"{self._settings.mart_job_prefix}{name}" for name in self.mart_jobs)
+        stage = (f"{self._settings.stage_job_prefix}{table}" for table in sorted(self._plan.tables))
+        mart = (f"{self._settings.mart_job_prefix}{name}" for name in sorted(self._plan.marts))
         return (*stage, *mart)
+
+    @property
+    def surroundings(self) -> Sequence[CfnResource]:
+        """What must be there before a job is."""
+        groups = [group.node.default_child for group in self._log_groups]
+        return [*self.databases.values(), *(group for group in groups if isinstance(group, CfnResource))]
+
+    def build_stack(self, scope: Construct, construct_id: str, description: str) -> JobStack:
+        """Build a stack for jobs of one kind."""
+        return JobStack(
+            scope, construct_id, description=description, spark_conf=self.spark_conf, after=self.surroundings
+        )
 
     def _bucket(self, layer: str) -> s3.Bucket:
         return self._storage.mart if layer == "mart" else self._storage.staging
@@ -132,10 +146,20 @@ class Jobs(Construct):
         for role, script in ((self.roles.staging, self.code.staging), (self.roles.mart, self.code.mart)):
             self.roles.read_assets(role, [script, self.code.library, self.code.plan])
 
-    def _build_stage_job(self, table: str) -> glue.CfnJob:
+    def _build_stage_jobs(self) -> None:
+        stack = self.build_stack(self, "Staging", f"Landfall {self._settings.stem}: a staging job for each table")
+        for table in sorted(self._plan.tables):
+            self._build_stage_job(stack, table)
+
+    def _build_mart_jobs(self) -> None:
+        stack = self.build_stack(self, "Mart", f"Landfall {self._settings.stem}: a job for each mart")
+        for mart in sorted(self._plan.marts):
+            self._build_mart_job(stack, mart)
+
+    def _build_stage_job(self, stack: JobStack, table: str) -> glue.CfnJob:
         contract = self._plan.tables[table]
         return self.build_job(
-            self,
+            stack,
             f"Stage{words(table)}",
             name=f"{self._settings.stage_job_prefix}{table}",
             description=contract.description or f"Stages what landed for {table}",
@@ -150,10 +174,10 @@ class Jobs(Construct):
             },
         )
 
-    def _build_mart_job(self, mart: str) -> glue.CfnJob:
+    def _build_mart_job(self, stack: JobStack, mart: str) -> glue.CfnJob:
         contract = self._plan.marts[mart]
         return self.build_job(
-            self,
+            stack,
             f"Mart{words(mart)}",
             name=f"{self._settings.mart_job_prefix}{mart}",
             description=contract.description or f"Builds the mart {mart}",
@@ -166,7 +190,7 @@ class Jobs(Construct):
 
     def build_job(
         self,
-        scope: Construct,
+        stack: JobStack,
         construct_id: str,
         *,
         name: str,
@@ -185,7 +209,7 @@ class Jobs(Construct):
                 f"{_LONGEST_MINUTES}, because the state machine waits no longer"
             )
         job = glue.CfnJob(
-            scope,
+            stack,
             construct_id,
             name=name,
             description=description,
@@ -200,24 +224,21 @@ class Jobs(Construct):
             timeout=capacity.timeout_minutes,
             max_retries=0,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=runs),
-            default_arguments={**self._common_arguments(), **arguments},
+            default_arguments={**self._common_arguments(stack), **arguments},
             connections=glue.CfnJob.ConnectionsListProperty(connections=[*connections]) if connections else None,
         )
-        for dependency in (*self.databases.values(), *self._log_groups):
-            job.node.add_dependency(dependency)
         acknowledge(job, "GL1", "Logs hold no rows, and CloudWatch encrypts them with its own key.")
         acknowledge(job, "GL3", "No job uses bookmarks: what was staged stands in the ledger.")
         return job
 
-    def _common_arguments(self) -> Mapping[str, str]:
-        warehouses = {layer: f"s3://{self._bucket(layer).bucket_name}/" for layer in LAYERS}
+    def _common_arguments(self, stack: JobStack) -> Mapping[str, str]:
         return {
             "--plan": self.code.plan.s3_object_url,
             "--database_prefix": self._settings.prefix,
             "--artifacts_bucket": self._storage.artifacts.bucket_name,
             "--extra-py-files": self.code.library.s3_object_url,
             "--datalake-formats": "iceberg",
-            "--conf": spark_conf(warehouses),
+            "--conf": stack.spark_conf,
             "--job-language": "python",
             "--job-bookmark-option": "job-bookmark-disable",
             "--enable-metrics": "true",

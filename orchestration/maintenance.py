@@ -70,9 +70,10 @@ class Maintenance(Construct):
         self._tell_cut_off_executions(notify_failure)
 
     def _build_job(self, jobs: Jobs) -> glue.CfnJob:
+        stack = jobs.build_stack(self, "Jobs", f"Landfall {self._settings.stem}: the job that maintains tables")
         return jobs.build_job(
-            self,
-            "Job",
+            stack,
+            "Maintain",
             name=self._settings.maintain_job_name,
             description="Compacts tables, expires snapshots, removes files of nobody",
             role=self.role.role_arn,

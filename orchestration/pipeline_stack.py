@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import CfnOutput, NestedStack, Stack, Tags
 from constructs import Construct
 
 from contracts.model import Plan
@@ -117,9 +117,11 @@ class PipelineStack(Stack):
         )
 
     def _build_monitoring(self, settings: Settings, plan: Plan) -> None:
+        """Alarms and dashboards have a stack of their own, as all has of which every table brings more."""
+        stack = NestedStack(self, "Monitoring", description=f"Landfall {settings.stem}: alarms and dashboards")
         metrics = Metrics(settings, plan)
         alarms = Alarms(
-            self,
+            stack,
             "Alarms",
             plan=plan,
             metrics=metrics,
@@ -130,8 +132,8 @@ class PipelineStack(Stack):
             workflow=self.workflow,
         )
         Dashboard(
-            self,
-            "Monitoring",
+            stack,
+            "Dashboard",
             settings=settings,
             metrics=metrics,
             alarms=alarms.all,

@@ -13,10 +13,12 @@ from constructs import Node
 
 ENVIRONMENTS = ("dev", "prod")
 OFF = "off"
-FEATURE_FLAGS = {
+FEATURE_FLAGS: dict[str, bool | int] = {
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/core:enablePartitionLiterals": True,
+    "@aws-cdk/core:suppressTemplateIndentation": True,
+    "@aws-cdk/core:stackResourceLimit": 0,  # orchestration/limits.py says the same in words that help
 }
 _QUICKSIGHT = r"arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+"
 _SAGEMAKER = r"true|subnet-[0-9a-f]+(,sg-[0-9a-f]+)+"

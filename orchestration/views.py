@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Stack
+from aws_cdk import NestedStack, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
@@ -10,6 +10,7 @@ from constructs import Construct
 from contracts.mart_columns import columns_of_marts
 from contracts.model import Mart, Plan
 from orchestration.athena_sql import outputs, select, view_text
+from orchestration.job_stack import come_after
 from orchestration.jobs import Jobs, words
 from orchestration.readers import MartReaders
 from orchestration.settings import Settings
@@ -41,7 +42,10 @@ class Views(Construct):
         self._settings = settings
         self.workgroup = self._build_workgroup(storage)
         self.readers = MartReaders(self, "Readers", settings=settings, storage=storage).policy
-        self.views = [self._build_view(name, plan, jobs) for name in current_views(plan)]
+        self._stack = NestedStack(self, "Sql", description=f"Landfall {settings.stem}: views and named queries")
+        come_after(self._stack, [jobs.databases["mart"], self.workgroup])
+        for name in current_views(plan):
+            self._build_view(name, plan)
         for mart in sorted(plan.marts.values(), key=lambda m: m.name):
             self._build_query(mart.name, mart.description or f"The mart {mart.name}", "mart", self._mart_sql(mart))
         self._build_query(
@@ -74,13 +78,13 @@ class Views(Construct):
             ),
         )
 
-    def _build_view(self, mart: str, plan: Plan, jobs: Jobs) -> glue.CfnTable:
+    def _build_view(self, mart: str, plan: Plan) -> None:
         """Build the view `<mart>_current` as Athena itself writes one; it may be there before the mart is."""
         database = self._settings.database("mart")
         columns = outputs(columns_of_marts(plan)[mart])
         sql = select(database, mart, columns, _CURRENT[plan.marts[mart].kind])
-        view = glue.CfnTable(
-            self,
+        glue.CfnTable(
+            self._stack,
             f"View{words(mart)}",
             catalog_id=Stack.of(self).account,
             database_name=database,
@@ -98,8 +102,6 @@ class Views(Construct):
                 view_expanded_text="/* Presto View */",
             ),
         )
-        view.add_resource_dependency(jobs.databases["mart"])
-        return view
 
     def _mart_sql(self, mart: Mart) -> str:
         table = f'"{self._settings.database("mart")}"."{mart.name}"'
@@ -107,8 +109,8 @@ class Views(Construct):
         return f"SELECT * FROM {table}{current} LIMIT 100"
 
     def _build_query(self, name: str, description: str, layer: str, sql: str) -> None:
-        query = athena.CfnNamedQuery(
-            self,
+        athena.CfnNamedQuery(
+            self._stack,
             f"Query{name.title().replace('_', '')}",
             name=name,
             description=description,
@@ -116,4 +118,3 @@ class Views(Construct):
             query_string=sql,
             work_group=self._settings.stem,
         )
-        query.add_resource_dependency(self.workgroup)

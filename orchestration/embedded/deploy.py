@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from unittest import mock
 import boto3
 
 from orchestration.embedded.resources import teach_moto
-from orchestration.embedded.synth import Assembly, Asset
+from orchestration.embedded.synth import NESTED, Assembly, Asset
 
 ACCOUNT = "123456789012"  # moto's
 REGION: Literal["eu-west-1"] = "eu-west-1"
@@ -28,7 +29,7 @@ _SUFFIX_LENGTH = 12
 
 @dataclass(frozen=True)
 class Stack:
-    """What was deployed: physical ids by logical id, and the outputs."""
+    """What was deployed: physical ids by logical id, those in nested stacks too, and the outputs."""
 
     name: str
     resources: Mapping[str, str]
@@ -40,19 +41,25 @@ def deploy(assembly: Assembly, lake_id: str) -> Stack:
     teach_moto()
     _bootstrap(assembly)
     cloudformation = boto3.client("cloudformation", region_name=REGION)
-    with _steady_names(lake_id):
+    with _steady_names(lake_id), _json_templates():
         cloudformation.create_stack(
             StackName=assembly.stack_name,
             TemplateBody=assembly.template_text,
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=assembly.stack_name)
-    resources = {
-        one["LogicalResourceId"]: one["PhysicalResourceId"] for page in pages for one in page["StackResourceSummaries"]
-    }
+    resources = dict(_resources(cloudformation, assembly.stack_name))
     [stack] = cloudformation.describe_stacks(StackName=assembly.stack_name)["Stacks"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
     return Stack(assembly.stack_name, resources, outputs)
+
+
+def _resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
+    """Yield logical and physical ids of a stack's resources and of those nested in it."""
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for one in page["StackResourceSummaries"]:
+            yield one["LogicalResourceId"], one["PhysicalResourceId"]
+            if one["ResourceType"] == NESTED:
+                yield from _resources(cloudformation, one["PhysicalResourceId"])
 
 
 def _bootstrap(assembly: Assembly) -> None:
@@ -126,4 +133,11 @@ def _steady_names(lake_id: str) -> Iterator[None]:
         return f"{stack_name[: _LONGEST_BUCKET_NAME - len(end)]}{end}"
 
     with mock.patch("moto.cloudformation.parsing.generate_resource_name", name):
+        yield
+
+
+@contextmanager
+def _json_templates() -> Iterator[None]:
+    """Let moto read the templates as the JSON that they are; as YAML, which JSON is too, it takes a second."""
+    with mock.patch("moto.cloudformation.models.Stack.parse_template", staticmethod(json.loads)):
         yield

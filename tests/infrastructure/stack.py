@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import App
+from cfnlint.api import lint_file
+from cfnlint.config import ManualArgs
 
 from contracts.model import Capacity, Column, Mart, Plan, Source, Table
+from orchestration.embedded.synth import Assembly
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
 
@@ -36,8 +38,23 @@ def synthesize(out: Path, build: Path, env: str = "dev", prepare: Callable[[App]
     prepare(app)
     PipelineStack(app, settings.stack_name, settings=settings, plan=small_plan(), root=ROOT, build=build)
     app.synth()
-    template: Template = json.loads((out / f"{settings.stack_name}.template.json").read_text())
-    return template
+    return assembled(out, settings.stack_name)
+
+
+def assembled(out: Path, stack: str) -> Template:
+    """Return a stack's template with the resources of nested stacks among its own, and their parameters filled."""
+    assembly = Assembly(out, stack)
+    return {**assembly.template, "Resources": assembly.resources}
+
+
+def mistakes(out: Path, templates: str = "*.template.json") -> list[str]:
+    """Return what cfn-lint finds in the templates of a folder, nested ones too.
+
+    W3005 is left out: CDK names dependencies that a reference already implies.
+    """
+    config = ManualArgs(ignore_checks=["W3005"], regions=["eu-west-1"])
+    found = [match for template in sorted(out.glob(templates)) for match in lint_file(template, config)]
+    return [f"{match.rule.id} {match.message}" for match in found]
 
 
 class Resources:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
-from cfnlint.api import lint_file
-from cfnlint.config import ManualArgs
 
 from orchestration.maintenance import CAPACITY, ORPHAN_DAYS
 from orchestration.settings import Settings, SettingsError
-from tests.infrastructure.stack import Resources, synthesize
+from tests.infrastructure.stack import Resources, assembled, mistakes, synthesize
 
 SCHEDULE = "AWS::Scheduler::Schedule"
 
@@ -27,13 +24,13 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
     synthesize(folder / "out", folder / "build", env="prod", prepare=judge)
-    return folder / "out" / "landfall-nycflights-prod.template.json"
+    return folder / "out"
 
 
 def test_production_is_maintained_by_night_and_development_when_somebody_asks(
     production: Path, resources: Resources
 ) -> None:
-    prod = Resources(json.loads(production.read_text()))
+    prod = Resources(assembled(production, "landfall-nycflights-prod"))
     schedule = prod.one(SCHEDULE, "MaintenanceSchedule")
     machine = prod.logical_id("AWS::StepFunctions::StateMachine", "Maintenance")
     assert schedule["ScheduleExpression"] == "cron(0 3 * * ? *)"
@@ -44,8 +41,7 @@ def test_production_is_maintained_by_night_and_development_when_somebody_asks(
 
 
 def test_cfn_lint_finds_nothing_in_production(production: Path) -> None:
-    config = ManualArgs(ignore_checks=["W3005"], regions=["eu-west-1"])
-    assert [f"{match.rule.id} {match.message}" for match in lint_file(production, config)] == []
+    assert mistakes(production) == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +66,7 @@ def test_files_are_nobodys_only_after_the_longest_job_and_snapshots_last_longer_
     resources: Resources,
 ) -> None:
     jobs = resources.of_type("AWS::Glue::Job").values()
-    arguments = resources.one("AWS::Glue::Job", "MaintenanceJob")["DefaultArguments"]
+    arguments = resources.one("AWS::Glue::Job", "Maintain")["DefaultArguments"]
     longest_days = max(job["Timeout"] for job in jobs) / 60 / 24
     assert longest_days < int(arguments["--keep_days"]) < ORPHAN_DAYS == int(arguments["--orphan_days"])
     assert CAPACITY.timeout_minutes * 60 < 90_000

@@ -137,8 +137,7 @@ def test_a_mart_is_built_by_one_run_at_a_time_whichever_tables_feed_it(resources
 
 def test_a_job_gets_its_arguments_and_all_catalogs_in_one_conf(resources: Resources) -> None:
     arguments = {
-        name: text(value)
-        for name, value in resources.one("AWS::Glue::Job", "JobsStagePlanes")["DefaultArguments"].items()
+        name: text(value) for name, value in resources.one("AWS::Glue::Job", "StagePlanes")["DefaultArguments"].items()
     }
     assert (arguments["--table"], arguments["--database_prefix"]) == ("planes", "nycflights_dev")
     assert arguments["--datalake-formats"] == "iceberg"
@@ -207,7 +206,7 @@ def test_freshness_is_broken_by_silence(resources: Resources) -> None:
 def test_the_dashboard_shows_the_books_of_every_table_and_the_minutes_of_every_job(
     resources: Resources,
 ) -> None:
-    body = text(resources.one("AWS::CloudWatch::Dashboard", "Monitoring")["DashboardBody"])
+    body = text(resources.one("AWS::CloudWatch::Dashboard", "Dashboard")["DashboardBody"])
     titles = {widget["properties"].get("title") for widget in json.loads(body)["widgets"]}
     assert {
         "Alarms",

@@ -14,15 +14,13 @@ import sqlglot
 from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
-from cfnlint.api import lint_file
-from cfnlint.config import ManualArgs
 from sqlglot import exp
 
 from app import add_view_stacks
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.sagemaker import SageMakerStack
 from orchestration.settings import FEATURE_FLAGS, Settings, SettingsError
-from tests.infrastructure.stack import ROOT, Resources, small_plan
+from tests.infrastructure.stack import ROOT, Resources, mistakes, small_plan
 from tests.infrastructure.test_pipeline_stack import text
 
 ANALYSTS = "arn:aws:quicksight:eu-west-1:123456789012:group/default/analysts"
@@ -66,9 +64,7 @@ def sagemaker(templates: Path) -> Resources:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cfn_lint_finds_nothing(templates: Path, name: str) -> None:
-    config = ManualArgs(ignore_checks=["W3005"], regions=["eu-west-1"])
-    found = lint_file(templates / f"landfall-nycflights-dev-{name}.template.json", config)
-    assert [f"{match.rule.id} {match.message}" for match in found] == []
+    assert mistakes(templates, f"landfall-nycflights-dev-{name}.template.json") == []
 
 
 @pytest.mark.parametrize(("name", "service"), [("quicksight", "quicksight"), ("sagemaker", "sagemaker")])

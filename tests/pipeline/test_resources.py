@@ -31,6 +31,7 @@ def _only(found: list[Any]) -> Any:
 EXISTS: dict[str, Exists] = {
     "AWS::Athena::NamedQuery": lambda c, i, _: c("athena").get_named_query(NamedQueryId=i)["NamedQuery"],
     "AWS::Athena::WorkGroup": lambda c, i, _: c("athena").get_work_group(WorkGroup=i)["WorkGroup"],
+    "AWS::CloudFormation::Stack": lambda c, i, _: _only(c("cloudformation").describe_stacks(StackName=i)["Stacks"]),
     "AWS::CloudWatch::Alarm": lambda c, i, _: _only(c("cloudwatch").describe_alarms(AlarmNames=[i])["MetricAlarms"]),
     "AWS::CloudWatch::Dashboard": lambda c, i, _: c("cloudwatch").get_dashboard(DashboardName=i),
     "AWS::DynamoDB::Table": lambda c, i, _: c("dynamodb").describe_table(TableName=i)["Table"],
@@ -66,7 +67,7 @@ EXISTS: dict[str, Exists] = {
 def resources(shop: Shop) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """Type, physical id and resolved properties by logical id, as the template has them."""
     stack = shop.cloud.live.stack
-    template = shop.cloud._assembly.template["Resources"]
+    template = shop.cloud._assembly.resources
     assert set(stack.resources) == set(template)
     return {
         name: (one["Type"], stack.resources[name], _resolved(one.get("Properties", {}), stack.resources))

@@ -90,7 +90,8 @@ def _finished(extraction: Extraction) -> Record | None:
 
 def _place(extraction: Extraction, now: datetime) -> Place:
     table = extraction.table
-    return Place(extraction.raw, extraction.staging, table.name, table.source.prefix, extraction.id, now)
+    connection = extraction.extract.connection
+    return Place(extraction.raw, extraction.staging, connection, table.name, table.source.prefix, extraction.id, now)
 
 
 def _has_nothing_new(extraction: Extraction, found: Survey, seen: Watermark | None) -> bool:

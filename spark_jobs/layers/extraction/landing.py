@@ -30,10 +30,11 @@ class File:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an extraction goes: the buckets, the table's name and prefix, and what names this attempt."""
+    """Where an extraction goes: the buckets, the connection it comes by, the table's name and prefix, this attempt."""
 
     raw: str
     staging: str
+    connection: str
     table: str
     prefix: str
     extraction: str
@@ -46,7 +47,7 @@ class Place:
 
     @property
     def scratch(self) -> str:
-        return f"{SCRATCH_PREFIX}{self.table}/{self.extraction}/{self.time}/"
+        return f"{SCRATCH_PREFIX}{self.connection}/{self.table}/{self.extraction}/{self.time}/"
 
     @property
     def parts(self) -> str:
