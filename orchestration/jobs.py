@@ -152,6 +152,9 @@ class Jobs(Construct):
             self._build_stage_job(stack, table)
 
     def _build_mart_jobs(self) -> None:
+        """CloudFormation refuses a stack without resources."""
+        if not self._plan.marts:
+            return
         stack = self.build_stack(self, "Mart", f"Landfall {self._settings.stem}: a job for each mart")
         for mart in sorted(self._plan.marts):
             self._build_mart_job(stack, mart)

@@ -15,7 +15,7 @@ from orchestration.limits import MOST_BYTES, MOST_RESOURCES, TooLargeError, chec
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
 from tests.infrastructure.extract_stack import OPS, extracting_plan
-from tests.infrastructure.stack import ROOT, Template
+from tests.infrastructure.stack import ROOT, Template, small_plan
 
 MOST_IN_A_POLICY = 6144
 MANY = 101
@@ -68,6 +68,15 @@ def test_no_table_brings_a_resource_to_the_outer_stack(many: tuple[Template, lis
     assert (brought["AWS::Glue::Job"], brought["AWS::Events::Rule"]) == (3 * MANY + 1, MANY)
     assert (brought["AWS::Glue::Table"], brought["AWS::Athena::NamedQuery"]) == (MANY, MANY + 1)
     assert not [template for template in nested if template.get("Outputs")]  # a stack has 200 at most
+
+
+def test_a_pipeline_without_marts_has_no_empty_stack(tmp_path: Path) -> None:
+    outer, nested = templates(tmp_path / "none", replace(small_plan(), marts={}))
+    assert outer["Resources"] and all(template["Resources"] for template in nested)
+    jobs = [
+        one["Properties"]["Name"] for t in nested for one in t["Resources"].values() if one["Type"].endswith("::Job")
+    ]
+    assert sorted(jobs) == ["shop-dev-maintain", "shop-dev-stage-flights", "shop-dev-stage-planes"]
 
 
 def test_the_policies_of_a_role_that_lands_many_tables_are_short_enough(
