@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 NULL_WORDS = ("NA", "N/A", "NULL", "null", "None", "\\N", "-")
-_INT, _BIGINT = 2**31, 2**63
+_BIGINT = 2**63
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")
 _FRACTION = re.compile(r"[+-]?(0|[1-9]\d*)\.(\d+)")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -90,9 +90,8 @@ def _plain(texts: Sequence[str]) -> Inferred:
 
 
 def _integer(numbers: Sequence[int]) -> str:
+    """Return the type of whole numbers; never int: a sample does not tell how far they will count."""
     most = max(abs(number) for number in numbers)
-    if most < _INT:
-        return "int"
     if most < _BIGINT:
         return "bigint"
     return "decimal(38,0)" if most < 10**38 else "string"

@@ -62,7 +62,7 @@ def test_csv_with_its_dialect_types_words_for_null_and_key(tmp_path):
         "    - {name: active, type: boolean}\n"
         "    - {name: last_seen, type: timestamp, from: last seen}\n"
         "    - {name: zip, type: string}\n"
-        "    - {name: note, type: int}\n"
+        "    - {name: note, type: bigint}\n"
     ).replace("[joined]", "[Joined]")
 
 
@@ -79,7 +79,7 @@ def test_csv_without_a_header_and_without_a_key(tmp_path):
         "load: append  # no column or few of them are unique in the sample: no key was found\n"
         "schema:\n"
         "  columns:\n"
-        "    - {name: c1, type: int}\n"
+        "    - {name: c1, type: bigint}\n"
         "    - {name: c2, type: double}\n"
         "    - {name: c3, type: string}\n"
     )
@@ -100,7 +100,7 @@ def test_json_lines_with_paths_and_arrays(tmp_path):
         "    - {name: address_city, type: string, from: address.city}\n"
         '    - {name: address_geo_lat, type: "decimal(18,1)", from: address.geo.lat}\n'
         '    - {name: tags, type: "array<string>"}\n'
-        '    - {name: lines, type: "array<struct<sku:int,n:int>>"}\n'
+        '    - {name: lines, type: "array<struct<sku:bigint,n:bigint>>"}\n'
         "  missing_columns: null  # records of the sample lack some\n"
     )
 
