@@ -34,6 +34,7 @@ _TRIES = 20
 _MOST_EVENTS = 20_000  # Step Functions ends an execution after 25,000 events
 _EVENTS_PER_BATCH = 120
 _EVENTS_PER_MART = 50  # built at the third try
+_MOST_BYTES = 200_000  # what an execution tells of its batches passes from state to state, which 256 KiB limit
 _LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
@@ -88,7 +89,8 @@ def close_batch(world: World, closing: Closing) -> Closed:
         raise StaleLeaseError(f"{closing.table}: the batch {closing.batch_id} was abandoned by whoever came after")
     told = json.loads(batch["outcome"])
     failed = closing.failed_before or bool(told["failures"])
-    return Closed({**told, **asdict(_go_on(world, closing, failed))}, batch, first)
+    goes_on = _go_on(world, closing, failed, len(batch["outcome"]))
+    return Closed({**told, **asdict(goes_on)}, batch, first)
 
 
 def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
@@ -209,9 +211,9 @@ def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: st
     return frozenset(kept | failed)
 
 
-def _go_on(world: World, closing: Closing, failed: bool) -> GoesOn:
+def _go_on(world: World, closing: Closing, failed: bool, told: int) -> GoesOn:
     """Release the lease unless there is more to do for this execution; repeated, it decides the same."""
-    successor = successor_of(world, closing)
+    successor = successor_of(world, closing, told)
     for _ in range(_TRIES):
         lease = world.ledger.lease(closing.table)
         if (lease.token, lease.holder) != (closing.token, closing.execution):
@@ -239,11 +241,12 @@ def _has_more(world: World, closing: Closing, lease: Lease) -> bool:
     return bool(work)
 
 
-def successor_of(world: World, closing: Closing) -> dict[str, Any] | None:
-    """Return the execution to start when one more batch might not fit into this one's history."""
+def successor_of(world: World, closing: Closing, told: int = 0) -> dict[str, Any] | None:
+    """Return the execution to start when one more batch, of which as much is `told`, might not fit into this one."""
     marts = len(world.plan.downstream(closing.table))
     events = _EVENTS_PER_BATCH + _EVENTS_PER_MART * marts
-    if (closing.iteration + 2) * events <= _MOST_EVENTS:
+    batches = closing.iteration + 2
+    if batches * events <= _MOST_EVENTS and batches * told <= _MOST_BYTES:
         return None
     name = closing.execution.rpartition(":")[2]
     stem, _, number = name.rpartition("-h")

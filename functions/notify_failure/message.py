@@ -11,7 +11,7 @@ from functions.notify_failure.advice import Advice, advise, limit_of
 from functions.notify_failure.report import Report
 
 _LONGEST_SUBJECT = 100
-_LONGEST_BODY = 200_000
+_LONGEST_BODY = 200_000  # bytes; SNS takes 256 KiB, attributes included
 _DETAILED = 10
 _KINDS = {
     "stage": "not staged",
@@ -62,7 +62,8 @@ def body(report: Report) -> str:
         _batches(report),
         _links(report),
     ]
-    return "\n\n".join(part for part in parts if part)[:_LONGEST_BODY]
+    text = "\n\n".join(part for part in parts if part)
+    return text.encode("utf-8", "replace")[:_LONGEST_BODY].decode("utf-8", "ignore")
 
 
 def attributes(report: Report) -> dict[str, dict[str, str]]:

@@ -210,6 +210,19 @@ def test_a_failure_earlier_in_the_execution_is_no_recovery(pipeline: Pipeline) -
     assert pipeline.items("LEASE")[0]["failing"] is True
 
 
+def test_an_execution_hands_over_before_it_has_more_to_tell_than_states_can_pass_on(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.land("crm/planes/b.csv")
+    pipeline.stage(batch)
+    monkeypatch.setattr(closing, "_MOST_BYTES", 100)
+    answer = pipeline.close(batch, caller)
+    assert (answer["more"], answer["hand_over"]["name"]) == (False, f"{caller.name}-h1")
+    monkeypatch.undo()
+    assert pipeline.open(pipeline.start(answer["hand_over"]["name"]))["action"] == "stage"
+
+
 def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is_more(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

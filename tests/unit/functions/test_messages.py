@@ -58,6 +58,12 @@ def test_the_subject_says_pipeline_table_and_what(failures: list[dict[str, Any]]
     assert subject(report(*failures)) == line
 
 
+def test_the_body_is_cut_where_sns_takes_no_more_bytes() -> None:
+    failures = [failure("mart", f"mart_{n}", "MartSchemaError", "値" * 900) for n in range(100)]
+    told = body(report(*failures))
+    assert 199_990 < len(told.encode()) <= 200_000 and told.startswith("Pipeline nycflights-dev, table planes")
+
+
 def test_the_subject_is_short_and_plain_whatever_the_names_are() -> None:
     told = subject(report(failure("mart", "ä" * 200, "Error\nof many\tlines", ""), MART, table="t" * 60))
     assert len(told) <= 100 and told.isascii() and told.isprintable()
