@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from orchestration.groups import groups
 from orchestration.metrics import BOOKS, FIVE_MINUTES, RECEIVE_METRICS, Metrics, executions, job_minutes
 from orchestration.settings import Settings
 from orchestration.workflow import Workflow
 
 _FULL, _HALF, _THIRD = 24, 12, 8
 _MOST = 100  # CloudWatch shows so many alarms in a widget, 500 metrics in a graph and 2500 in a dashboard
-_T = TypeVar("_T")
 
 
 class Dashboard(Construct):
@@ -37,12 +36,12 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         self._metrics = metrics
         name = f"landfall-{settings.stem}"
-        first, *others = _hundreds(metrics.tables)
+        first, *others = groups(metrics.tables, _MOST)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
-        for some in _hundreds(alarms):
+        for some in groups(alarms, _MOST):
             dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(some), title="Alarms", width=_FULL))
         dashboard.add_widgets(self._landings(), self._queue(queue, dead_letters))
-        durations = [self._durations(some) for some in _hundreds(job_names)]
+        durations = [self._durations(some) for some in groups(job_names, _MOST)]
         dashboard.add_widgets(self._executions(workflow), *durations)
         dashboard.add_widgets(*(self._books(table) for table in first))
         for number, tables in enumerate(others, start=2):
@@ -74,7 +73,3 @@ class Dashboard(Construct):
     @staticmethod
     def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.IWidget:
         return cloudwatch.GraphWidget(title=title, width=_HALF, left=list(metrics))
-
-
-def _hundreds(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    return (items[start : start + _MOST] for start in range(0, len(items), _MOST))

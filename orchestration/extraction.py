@@ -20,7 +20,7 @@ from orchestration.extraction_roles import ExtractionRoles
 from orchestration.grants import allow
 from orchestration.job_stack import come_after
 from orchestration.jobs import Jobs, words
-from orchestration.machines import build_machine
+from orchestration.machines import allow_jobs, build_machine
 from orchestration.settings import Settings
 from orchestration.storage import Storage
 
@@ -140,18 +140,9 @@ class Extraction(Construct):
         )
 
     def _allow_machine(self, ledger: dynamodb.Table, notify_failure: lambda_.Function) -> None:
-        """Run, watch and stop the extract jobs, read what came of them, and tell failures."""
+        """Run the extract jobs, read what came of them, and tell failures."""
         role = self.state_machine.role
-        allow(
-            role,
-            ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
-            [
-                Stack.of(self).format_arn(
-                    service="glue", resource="job", resource_name=f"{self._settings.extract_job_prefix}*"
-                )
-            ],
-            "Jobs come with contracts; the pipeline's prefix is the border.",
-        )
+        allow_jobs(self.state_machine, [f"{self._settings.extract_job_prefix}*"])
         allow(role, ("dynamodb:GetItem",), [ledger.table_arn])
         allow(role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
 

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from contracts.model import Connection, Plan
 from orchestration.grants import allow
+from orchestration.groups import groups
 from orchestration.jobs import Jobs, words
 from orchestration.settings import Settings
 from orchestration.storage import EXTRACTS_PREFIX, Storage
@@ -84,8 +85,8 @@ class ExtractionRoles(Construct):
     def _note(self, role: iam.Role, connection: str, ledger: dynamodb.Table) -> None:
         """Keep watermark and extractions of the connection's own tables."""
         keys = [f"TABLE#{name}" for name in self._tables(connection)]
-        for start in range(0, len(keys), _MOST_KEYS):
-            own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys[start : start + _MOST_KEYS]}}
+        for some in groups(keys, _MOST_KEYS):
+            own = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": some}}
             actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
             allow(role, actions, [ledger.table_arn], conditions=own)
 

@@ -9,6 +9,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from orchestration.acknowledgments import acknowledge
+from orchestration.groups import groups
 
 _MOST_RESOURCES = 20  # a policy holds 6144 characters, and CDK spreads statements over policies, but divides none
 
@@ -25,9 +26,8 @@ def allow(
     conditions: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a statement to a role or a policy; `why_star` is the reason of a wildcard and acknowledges that finding."""
-    for start in range(0, len(resources), _MOST_RESOURCES):
-        some = list(resources[start : start + _MOST_RESOURCES])
-        statement = iam.PolicyStatement(actions=list(actions), resources=some, conditions=conditions)
+    for some in groups(resources, _MOST_RESOURCES):
+        statement = iam.PolicyStatement(actions=list(actions), resources=list(some), conditions=conditions)
         if isinstance(role, iam.ManagedPolicy):
             role.add_statements(statement)
         else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from orchestration.acknowledgments import acknowledge
+from orchestration.grants import allow
 from orchestration.settings import Settings
 
 
@@ -40,3 +41,14 @@ def build_machine(
     )
     acknowledge(machine.role, "IAM5[Resource::*]", "X-Ray and log delivery have no resources to name.")
     return machine
+
+
+def allow_jobs(machine: sfn.StateMachine, names: Sequence[str]) -> None:
+    """Let a machine run, watch and stop Glue jobs, by name or pattern: CDK reads no grants from a definition."""
+    stack = Stack.of(machine)
+    allow(
+        machine.role,
+        ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+        [stack.format_arn(service="glue", resource="job", resource_name=name) for name in names],
+        "Jobs come with contracts; the pipeline's prefix is the border.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
@@ -17,7 +17,7 @@ from constructs import Construct
 from contracts.model import Capacity, Plan
 from orchestration.grants import allow
 from orchestration.jobs import Jobs
-from orchestration.machines import build_machine
+from orchestration.machines import allow_jobs, build_machine
 from orchestration.settings import Settings
 from orchestration.storage import MAINTENANCE_PREFIX, Storage
 
@@ -88,11 +88,9 @@ class Maintenance(Construct):
         )
 
     def _allow_machine(self, notify_failure: lambda_.Function) -> None:
-        """Run, watch and stop the one job, and tell failures."""
-        role = self.state_machine.role
-        job = Stack.of(self).format_arn(service="glue", resource="job", resource_name=self._settings.maintain_job_name)
-        allow(role, ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"), [job])
-        allow(role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
+        """Run the one job, and tell failures."""
+        allow_jobs(self.state_machine, [self._settings.maintain_job_name])
+        allow(self.state_machine.role, ("lambda:InvokeFunction",), [notify_failure.function_arn])
 
     def _build_schedule(self) -> scheduler.CfnSchedule:
         """Start the machine some time in the hour: which minute it is does not matter, that not all are one does."""

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from contracts.model import Plan
 from orchestration.freshness import watch
+from orchestration.groups import groups
 from orchestration.metrics import FIVE_MINUTES, Metrics, executions
 from orchestration.sweep import SWEEP_MINUTES
 from orchestration.workflow import Workflow
@@ -100,12 +101,10 @@ class Alarms(Construct):
 
     def _watch_tables(self, name: str, description: str) -> None:
         """CloudWatch alarms over at most ten metrics at once, so tables are watched ten by ten."""
-        tables = self._metrics.tables
-        for start in range(0, len(tables), _MAX_METRICS_PER_EXPRESSION):
-            group = tables[start : start + _MAX_METRICS_PER_EXPRESSION]
+        for number, group in enumerate(groups(self._metrics.tables, _MAX_METRICS_PER_EXPRESSION)):
             using = {f"t{n}": self._metrics.closed(name, table) for n, table in enumerate(group)}
             self._alarm(
-                f"{name}{start // _MAX_METRICS_PER_EXPRESSION}",
+                f"{name}{number}",
                 description.format(", ".join(group)),
                 cloudwatch.MathExpression(
                     expression=" + ".join(f"FILL({one}, 0)" for one in using),

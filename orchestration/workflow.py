@@ -13,7 +13,7 @@ from constructs import Construct
 
 from orchestration.functions import Functions
 from orchestration.grants import allow
-from orchestration.machines import build_machine
+from orchestration.machines import allow_jobs, build_machine
 from orchestration.settings import Settings
 
 DEFINITION = Path("state_machines", "table_pipeline.asl.json")
@@ -62,7 +62,7 @@ class Workflow(Construct):
             definition=root / DEFINITION,
             words=self._substitutions(functions, ledger),
         )
-        self._allow_jobs()
+        allow_jobs(self.state_machine, [f"{settings.stage_job_prefix}*", f"{settings.mart_job_prefix}*"])
         self._allow_functions(functions)
         allow(self.state_machine.role, ("dynamodb:GetItem", "dynamodb:UpdateItem"), [ledger.table_arn])
         self._allow_successors()
@@ -77,17 +77,6 @@ class Workflow(Construct):
             "LedgerTable": ledger.table_name,
             "RetrySeconds": str(self._settings.retry_seconds),
         }
-
-    def _allow_jobs(self) -> None:
-        """Run, watch and stop the pipeline's own jobs; CDK grants nothing for a definition from a file."""
-        stack = Stack.of(self)
-        patterns = (f"{self._settings.stage_job_prefix}*", f"{self._settings.mart_job_prefix}*")
-        allow(
-            self.state_machine.role,
-            ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
-            [stack.format_arn(service="glue", resource="job", resource_name=p) for p in patterns],
-            "Jobs come with contracts; the pipeline's prefix is the border.",
-        )
 
     def _allow_functions(self, functions: Functions) -> None:
         called = (functions.open_batch, functions.close_batch, functions.notify_failure)
