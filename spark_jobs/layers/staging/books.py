@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from contracts.model import Table
+from contracts.model import Limits, Table
 from spark_jobs.layers.errors import LimitExceededError
-from spark_jobs.layers.steps import reached
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,11 @@ def from_dict(raw: Mapping[str, int]) -> Books:
     return Books(**raw)
 
 
-def enforce_limits(table: Table, books: Books, living: int | None, allow: frozenset[str]) -> None:
-    """Raise LimitExceededError where a circuit breaker of the contract trips and is not allowed through.
+def enforce_limits(table: Table, limits: Limits, books: Books, living: int | None, allow: frozenset[str]) -> None:
+    """Raise LimitExceededError where one of a table's circuit breakers trips and is not allowed through.
 
     `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
     """
-    reached("check")
-    limits = table.limits
     good = books.read - books.rejected
     deletable = (books.read, "records read") if living is None else (living, "living keys")
     tripped = [

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from contracts.model import Table
+from contracts.model import Limits, Table
 from spark_jobs.layers.errors import LimitExceededError
-from spark_jobs.layers.staging.books import Books, bound_of, enforce_limits, limit_words
+from spark_jobs.layers.staging.books import Books, enforce_limits
 from spark_jobs.layers.staging.claims import Claim
-from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.work import Work
-
-Blame = Mapping[str, tuple[str, str | None]]
+from spark_jobs.layers.steps import reached
 
 
 def enforce_on_snapshot(work: Work, books: Books, living: int, claims: Sequence[Claim]) -> None:
@@ -22,10 +18,11 @@ def enforce_on_snapshot(work: Work, books: Books, living: int, claims: Sequence[
 
     Of a snapshot in parts all that landed for it: without one of them it is not whole.
     """
+    reached("check")
     try:
-        enforce_limits(work.table, books, living, work.manifest.allow)
+        enforce_limits(work.table, work.table.limits, books, living, work.manifest.allow)
     except LimitExceededError as error:
-        reason = str(error).removeprefix(f"{work.table.name}: ").partition("; nothing was published")[0]
+        reason = _reason(error, work.table)
         at = claims[-1].landing.file_time
         parts = [one for one in work.manifest.landings if work.table.source.parts and one.file_time == at]
         mine = [claim.landing for claim in claims if claim.landing.id]
@@ -33,27 +30,33 @@ def enforce_on_snapshot(work: Work, books: Books, living: int, claims: Sequence[
         raise
 
 
-def enforce_on_rows(work: Work, books: Books, claims: Sequence[Claim], rows: DataFrame) -> None:
-    """Enforce the limits on the rows of a batch; files that break the limit by themselves are to blame, if any do."""
-    living = 0 if work.table.load == "append" else None
-    try:
-        enforce_limits(work.table, books, living, work.manifest.allow)
-    except LimitExceededError as error:
-        if error.limit == "max_rejected" and len(claims) > 1:
-            error.landings = _with_too_many_rejected(work.table, claims, rows)
-        raise
+def enforce_on_files(
+    work: Work, claims: Sequence[Claim], together: Books, by_order: Callable[[], Mapping[str, Books]]
+) -> None:
+    """Enforce the limits on each file of a feed, whatever else its batch holds: those that break one are to blame.
 
-
-def _with_too_many_rejected(table: Table, claims: Sequence[Claim], rows: DataFrame) -> Blame:
-    limit = table.limits.max_rejected
-    assert limit is not None
-    refused = F.count_if(F.col(REJECT).isNotNull())
-    counts = rows.groupBy("_landing").agg(F.count(F.lit(1)).alias("read"), refused.alias("rejected")).collect()
-    found = {row["_landing"]: (row["rejected"], row["read"]) for row in counts}
-    blamed = {}
+    `together` are the books of the batch, `by_order` counts those of each landing. Deletions are counted of the batch:
+    no file alone tells which keys go.
+    """
+    reached("check")
+    table, allow = work.table, work.manifest.allow
+    enforce_limits(table, Limits(max_deleted=table.limits.max_deleted), together, None, allow)
+    limits = replace(table.limits, max_deleted=None)
+    if limits == Limits():
+        return
+    books = {claims[0].landing.order: together} if len(claims) == 1 else by_order()
+    first: LimitExceededError | None = None
+    blamed: dict[str, tuple[str, str | None]] = {}
     for claim in claims:
-        rejected, read = found.get(claim.number, (0, 0))
-        if rejected > bound_of(limit, read):
-            reason = f"max_rejected: {rejected} of {read} records would be rejected, the limit is {limit_words(limit)}"
-            blamed[claim.landing.id] = (reason, None)
-    return blamed
+        try:
+            enforce_limits(table, limits, books.get(claim.landing.order, Books()), None, allow)
+        except LimitExceededError as error:
+            first = first or error
+            blamed[claim.landing.id] = (_reason(error, table), None)
+    if first:
+        first.landings = blamed
+        raise first
+
+
+def _reason(error: LimitExceededError, table: Table) -> str:
+    return str(error).removeprefix(f"{table.name}: ").partition("; nothing was published")[0]

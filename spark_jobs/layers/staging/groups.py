@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.staging import capture, partial, quality, truncation, writers
 from spark_jobs.layers.staging.books import Books
-from spark_jobs.layers.staging.breakers import enforce_on_rows
+from spark_jobs.layers.staging.breakers import enforce_on_files
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.computed import computed
 from spark_jobs.layers.staging.correction import Correction, put_right
@@ -37,7 +37,7 @@ def stage_append(work: Work, claims: Sequence[Claim]) -> Outcome:
     books = Books(read=found["read"], rejected=found["rejected"], inserted=inserted, warned=found["warned"])
     if books.rejected:
         work.refuse(rows.filter(refused))
-    enforce_on_rows(work, books, claims, rows)
+    enforce_on_files(work, claims, books, lambda: _written(work))
     warned |= quality.warnings_in(found, work.table)
     return Outcome(books, warnings=warned)
 
@@ -71,9 +71,24 @@ def stage_events(work: Work, claims: Sequence[Claim]) -> Outcome:
         deleted=verdicts["deleted"],
         warned=found["warned"],
     )
-    enforce_on_rows(work, books, claims, rows)
+    enforce_on_files(work, claims, books, lambda: _by_order(rows))
     warned |= quality.warnings_in(found, table)
     return Outcome(books, warnings=warned)
+
+
+def _by_order(rows: DataFrame) -> Mapping[str, Books]:
+    """Count the rows of each landing, by its order: read and refused."""
+    refused = F.count_if(F.col(REJECT).isNotNull()).alias("rejected")
+    found = rows.groupBy("_order").agg(F.count(F.lit(1)).alias("read"), refused).collect()
+    return {row["_order"]: Books(read=row["read"], rejected=row["rejected"]) for row in found}
+
+
+def _written(work: Work) -> Mapping[str, Books]:
+    """Count what was appended and what was refused of each landing: a look at what is written, not at the files."""
+    mine = F.col("_batch_id") == work.manifest.batch_id
+    good = work.log.read().filter(mine).select("_order", F.lit(None).alias(REJECT))
+    refused = work.quarantine.read().filter(mine).select("_order", F.lit(True).alias(REJECT))
+    return _by_order(good.union(refused))
 
 
 def _correction(work: Work, good: DataFrame, count: int) -> Correction:

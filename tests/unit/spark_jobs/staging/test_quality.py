@@ -174,23 +174,39 @@ def test_a_breaker_says_what_tripped_and_lets_through_what_it_names(bench, limit
     assert bench.log(table, "k") == [(1, "I", "1"), (1, "D", "2"), (2, "I", "1")]
 
 
-def test_a_breaker_names_the_files_that_break_it_by_themselves(bench):
-    table = upserts(limits=Limits(max_rejected=0.2))
-    good, bad = daily(bench, 1, "1,a,1", "2,b,1"), daily(bench, 2, "3,c,1", "x,d,1")
-    with pytest.raises(LimitExceededError, match="max_rejected: 1 of 4 records read would be rejected") as raised:
-        bench.stage(table, good, bad)
-    reason = "max_rejected: 1 of 2 records would be rejected, the limit is 20%"
-    assert raised.value.landings == {bad["id"]: (reason, None)}
-    bench.stage(table, good)
-    assert kept(bench, table) == [1, 2]
+FEEDS = {
+    "upsert": {"limits": Limits(max_rejected=0.2, min_rows=2)},
+    "append": {"limits": Limits(max_rejected=0.2, min_rows=2), "load": "append", "key": ()},
+}
 
 
-def test_where_no_file_breaks_a_limit_by_itself_the_batch_is_to_blame(bench):
-    table = upserts(limits=Limits(max_rejected=1))
-    files = [daily(bench, number, "1,a,1", "x,d,1") for number in (1, 2)]
-    with pytest.raises(LimitExceededError, match="max_rejected: 2 of 4 records read") as raised:
-        bench.stage(table, *files)
-    assert raised.value.landings == {}
+@pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
+def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds(bench, feed):
+    table = upserts(**feed)
+    files = {
+        "good": daily(bench, 1, "1,a,1", "2,b,1"),
+        "bad": daily(bench, 2, "3,c,1", "4,c,1", "x,d,1"),
+        "passable": daily(bench, 3, *(f"{n},e,1" for n in range(10, 14)), "x,e,1"),
+        "short": daily(bench, 4, "5,f,1"),
+        "empty": daily(bench, 5),
+    }
+    reasons = {
+        "bad": "max_rejected: 1 of 3 records read would be rejected, the limit is 20%",
+        "short": "min_rows: 1 good rows, the limit is 2",
+        "empty": "min_rows: 0 good rows, the limit is 2",
+    }
+    with pytest.raises(LimitExceededError) as raised:
+        bench.stage(table, *files.values())
+    assert raised.value.landings == {files[name]["id"]: (reason, None) for name, reason in reasons.items()}
+    assert str(raised.value).startswith(f"planes: {reasons['bad']}; nothing was published.")
+    for name, reason in reasons.items():
+        with pytest.raises(LimitExceededError) as alone:
+            bench.stage(table, files[name])
+        assert alone.value.landings == {files[name]["id"]: (reason, None)}
+    bench.stage(table, files["good"], files["passable"])
+    assert kept(bench, table) == [1, 2, 10, 11, 12, 13]
+    bench.stage(table, files["bad"], files["short"], files["empty"], allow=["max_rejected", "min_rows"])
+    assert kept(bench, table) == [1, 2, 3, 4, 5, 10, 11, 12, 13]
 
 
 def test_allow_of_one_breaker_does_not_let_another_through(bench):
