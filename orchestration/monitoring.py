@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import Duration
@@ -16,11 +17,13 @@ from contracts.model import Plan
 from orchestration.freshness import watch
 from orchestration.groups import groups
 from orchestration.metrics import FIVE_MINUTES, Metrics, executions
+from orchestration.settings import Settings
 from orchestration.sweep import SWEEP_MINUTES
 from orchestration.workflow import Workflow
 
 _QUEUE_AGE_SECONDS = 15 * 60
 _MAX_METRICS_PER_EXPRESSION = 10
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Alarms(Construct):
@@ -31,6 +34,7 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        settings: Settings,
         plan: Plan,
         metrics: Metrics,
         topic: sns.Topic,
@@ -40,7 +44,7 @@ class Alarms(Construct):
         workflow: Workflow,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._metrics = metrics
+        self._settings, self._metrics = settings, metrics
         self._tell = actions.SnsAction(topic)
         self.all: list[cloudwatch.Alarm] = []
         self._watch_queues(queue, dead_letters)
@@ -149,12 +153,16 @@ class Alarms(Construct):
         periods: int = 1,
         tell: bool = True,
     ) -> None:
-        """Alarm above a threshold; with `below`, under it, and then silence counts as nothing."""
+        """Alarm above a threshold; with `below`, under it, and then silence counts as nothing.
+
+        The name stands in the subject of the mail, where CloudFormation's would begin with that of the nested stack.
+        """
         compare = cloudwatch.ComparisonOperator
         missing = cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
+            alarm_name=f"landfall-{self._settings.stem}-{_CAPITAL.sub('-', construct_id).lower()}",
             alarm_description=description,
             metric=metric,
             threshold=threshold,

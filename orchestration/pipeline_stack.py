@@ -123,6 +123,7 @@ class PipelineStack(Stack):
         alarms = Alarms(
             stack,
             "Alarms",
+            settings=settings,
             plan=plan,
             metrics=metrics,
             topic=self.notifications.topic,

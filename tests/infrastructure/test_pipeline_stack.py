@@ -187,6 +187,9 @@ def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resourc
     told = ("DeadLetters", "QueueAge", "UnroutedObjects", "BooksUnbalanced0", "LandingsQuarantined0", "FreshnessPlanes")
     for name in (*told, *(f"{function}Errors" for function in FUNCTIONS)):
         assert resources.one("AWS::CloudWatch::Alarm", f"Alarms{name}")["AlarmActions"]
+    names = [alarm["AlarmName"] for alarm in alarms.values()]
+    assert len(set(names)) == len(names) and all(name.startswith("landfall-nycflights-dev-") for name in names)
+    assert {"landfall-nycflights-dev-dead-letters", "landfall-nycflights-dev-freshness-planes"} <= set(names)
 
 
 def test_freshness_is_broken_by_silence(resources: Resources) -> None:
