@@ -124,7 +124,7 @@ def summary(
         "rows": dict(outcome.books or {}),
         "marts": dict(marts.rows),
     }
-    if outcome.rejected:
+    if outcome.rejected and outcome.published:  # nothing is in quarantine of a batch that a limit stopped
         told["refused_records"] = [dict(one) for one in outcome.rejected]
     if outcome.warnings:
         told["warnings"] = dict(outcome.warnings)

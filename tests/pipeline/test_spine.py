@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from orchestration.embedded.cli.outcome import remarks
 from tests.pipeline.conftest import Shop
 
 FACTS = "SELECT order_id, amount FROM mart.fct_orders ORDER BY order_id"
@@ -91,6 +92,26 @@ def test_a_file_that_breaks_its_contract_is_refused_kept_and_told_and_the_next_o
     shop.orders("2024-01-05", "14,2,2024-01-05T09:00:00Z,3.00")
     assert shop.run() == [("orders", "SUCCEEDED")]
     assert (14, Decimal("3.00")) in shop.rows(FACTS)
+
+
+def test_a_file_that_a_limit_stops_is_told_with_its_records_and_the_others_go_on(shop: Shop) -> None:
+    told = len(shop.cloud.notifications())
+    bad = shop.orders("2024-01-06", "15,1,2024-01-06T09:00:00Z,1.00", "x,1,2024-01-06T09:00:00Z,1", "y,1,,1")
+    shop.orders("2024-01-07", "16,1,2024-01-07T09:00:00Z,4.00", "17,1,2024-01-07T09:00:00Z,5.00", "z,1,,1")
+    [failed] = shop.ran(lambda: None)
+    assert (failed.status, failed.error) == ("FAILED", "LimitExceededError")
+    assert failed.cause is not None and "2 of 3 records read would be rejected, the limit is 50%" in failed.cause
+    [message] = shop.cloud.notifications()[told:]
+    assert message.subject == "[shop-dev] orders: stopped by limit max_rejected"
+    assert (
+        f"To blame: {bad}" in message.message and f"{bad}, record 2: column order_id: 'x' is no int" in message.message
+    )
+    assert "in quarantine 1 of 3 records" in message.message
+    shown = "shop/orders/2024-01-07/orders.csv record 3: column order_id 'z' is no int"
+    assert list(remarks(failed)) == [f"orders: 1 record of 3 in quarantine: {shown}"]
+    assert {15, 16, 17} & {row[0] for row in shop.rows(FACTS)} == {16, 17}
+    assert shop.cloud.start({"table": "orders", "allow": ["max_rejected"]}).status == "SUCCEEDED"
+    assert {15, 16, 17} <= {row[0] for row in shop.rows(FACTS)}
 
 
 def test_an_operator_s_mistake_is_a_sentence(shop: Shop) -> None:

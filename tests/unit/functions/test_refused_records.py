@@ -41,6 +41,7 @@ def test_the_message_of_a_breaker_shows_what_would_have_been_refused():
         "planes: max_rejected: 2 of 9 records read would be rejected. The first: file crm/planes/a.csv, record 2: "
         "column seats: 'x' is no int; file crm/planes/a.csv, record 7: has more or fewer fields than the header."
     )
+    assert "refused_records" not in summary(PLAN, BATCH, outcome, MartOutcome(), {})  # nothing is in quarantine
 
 
 def test_a_result_without_those_words_is_read_as_before():
