@@ -52,7 +52,7 @@ def remarks(execution: Execution) -> Iterator[str]:
         rows = batch.get("rows", {})
         for file in batch.get("quarantined_files", ()):
             yield f"A file was not staged and is in quarantine: {file['reason']}"
-        if refused := batch.get("refused_records"):
+        if rows and (refused := batch.get("refused_records")):
             shown = "; ".join(_refused(one) for one in refused)
             yield f"{execution.table}: {counted(rows['rejected'], 'record')} of {rows['read']:,} in quarantine: {shown}"
         for check, times in batch.get("warnings", {}).items():

@@ -35,6 +35,11 @@ def test_refused_records_are_named_with_their_file_record_column_and_reason():
     ]
 
 
+def test_of_a_batch_that_was_not_published_no_records_are_in_quarantine():
+    refused = [{"file": "crm/planes/a.csv", "row": 2, "column": "seats", "reason": "'x' is no int"}]
+    assert list(remarks(execution("FAILED", batches=({"rows": {}, "refused_records": refused},)))) == []
+
+
 def test_files_in_quarantine_are_named():
     reason = "planes: key crm/planes.csv: does not match from_key /(\\d+)/"
     batch = {"rows": {}, "quarantined_files": [{"key": "crm/planes.csv", "reason": reason}]}
