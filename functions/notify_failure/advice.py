@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from contracts.model import Limits
@@ -34,7 +34,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     if kind in ("aborted", "timed_out"):
         return _cut_off(kind, table)
     if kind == "stage":
-        return _stage(failure, table)
+        return _anew(_stage(failure, table), request)
     if kind == "extract":
         return _extract(error, table, request)
     if kind == "maintain":
@@ -90,6 +90,14 @@ def _stage(failure: Mapping[str, Any], table: str) -> Advice:
         rerun={"table": table},
         section="a-staging-job-fails",
     )
+
+
+def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
+    """Return the advice for staging a table anew: it leaves no file pending or failed, so that it starts as it did."""
+    if request.get("mode") != "rebuild":
+        return advice
+    allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
+    return replace(advice, rerun={**request, **({"allow": allowed} if allowed else {})})
 
 
 def _file_of(cause: str, table: str) -> str:

@@ -103,7 +103,7 @@ def told(places: Places, execution: Execution, notifications: Sequence[Notificat
             failures = [paragraph for paragraph in paragraphs if paragraph.startswith("WHAT ")]
             lines = [line for failure in failures for line in failure.splitlines()]
             return [_as_command(places, execution, line) for line in lines]
-    again = _as_command(places, execution, _RERUN + json.dumps({"table": execution.table}))
+    again = _as_command(places, execution, _RERUN + json.dumps(execution.input))
     return [f"WHY      {execution.cause or 'no cause was given'}", again]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from contracts.model import Limits, Table
 from spark_jobs.layers.errors import LimitExceededError
+from spark_jobs.layers.staging.landings import Manifest
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ def from_dict(raw: Mapping[str, int]) -> Books:
     return Books(**raw)
 
 
-def enforce_limits(table: Table, limits: Limits, books: Books, living: int | None, allow: frozenset[str]) -> None:
-    """Raise LimitExceededError where one of a table's circuit breakers trips and is not allowed through.
+def enforce_limits(table: Table, limits: Limits, books: Books, living: int | None, manifest: Manifest) -> None:
+    """Raise LimitExceededError where one of a table's circuit breakers trips and the manifest does not let it through.
 
     `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
     """
@@ -57,18 +59,18 @@ def enforce_limits(table: Table, limits: Limits, books: Books, living: int | Non
         ("max_deleted", limits.max_deleted, books.deleted, *deletable, "deleted"),
     ]
     for name, limit, count, base, noun, verb in tripped:
-        if limit is None or name in allow:
+        if limit is None or name in manifest.allow:
             continue
         if count > bound_of(limit, base):
             raise LimitExceededError(
                 f"{table.name}: {name}: {count} of {base} {noun} would be {verb}, the limit is {limit_words(limit)}; "
-                f"nothing was published. {_way_out(table, name)}",
+                f"nothing was published. {_way_out(manifest, name)}",
                 name,
             )
-    if limits.min_rows is not None and "min_rows" not in allow and good < limits.min_rows:
+    if limits.min_rows is not None and "min_rows" not in manifest.allow and good < limits.min_rows:
         raise LimitExceededError(
             f"{table.name}: min_rows: {good} good rows, the limit is {limits.min_rows}; nothing was published. "
-            + _way_out(table, "min_rows"),
+            + _way_out(manifest, "min_rows"),
             "min_rows",
         )
 
@@ -82,5 +84,6 @@ def limit_words(limit: float | int) -> str:
     return str(limit) if isinstance(limit, int) else f"{limit * 100:.4g}%"
 
 
-def _way_out(table: Table, name: str) -> str:
-    return f'To let it through once, start {{"table": "{table.name}", "allow": ["{name}"]}}'
+def _way_out(manifest: Manifest, name: str) -> str:
+    anew = {"mode": "rebuild", "layer": "staging"} if manifest.mode == "rebuild" else {}
+    return f"To let it through once, start {json.dumps({'table': manifest.table, **anew, 'allow': [name]})}"

@@ -20,7 +20,7 @@ def enforce_on_snapshot(work: Work, books: Books, living: int, claims: Sequence[
     """
     reached("check")
     try:
-        enforce_limits(work.table, work.table.limits, books, living, work.manifest.allow)
+        enforce_limits(work.table, work.table.limits, books, living, work.manifest)
     except LimitExceededError as error:
         reason = _reason(error, work.table)
         at = claims[-1].landing.file_time
@@ -39,8 +39,8 @@ def enforce_on_files(
     no file alone tells which keys go.
     """
     reached("check")
-    table, allow = work.table, work.manifest.allow
-    enforce_limits(table, Limits(max_deleted=table.limits.max_deleted), together, None, allow)
+    table, manifest = work.table, work.manifest
+    enforce_limits(table, Limits(max_deleted=table.limits.max_deleted), together, None, manifest)
     limits = replace(table.limits, max_deleted=None)
     if limits == Limits():
         return
@@ -49,7 +49,7 @@ def enforce_on_files(
     blamed: dict[str, tuple[str, str | None]] = {}
     for claim in claims:
         try:
-            enforce_limits(table, limits, books.get(claim.landing.order, Books()), None, allow)
+            enforce_limits(table, limits, books.get(claim.landing.order, Books()), None, manifest)
         except LimitExceededError as error:
             first = first or error
             blamed[claim.landing.id] = (_reason(error, table), None)

@@ -58,6 +58,14 @@ def test_the_subject_says_pipeline_table_and_what(failures: list[dict[str, Any]]
     assert subject(report(*failures)) == line
 
 
+def test_a_table_that_could_not_be_staged_anew_is_started_as_it_was_and_let_through() -> None:
+    request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
+    again = {LIMIT["error"]: {**request, "allow": ["max_deleted"]}, OUT_OF_MEMORY["error"]: request}
+    for failed in (LIMIT, OUT_OF_MEMORY):
+        told = Report("nycflights", "dev", "planes", ARN, request, (failed,), [])
+        assert f"RERUN    {json.dumps(again[failed['error']])}" in body(told).splitlines()
+
+
 def test_the_body_is_cut_where_sns_takes_no_more_bytes() -> None:
     failures = [failure("mart", f"mart_{n}", "MartSchemaError", "値" * 900) for n in range(100)]
     told = body(report(*failures))

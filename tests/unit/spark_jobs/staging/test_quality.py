@@ -209,6 +209,14 @@ def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds
     assert kept(bench, table) == [1, 2, 3, 4, 5, 10, 11, 12, 13]
 
 
+def test_a_breaker_that_stops_a_table_staged_anew_is_let_through_by_the_same_input(bench):
+    table = upserts(limits=Limits(min_rows=2))
+    with pytest.raises(LimitExceededError) as raised:
+        bench.stage(table, daily(bench, 1, "1,a,1"), mode="rebuild")
+    request = '{"table": "planes", "mode": "rebuild", "layer": "staging", "allow": ["min_rows"]}'
+    assert str(raised.value).endswith(f"To let it through once, start {request}")
+
+
 def test_allow_of_one_breaker_does_not_let_another_through(bench):
     table = upserts(limits=Limits(max_rejected=0, min_rows=2))
     with pytest.raises(LimitExceededError, match="planes: min_rows: 1 good rows, the limit is 2"):
