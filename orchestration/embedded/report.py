@@ -56,8 +56,16 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class FailedFile:
+    """A landing that failed: the object's key, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class TableStatus:
-    """The landings of one table by state, its last batch, and what is still to be done.
+    """The landings of one table by state, those that failed, its last batch, and what is still to be done.
 
     `lag` is the time since the oldest landing that is pending or claimed was written to the ledger.
     """
@@ -68,6 +76,7 @@ class TableStatus:
     lag: timedelta | None = None
     failing: bool = False
     due_marts: tuple[str, ...] = ()
+    failed: tuple[FailedFile, ...] = ()
 
 
 @dataclass(frozen=True)

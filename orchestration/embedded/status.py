@@ -12,7 +12,7 @@ from typing import Any
 from contracts.model import Plan
 from functions.shared.attributes import from_item
 from functions.shared.ledger import Lease
-from orchestration.embedded.report import Batch, Execution, Status, TableStatus
+from orchestration.embedded.report import Batch, Execution, FailedFile, Status, TableStatus
 
 _UNSETTLED = frozenset({"pending", "claimed"})
 _TABLE, _UNROUTED = "TABLE#", "UNROUTED"
@@ -93,6 +93,7 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
     batches = [_batch(item) for item in items if item["sk"].startswith("BATCH#")]
     lease: Item = next((item for item in items if item["sk"] == "LEASE"), {})
     waiting = [_time(item.get("updated_at")) for item in landings if item["state"] in _UNSETTLED]
+    failed = [FailedFile(item["key"], item.get("reason", "")) for item in landings if item["state"] == "failed"]
     since = min((time for time in waiting if time), default=None)
     return TableStatus(
         table=name,
@@ -101,6 +102,7 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
         lag=now - since if since else None,
         failing=bool(lease.get("failing")),
         due_marts=tuple(sorted(Lease.from_plain(name, lease).new_marts(plan).union(lease.get("due_marts", ())))),
+        failed=tuple(sorted(failed, key=lambda one: one.key)),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestration.embedded.report import Batch, Execution, Status, TableStatus
 
 _EXECUTIONS_SHOWN = 20
+_FAILED_SHOWN = 5
 _COLUMNS = ("table", "pending", "claimed", "staged", "failed", "quarantined", "duplicate", "superseded")
 
 
@@ -113,6 +114,9 @@ def advice(seen: Status) -> list[str]:
     newest = {one.table: one for one in reversed(seen.executions) if one.batches or [*remarks(one)]}
     lines = [line for table in sorted(newest) for line in remarks(newest[table])]
     for table in seen.tables:
+        lines += [f"{table.table}: {one.key} failed: {one.reason}" for one in table.failed[:_FAILED_SHOWN]]
+        if hidden := len(table.failed[_FAILED_SHOWN:]):
+            lines.append(f"{table.table}: {hidden:,} more failed: landfall status --json tells why")
         if table.due_marts:
             marts = listed(table.due_marts)
             lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")

@@ -21,7 +21,16 @@ from orchestration.embedded.cli.outcome import print_result, print_run, told
 from orchestration.embedded.cli.progress import Follower
 from orchestration.embedded.cli.status import advice, as_object, print_status
 from orchestration.embedded.demo import Round
-from orchestration.embedded.report import EXTRACTION, Batch, Execution, Happened, Notification, Status, TableStatus
+from orchestration.embedded.report import (
+    EXTRACTION,
+    Batch,
+    Execution,
+    FailedFile,
+    Happened,
+    Notification,
+    Status,
+    TableStatus,
+)
 
 HERE = Places(DEFAULT_PIPELINE, DEFAULT_LAKE)
 BEGUN = datetime(2024, 3, 1, 4, 5, tzinfo=UTC)
@@ -131,7 +140,14 @@ def test_a_result_is_its_state_and_its_output_as_json(capsys: pytest.CaptureFixt
 STATUS = Status(
     tables=(
         TableStatus("flights", {"staged": 14, "duplicate": 3}, Batch("f-1", "published", BEGUN, BEGUN), None),
-        TableStatus("planes", {"pending": 2, "failed": 1}, None, timedelta(minutes=3), True, ("dim_planes", "fct")),
+        TableStatus(
+            table="planes",
+            landings={"pending": 2, "failed": 7},
+            lag=timedelta(minutes=3),
+            failing=True,
+            due_marts=("dim_planes", "fct"),
+            failed=tuple(FailedFile(f"planes/{n}.csv", "'x' is no int") for n in range(7)),
+        ),
     ),
     executions=(BAD, GOOD),
     unrouted=1,
@@ -146,7 +162,7 @@ def test_status_shows_landings_last_batch_lag_and_executions(capsys: pytest.Capt
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     assert cells == [
         ["flights", "0", "0", "14", "0", "0", "3", "0", "published 2024-03-01 04:05 UTC", "none"],
-        ["planes", "2", "0", "0", "1", "0", "0", "0", "none", "3 min 00 s"],
+        ["planes", "2", "0", "0", "7", "0", "0", "0", "none", "3 min 00 s"],
         ["planes", "FAILED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", "ContractViolationError"],
         ["planes", "SUCCEEDED", "2024-03-01 04:05 UTC", "12.3 s", "planes-1", ""],
     ]
@@ -155,6 +171,8 @@ def test_status_shows_landings_last_batch_lag_and_executions(capsys: pytest.Capt
 
 def test_status_says_what_waits_for_whom() -> None:
     assert advice(STATUS) == [
+        *(f"planes: planes/{n}.csv failed: 'x' is no int" for n in range(5)),
+        "planes: 2 more failed: landfall status --json tells why",
         """planes: dim_planes and fct not up to date; landfall start '{"table": "planes"}'""",
         "3 events in the queue: landfall run works on what has landed.",
         "2 landings pending: landfall run works on them.",

@@ -6,6 +6,7 @@ import json
 
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.shared.attributes import to_item
+from orchestration.embedded.report import FailedFile
 from orchestration.embedded.status import tell, unsettled
 
 TABLE = Table("planes", "append", Source(prefix="planes/"), (Column("a", "int"),))
@@ -26,6 +27,17 @@ def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
         [table] = tell(PLAN, [item], [], {}).tables
         assert table.due_marts == ()
         assert unsettled(PLAN, [item]) == {}
+
+
+def test_files_that_failed_are_told_with_their_reason() -> None:
+    landing = {"pk": "TABLE#planes", "attempts": 1}
+    items = [
+        {**landing, "sk": "LANDING#2", "key": "planes/b.csv", "state": "failed", "reason": "cannot be read"},
+        {**landing, "sk": "LANDING#1", "key": "planes/a.csv", "state": "failed", "reason": "'x' is no int"},
+        {**landing, "sk": "LANDING#3", "key": "planes/c.csv", "state": "staged"},
+    ]
+    [table] = tell(PLAN, map(to_item, items), [], {}).tables
+    assert table.failed == (FailedFile("planes/a.csv", "'x' is no int"), FailedFile("planes/b.csv", "cannot be read"))
 
 
 def test_events_in_the_queue_and_dead_letters_are_counted() -> None:
