@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import CfnParameter, CfnResource, NestedStack
-from constructs import Construct
+from aws_cdk import CfnParameter, NestedStack
+from constructs import Construct, IDependable
 
 
 class JobStack(NestedStack):
     """Holds jobs that share `spark_conf`: it comes in once, and each job refers to it."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, description: str, spark_conf: str, after: Iterable[CfnResource]
+        self, scope: Construct, construct_id: str, *, description: str, spark_conf: str, after: Iterable[IDependable]
     ) -> None:
         super().__init__(scope, construct_id, description=description, parameters={"SparkConf": spark_conf})
         self.spark_conf = CfnParameter(self, "SparkConf", description="What Glue takes as --conf").value_as_string
         come_after(self, after)
 
 
-def come_after(stack: NestedStack, resources: Iterable[CfnResource]) -> None:
-    """Let a nested stack be made when these resources are there."""
+def come_after(stack: NestedStack, others: Iterable[IDependable]) -> None:
+    """Let a nested stack be made when the others are there."""
     made = stack.nested_stack_resource
     assert made is not None, "a nested stack is a resource of the stack around it"
-    for resource in resources:
-        made.add_resource_dependency(resource)
+    made.node.add_dependency(*others)

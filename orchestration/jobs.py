@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -85,17 +85,10 @@ class Jobs(Construct):
         mart = (f"{self._settings.mart_job_prefix}{name}" for name in sorted(self._plan.marts))
         return (*stage, *mart)
 
-    @property
-    def surroundings(self) -> Sequence[CfnResource]:
-        """What must be there before a job is."""
-        groups = [group.node.default_child for group in self._log_groups]
-        return [*self.databases.values(), *(group for group in groups if isinstance(group, CfnResource))]
-
     def build_stack(self, scope: Construct, construct_id: str, description: str) -> JobStack:
-        """Build a stack for jobs of one kind."""
-        return JobStack(
-            scope, construct_id, description=description, spark_conf=self.spark_conf, after=self.surroundings
-        )
+        """Build a stack for jobs of one kind, made when databases and log groups are there."""
+        after = [*self.databases.values(), *self._log_groups]
+        return JobStack(scope, construct_id, description=description, spark_conf=self.spark_conf, after=after)
 
     def _bucket(self, layer: str) -> s3.Bucket:
         return self._storage.mart if layer == "mart" else self._storage.staging

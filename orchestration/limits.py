@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 MOST_RESOURCES = 500
@@ -14,15 +15,22 @@ class TooLargeError(ValueError):
 
 
 def check_size(folder: Path) -> None:
-    """Raise TooLargeError where a template in a cloud assembly's folder cannot be deployed."""
-    complaints = [
-        complaint for path in sorted(folder.glob("*.template.json")) for complaint in _complaints(path.read_bytes())
-    ]
+    """Raise TooLargeError where a template of the cloud assembly in a folder cannot be deployed."""
+    complaints = [complaint for path in sorted(_templates(folder)) for complaint in _complaints(path.read_bytes())]
     if complaints:
         raise TooLargeError(
             "\n".join(complaints) + "\nDeploy the pipeline as several: tables that no mart reads together can live in "
             "folders of their own, each of which is a pipeline."
         )
+
+
+def _templates(folder: Path) -> Iterator[Path]:
+    """Yield the templates that the assembly's manifest leads to: others lie there from what was synthesized before."""
+    for artifact in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"].values():
+        if artifact["type"] == "cdk:asset-manifest":
+            assets = json.loads((folder / artifact["properties"]["file"]).read_text(encoding="utf-8"))
+            paths = (entry["source"].get("path", "") for entry in assets["files"].values())
+            yield from (folder / path for path in paths if path.endswith(".template.json"))
 
 
 def _complaints(template: bytes) -> list[str]:

@@ -109,8 +109,8 @@ def synthesize(pipeline: Path, kept: Path) -> Assembly:
             _run_app(pipeline, out)
             _drop_all_but(kept, Path(scratch))
             out.rename(folder)
-    [template] = [path for path in folder.glob("*.template.json") if not path.name.endswith(".nested.template.json")]
-    return Assembly(folder, template.name.removesuffix(".template.json"))
+    [assets] = folder.glob("*.assets.json")  # of the stack and of those nested in it
+    return Assembly(folder, assets.name.removesuffix(".assets.json"))
 
 
 def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:

@@ -121,6 +121,12 @@ def test_what_cloudformation_would_refuse_is_told_with_the_way_out(
 ) -> None:
     template = {"Description": "a job for each mart", "Resources": {f"R{n}": {} for n in range(resources)}}
     (tmp_path / "x.nested.template.json").write_text(json.dumps(template | {"Metadata": "x" * filling}))
+    (tmp_path / "of_before.template.json").write_text(json.dumps({"Resources": dict.fromkeys(map(str, range(999)))}))
+    (tmp_path / "x.assets.json").write_text(
+        json.dumps({"files": {"1": {"source": {"path": "x.nested.template.json"}}}})
+    )
+    assets = {"type": "cdk:asset-manifest", "properties": {"file": "x.assets.json"}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"x.assets": assets}}))
     if not complaint:
         check_size(tmp_path)
     else:
