@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from contracts.model import Limits
 from functions.close_batch.report import MartOutcome, failures, mart_outcome, summary
 from functions.shared import actions
 from functions.shared.attributes import Item
 from functions.shared.batches import BATCH_FAILED, CLOSED, PUBLISHED
+from functions.shared.causes import limit_in
 from functions.shared.choosing import choose
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.landings import FAILED, Landing
@@ -35,7 +34,6 @@ _MOST_EVENTS = 20_000  # Step Functions ends an execution after 25,000 events
 _EVENTS_PER_BATCH = 120
 _EVENTS_PER_MART = 50  # built at the third try
 _MOST_BYTES = 200_000  # what an execution tells of its batches passes from state to state, which 256 KiB limit
-_LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
 @dataclass(frozen=True)
@@ -169,8 +167,7 @@ def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: M
 
 def _limit(outcome: StageOutcome) -> str:
     """Return the limit that stopped the batch, by the first that the job's sentence names."""
-    found = _LIMIT.search(outcome.cause) if outcome.error == LIMIT_ERROR else None
-    return found.group() if found else ""
+    return limit_in(outcome.cause) if outcome.error == LIMIT_ERROR else ""
 
 
 def _close_item(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.model import Limits
+from functions.shared.causes import limit_in
 
 _FILE = re.compile(r"file (\S+): ")
-_LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
 
 def limit_of(cause: str) -> str:
     """Return the limit that a cause names."""
-    found = _LIMIT.search(cause)
-    return found.group() if found else "max_deleted"
+    return limit_in(cause) or "max_deleted"
 
 
 def _stage(failure: Mapping[str, Any], table: str) -> Advice:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
+
+from contracts.model import Limits
 
 _LONGEST = 1000
 _NAMED = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b:?\s*")
+_LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 _PLAIN = {
     "TIMEOUT": ("JobTimeoutError", "the job ran out of time (capacity.timeout_minutes) and was stopped"),
     "STOPPED": ("JobStoppedError", "the job was stopped by hand or by the service"),
@@ -33,6 +37,12 @@ def named(message: str, default: str) -> tuple[str, str]:
     name = match.group(1) if match else default.removeprefix("States.")
     words = line[match.end() :] if match and match.start() == 0 and line[match.end() :].strip() else line
     return name, words[:_LONGEST]
+
+
+def limit_in(cause: str) -> str:
+    """Return the first limit of a contract that a cause names, or nothing."""
+    found = _LIMIT.search(cause)
+    return found.group() if found else ""
 
 
 def _job_run(cause: str) -> dict[str, str]:
