@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.shared.causes import limit_in
+from functions.shared.causes import limits_to_allow
 
 _FILE = re.compile(r"file (\S+): ")
 
@@ -47,11 +47,6 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     )
 
 
-def limit_of(cause: str) -> str:
-    """Return the limit that a cause names."""
-    return limit_in(cause) or "max_deleted"
-
-
 def _stage(failure: Mapping[str, Any], table: str) -> Advice:
     error, cause = failure["error"], str(failure["cause"])
     which = {"batch_id": failure["batch_id"]} if "batch_id" in failure else {"prefix": _file_of(cause, table)}
@@ -62,7 +57,7 @@ def _stage(failure: Mapping[str, Any], table: str) -> Advice:
             what=f"A limit of the contract of {table} stopped the batch before anything was published.",
             safe=safe,
             todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again.",
-            rerun={"table": table, "allow": [limit_of(cause)]},
+            rerun={"table": table, "allow": limits_to_allow(cause)},
             section="a-limit-stopped-a-batch",
         )
     if error in ("ContractViolationError", "OverwriteRefusedError"):

@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from functions.notify_failure.advice import Advice, advise, limit_of
+from functions.notify_failure.advice import Advice, advise
 from functions.notify_failure.report import Report
+from functions.shared.causes import limit_in
 
 _LONGEST_SUBJECT = 100
 _LONGEST_BODY = 200_000  # bytes; SNS takes 256 KiB, attributes included
@@ -48,7 +49,7 @@ def _about(report: Report) -> str:
 def _what(failure: Mapping[str, Any]) -> str:
     """Say in a few words what failed; known errors have words of their own."""
     if failure["kind"] == "stage" and failure["error"] in _KNOWN:
-        limit = limit_of(str(failure["cause"])) if failure["error"] == "LimitExceededError" else ""
+        limit = limit_in(str(failure["cause"])) if failure["error"] == "LimitExceededError" else ""
         return f"{_KNOWN[failure['error']]} {limit}".strip()
     what = {"mart": f"mart {failure['name']} failed", **_KINDS}.get(str(failure["kind"]), "failed")
     return f"{what}: {failure['error']}" if failure["error"] else what

@@ -24,18 +24,22 @@ class Stopped:
 
 def reopen(world: World, request: Request, lease: Lease) -> None:
     """Make the landings that a request means pending again; done twice it is the same."""
-    ledger, now = world.ledger, world.ledger.now()
-    if request.allow and request.mode == "incremental":
-        released = [one for one in stopped(world, lease) if one.limit in request.allow]
-        allow = ",".join(sorted(request.allow))
-        chosen = [landing for one in released for landing in one.landings]
-        settle(ledger, lease, [(one, again(one, now, allow=allow)) for one in chosen])
-        _keep(world, lease, chosen, lease.stopped - {one.batch_id for one in released})
-        return
-    chosen = selected(world, request)
-    mode = REBUILD if request.rebuilds_staging else REPLAY
-    settle(ledger, lease, [(one, again(one, now, mode=mode, was=one.state)) for one in chosen])
-    _keep(world, lease, chosen, lease.stopped)
+    stays = lease.stopped
+    if request.mode == "incremental":
+        waiting = stopped(world, lease)
+        chosen = [landing for one in waiting if one.limit in request.allow for landing in one.landings]
+        stays = frozenset(one.batch_id for one in waiting if one.limit not in request.allow)
+    else:
+        chosen = selected(world, request)
+    settle(world.ledger, lease, [(one, _again(one, request, world.ledger.now())) for one in chosen])
+    _keep(world, lease, chosen, stays)
+
+
+def _again(one: Landing, request: Request, now: str) -> Landing:
+    allow = ",".join(sorted(request.allow))
+    if request.mode == "incremental" and one.state == FAILED:
+        return again(one, now, allow=allow)
+    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.state, allow=allow)
 
 
 def selected(world: World, request: Request) -> list[Landing]:
@@ -81,14 +85,16 @@ def _of_batch(world: World, request: Request) -> set[str] | None:
 
 
 def stopped(world: World, lease: Lease) -> list[Stopped]:
-    """Return the batches that limits have stopped and nobody has let through, with what failed of them."""
+    """Return the batches that limits have stopped, with what failed of them and nobody has taken up since."""
     found = []
     for batch_id in sorted(lease.stopped):
         batch = world.ledger.batch(lease.table, batch_id) or {}
         manifest = world.files.read(lease.table, batch_id, "manifest")
         landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
-        failed = [one for one in landings.values() if one.state == FAILED and one.batch_id == batch_id]
-        found.append(Stopped(batch_id, str(batch.get("limit", "")), tuple(sorted(failed, key=lambda one: one.order))))
+        waiting = [one for one in landings.values() if one.has_failed and one.batch_id == batch_id]
+        if waiting:
+            in_order = tuple(sorted(waiting, key=lambda one: one.order))
+            found.append(Stopped(batch_id, str(batch.get("limit", "")), in_order))
     return found
 
 

@@ -12,6 +12,7 @@ from contracts.model import Limits
 _LONGEST = 1000
 _NAMED = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b:?\s*")
 _LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
+_ALLOWED = re.compile(r'"allow": (\[[^]]*])')
 _PLAIN = {
     "TIMEOUT": ("JobTimeoutError", "the job ran out of time (capacity.timeout_minutes) and was stopped"),
     "STOPPED": ("JobStoppedError", "the job was stopped by hand or by the service"),
@@ -43,6 +44,12 @@ def limit_in(cause: str) -> str:
     """Return the first limit of a contract that a cause names, or nothing."""
     found = _LIMIT.search(cause)
     return found.group() if found else ""
+
+
+def limits_to_allow(cause: str) -> list[str]:
+    """Return the limits that a batch must be let through, as the job's sentence says: also those it was let through."""
+    told = _ALLOWED.search(cause)
+    return list(json.loads(told.group(1))) if told else [limit_in(cause) or "max_deleted"]
 
 
 def _job_run(cause: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ which versions arrive nor what failed on the way changes which of them count in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -206,6 +206,19 @@ def has_effect(table: Table, one: Landing) -> bool:
     """Tell whether the table knows a landing: also while it waits for its replay, or as a snapshot that is covered."""
     known = (STAGED, SUPERSEDED) if table.load == "snapshot" else (STAGED,)
     return one.state in known or one.was in known
+
+
+def is_replaced(table: Table, failed: Landing, landings: Iterable[Landing]) -> bool:
+    """Tell whether a landing that failed would say nothing any more: a later version of its object stands for it."""
+    if table.load == "append":
+        replaces = table.on_overwrite == "replace"
+    else:  # two versions of one snapshot: their key says of which time
+        at = table.effective_at
+        replaces = table.load == "snapshot" and bool(at.from_key) and at.unmatched == "quarantine"
+    return replaces and any(
+        one.object_id == failed.object_id and one.sequence > failed.sequence and has_effect(table, one)
+        for one in landings
+    )
 
 
 def _copies(table: Table, one: Landing, later: Sequence[Landing]) -> tuple[Change, ...]:

@@ -23,6 +23,7 @@ _OBJECT_DIGITS, _VERSION_DIGITS = 24, 16
 _STORED = ("id", "bucket", "key", "version_id", "sequencer", "event_time", "etag", "size", "state", "attempts")
 _SOMETIMES = ("batch_id", "reason", "column", "tried_by", "mode", "was", "allow", "updated_at")
 REPLAY, REBUILD = "replay", "rebuild"
+_REPLAY_FAILED = "the replay failed: "
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Landing:
         return self.id.partition("-")[0]
 
     @property
+    def has_failed(self) -> bool:
+        """Tell whether it failed, or its replay did: then its rows are staged all the same."""
+        return self.state == FAILED or self.reason.startswith(_REPLAY_FAILED)
+
+    @property
     def sequence(self) -> str:
         """Return what orders the versions of one object: hexadecimal, padded on the right."""
         return self.sequencer.upper().ljust(_SEQUENCER_DIGITS, "0")
@@ -84,6 +90,12 @@ class Landing:
 
     def with_state(self, state: str, **changes: Any) -> Landing:
         return replace(self, state=state, **changes)
+
+    def failed(self, now: str, reason: str, column: str = "") -> Landing:
+        """Return it as it is after it failed; one whose rows are staged already keeps them when its replay fails."""
+        if self.was in (STAGED, SUPERSEDED):
+            return self.settled(self.was, now, reason=_REPLAY_FAILED + reason, column=column)
+        return self.settled(FAILED, now, attempts=self.attempts + 1, reason=reason, column=column)
 
     def settled(self, state: str, now: str, **changes: Any) -> Landing:
         """Return it in a state that it keeps: whatever was asked of it is done with."""

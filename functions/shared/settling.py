@@ -108,7 +108,7 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
     if not outcome.published and one.mode == REBUILD:
         return one.settled(one.was, now, reason=f"the rebuild failed: {outcome.cause}")
     if one.id in blamed:
-        return _failed(one, now, *blamed[one.id])
+        return one.failed(now, *blamed[one.id])
     if one.id in quarantined:
         return one.settled(QUARANTINED, now, reason=quarantined[one.id])
     if outcome.published:
@@ -116,18 +116,11 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
     if blamed:
         return one.with_state(PENDING, updated_at=now)
     if outcome.stays or outcome.error == LIMIT_ERROR:
-        return _failed(one, now, outcome.cause)
+        return one.failed(now, outcome.cause)
     if one.attempts + 1 >= max_attempts:
-        return _failed(one, now, f"failed {one.attempts + 1} times, last: {outcome.cause}")
+        return one.failed(now, f"failed {one.attempts + 1} times, last: {outcome.cause}")
     attempts = one.attempts + 1
     return one.with_state(PENDING, attempts=attempts, reason=outcome.cause, tried_by=execution, updated_at=now)
-
-
-def _failed(one: Landing, now: str, reason: str, column: str = "") -> Landing:
-    """Return a landing that failed; one whose rows are staged already keeps them when its replay fails."""
-    if one.was in (STAGED, SUPERSEDED):
-        return one.settled(one.was, now, reason=f"the replay failed: {reason}", column=column)
-    return one.settled(FAILED, now, attempts=one.attempts + 1, reason=reason, column=column)
 
 
 def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | None) -> StageOutcome:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.model import Plan
+from contracts.model import Plan, Table
 from functions.shared.attributes import from_item
+from functions.shared.choosing import is_replaced
+from functions.shared.landings import CLAIMED, PENDING, Landing
 from functions.shared.ledger import Lease
 from orchestration.embedded.report import Batch, Execution, FailedFile, Status, TableStatus
 
-_UNSETTLED = frozenset({"pending", "claimed"})
+_UNSETTLED = frozenset({PENDING, CLAIMED})
 _TABLE, _UNROUTED = "TABLE#", "UNROUTED"
 Item = Mapping[str, Any]
 
@@ -89,21 +91,25 @@ def _events(message: Item) -> int:
 
 
 def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> TableStatus:
-    landings = [item for item in items if item["sk"].startswith("LANDING#")]
+    landings = [Landing.from_plain(item) for item in items if item["sk"].startswith("LANDING#")]
     batches = [_batch(item) for item in items if item["sk"].startswith("BATCH#")]
     lease: Item = next((item for item in items if item["sk"] == "LEASE"), {})
-    waiting = [_time(item.get("updated_at")) for item in landings if item["state"] in _UNSETTLED]
-    failed = [FailedFile(item["key"], item.get("reason", "")) for item in landings if item["state"] == "failed"]
+    waiting = [_time(one.updated_at) for one in landings if one.state in _UNSETTLED]
+    failed = [one for one in landings if one.has_failed and not _is_replaced(plan.tables.get(name), one, landings)]
     since = min((time for time in waiting if time), default=None)
     return TableStatus(
         table=name,
-        landings=dict(Counter(item["state"] for item in landings)),
+        landings=dict(Counter(one.state for one in landings)),
         last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
         lag=now - since if since else None,
         failing=bool(lease.get("failing")),
         due_marts=tuple(sorted(Lease.from_plain(name, lease).new_marts(plan).union(lease.get("due_marts", ())))),
-        failed=tuple(sorted(failed, key=lambda one: one.key)),
+        failed=tuple(FailedFile(one.key, one.reason) for one in sorted(failed, key=lambda one: (one.key, one.order))),
     )
+
+
+def _is_replaced(table: Table | None, failed: Landing, landings: Sequence[Landing]) -> bool:
+    return table is not None and is_replaced(table, failed, landings)
 
 
 def _batch(item: Item) -> Batch:

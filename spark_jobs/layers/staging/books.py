@@ -86,4 +86,5 @@ def limit_words(limit: float | int) -> str:
 
 def _way_out(manifest: Manifest, name: str) -> str:
     anew = {"mode": "rebuild", "layer": "staging"} if manifest.mode == "rebuild" else {}
-    return f"To let it through once, start {json.dumps({'table': manifest.table, **anew, 'allow': [name]})}"
+    allow = sorted({*manifest.allow, name})
+    return f"To let it through once, start {json.dumps({'table': manifest.table, **anew, 'allow': allow})}"

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.model import Source, Table
-from functions.shared.choosing import Limits, Work, choose
+from contracts.model import EffectiveAt, Source, Table
+from functions.shared.choosing import Limits, Work, choose, is_replaced
 from functions.shared.landings import Landing, landing_id
 from tests.unit.functions.conftest import COLUMNS
 
@@ -142,6 +142,25 @@ def test_a_replay_and_a_landing_that_was_let_through_a_limit_go_apart_from_other
     assert names(chosen(KEYED, *replayed)) == ["b v2", "c v3"]
     allowed = version("d", 1, "x", allow="max_deleted")
     assert names(chosen(KEYED, allowed, version("e", 2, "x"))) == ["d v1"]
+
+
+@pytest.mark.parametrize(
+    ("table", "replaced"),
+    [
+        (APPEND, True),
+        (replace(APPEND, on_overwrite="add"), False),
+        (replace(APPEND, on_overwrite="fail"), False),
+        (replace(KEYED, effective_at=EffectiveAt(from_key=r"(?P<date>\d{8})")), True),
+        (replace(KEYED, effective_at=EffectiveAt(from_key=r"(?P<date>\d{8})", unmatched="event_time")), False),
+        (replace(KEYED, effective_at=EffectiveAt(event_time=True)), False),
+        (replace(KEYED, load="upsert"), False),
+    ],
+)
+def test_a_later_version_stands_for_a_failed_one_where_both_would_say_the_same(table: Table, replaced: bool) -> None:
+    failed, later = version("a.csv", 2, "x", "failed"), version("a.csv", 3, "y", "staged")
+    assert is_replaced(table, failed, [failed, later]) is replaced
+    for other in (version("a.csv", 1, "y", "staged"), version("b.csv", 3, "y", "staged"), version("a.csv", 3, "y")):
+        assert is_replaced(table, failed, [failed, other]) is False
 
 
 def test_what_a_rebuild_has_left_pending_is_what_it_was() -> None:

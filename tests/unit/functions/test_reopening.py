@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,6 +178,67 @@ def test_a_limit_lets_through_what_it_stopped_and_only_that(pipeline: Pipeline) 
     assert pipeline.close(batch, pipeline.caller("let"))["more"] is True
     following = pipeline.open(pipeline.caller("let", 1))
     assert (keys(pipeline, following), pipeline.manifest(following)["allow"]) == (["crm/planes/b.csv"], [])
+    [lease] = pipeline.items("LEASE")
+    assert "stopped" not in lease
+
+
+def stop(pipeline: Pipeline, batch: dict[str, Any], execution: str, *blamed: str) -> dict[str, Any]:
+    """End a batch as a limit stops it; `blamed` are the files to blame."""
+    landings = [one for one in pipeline.manifest(batch)["landings"] if one["key"] in blamed]
+    guilty = {one["id"]: (LIMIT.partition("; ")[0], None) for one in landings}
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT, **guilty))
+    error = task_failed(f"LimitExceededError: {LIMIT}")
+    return pipeline.close(batch, pipeline.caller(execution), stage_error=error)
+
+
+def test_a_replay_that_a_limit_stopped_is_let_through_by_the_limit_and_keeps_its_rows_till_then(
+    pipeline: Pipeline,
+) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    stop(pipeline, run(pipeline, "again", mode="replay", prefix="crm/"), "again", "crm/planes/b.csv")
+    rest = pipeline.open(pipeline.caller("again", 1))
+    pipeline.stage(rest)
+    pipeline.close(rest, pipeline.caller("again", 1))
+    pipeline.stop("again")
+    assert keys(pipeline, rest) == ["crm/planes/a.csv"]
+    assert set(pipeline.states().values()) == {"staged"}
+    plan = dry_run(pipeline, allow=["max_deleted"])
+    assert [one["key"] for one in plan["files"]] == ["crm/planes/b.csv"]
+    batch = run(pipeline, "let", allow=["max_deleted"])
+    manifest = pipeline.manifest(batch)
+    assert (keys(pipeline, batch), manifest["mode"], manifest["allow"]) == (
+        ["crm/planes/b.csv"],
+        "replay",
+        ["max_deleted"],
+    )
+    stop(pipeline, batch, "let")
+    pipeline.stop("let")
+    assert set(pipeline.states().values()) == {"staged"}
+    last = run(pipeline, "last", allow=["max_deleted"])
+    pipeline.stage(last)
+    pipeline.close(last, pipeline.caller("last"))
+    pipeline.stop("last")
+    assert run(pipeline, "over", allow=["max_deleted"])["action"] == "nothing"
+
+
+def test_a_replay_lets_all_its_batches_through_a_limit(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    environment = replace(pipeline.world.environment, max_landings=1)
+    pipeline.world = replace(pipeline.world, environment=environment)
+    first = run(pipeline, "again", mode="replay", prefix="crm/planes/", allow=["max_deleted"])
+    pipeline.stage(first)
+    assert pipeline.close(first, pipeline.caller("again"))["more"] is True
+    second = pipeline.open(pipeline.caller("again", 1))
+    batches = [(keys(pipeline, batch), pipeline.manifest(batch)["allow"]) for batch in (first, second)]
+    assert batches == [(["crm/planes/a.csv"], ["max_deleted"]), (["crm/planes/b.csv"], ["max_deleted"])]
+
+
+def test_what_is_staged_anew_in_vain_is_not_let_through_by_a_limit(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    stop(pipeline, run(pipeline, "anew", mode="rebuild", layer="staging"), "anew", "crm/planes/b.csv")
+    pipeline.stop("anew")
+    assert set(pipeline.states().values()) == {"staged"}
+    assert run(pipeline, "let", allow=["max_deleted"])["action"] == "nothing"
     [lease] = pipeline.items("LEASE")
     assert "stopped" not in lease
 

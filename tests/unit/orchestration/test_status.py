@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.shared.attributes import to_item
+from functions.shared.landings import Landing, landing_id
 from orchestration.embedded.report import FailedFile
 from orchestration.embedded.status import tell, unsettled
 
@@ -29,15 +32,33 @@ def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
         assert unsettled(PLAN, [item]) == {}
 
 
+def landing(key: str, state: str, reason: str = "", version: int = 1) -> dict[str, Any]:
+    one = Landing(landing_id(key, f"v{version}"), "raw", key, f"v{version}", f"{version:04}", "2013-01-01", "e", 1)
+    told = replace(one, state=state, reason=reason)
+    return to_item({"pk": "TABLE#planes", "sk": f"LANDING#{told.id}", **told.to_plain()})
+
+
 def test_files_that_failed_are_told_with_their_reason() -> None:
-    landing = {"pk": "TABLE#planes", "attempts": 1}
     items = [
-        {**landing, "sk": "LANDING#2", "key": "planes/b.csv", "state": "failed", "reason": "cannot be read"},
-        {**landing, "sk": "LANDING#1", "key": "planes/a.csv", "state": "failed", "reason": "'x' is no int"},
-        {**landing, "sk": "LANDING#3", "key": "planes/c.csv", "state": "staged"},
+        landing("planes/b.csv", "failed", "cannot be read"),
+        landing("planes/a.csv", "failed", "'x' is no int"),
+        landing("planes/c.csv", "staged"),
+        landing("planes/d.csv", "staged", "the replay failed: 'y' is no int"),
     ]
-    [table] = tell(PLAN, map(to_item, items), [], {}).tables
-    assert table.failed == (FailedFile("planes/a.csv", "'x' is no int"), FailedFile("planes/b.csv", "cannot be read"))
+    [table] = tell(PLAN, items, [], {}).tables
+    assert table.failed == (
+        FailedFile("planes/a.csv", "'x' is no int"),
+        FailedFile("planes/b.csv", "cannot be read"),
+        FailedFile("planes/d.csv", "the replay failed: 'y' is no int"),
+    )
+
+
+def test_a_file_that_failed_is_told_until_a_corrected_version_is_staged() -> None:
+    first = landing("planes/a.csv", "failed", "'x' is no int")
+    for state, told in (("pending", 1), ("failed", 2), ("staged", 0)):
+        second = landing("planes/a.csv", state, version=2)
+        [table] = tell(PLAN, [second, first, landing("planes/b.csv", "staged", version=3)], [], {}).tables
+        assert (len(table.failed), table.landings.get("failed")) == (told, 2 if state == "failed" else 1)
 
 
 def test_events_in_the_queue_and_dead_letters_are_counted() -> None:

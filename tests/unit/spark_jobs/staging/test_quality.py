@@ -217,6 +217,14 @@ def test_a_breaker_that_stops_a_table_staged_anew_is_let_through_by_the_same_inp
     assert str(raised.value).endswith(f"To let it through once, start {request}")
 
 
+def test_a_batch_that_breaks_a_second_breaker_is_told_the_way_through_both(bench):
+    table = upserts(limits=Limits(max_rejected=0, min_rows=2))
+    with pytest.raises(LimitExceededError) as raised:
+        bench.stage(table, daily(bench, 1, "1,a,1", "x,b,1"), allow=["max_rejected"])
+    request = '{"table": "planes", "allow": ["max_rejected", "min_rows"]}'
+    assert str(raised.value).endswith(f"To let it through once, start {request}")
+
+
 def test_allow_of_one_breaker_does_not_let_another_through(bench):
     table = upserts(limits=Limits(max_rejected=0, min_rows=2))
     with pytest.raises(LimitExceededError, match="planes: min_rows: 1 good rows, the limit is 2"):
