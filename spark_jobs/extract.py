@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.databases import Connection
@@ -19,7 +20,7 @@ from spark_jobs.layers.extraction.failures import SourceRefusedError
 from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record
 from spark_jobs.layers.s3_json import read_text
 
-OPTIONS = ["table", "plan", "extraction_id", "mode", "raw_bucket", "staging_bucket", "ledger"]
+OPTIONS = ["table", "plan", "extraction_id", "extraction_mode", "raw_bucket", "staging_bucket", "ledger"]
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -29,8 +30,10 @@ _SETTINGS = {
 
 def main(argv: list[str]) -> None:
     """Extract one table; what came of it is in the ledger, failures are raised."""
+    from awsglue.context import GlueContext
     from awsglue.utils import getResolvedOptions
 
+    GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
     options = getResolvedOptions(argv, OPTIONS)
     plan = Plan.from_json(read_text(options["plan"], boto3.client("s3")))
     extract_table(plan, options)
@@ -50,7 +53,7 @@ def extract_table(plan: Plan, options: dict[str, str]) -> Record:
         id=options["extraction_id"],
         table=table,
         extract=extract,
-        mode=options["mode"],
+        mode=options["extraction_mode"],
         database=database,
         ledger=ledger,
         s3=boto3.client("s3"),

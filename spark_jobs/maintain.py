@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
@@ -21,8 +22,10 @@ EVERYTHING = "all"
 
 def main(argv: list[str]) -> None:
     """Maintain the tables; what was done is written to `--result`, failures are raised as well."""
+    from awsglue.context import GlueContext
     from awsglue.utils import getResolvedOptions
 
+    GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
     run(getResolvedOptions(argv, OPTIONS), boto3.client("s3"))
 
 

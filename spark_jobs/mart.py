@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
@@ -17,14 +18,16 @@ from spark_jobs.layers.s3_json import read_text, write_json
 from spark_jobs.layers.staging import crawled
 from spark_jobs.layers.steps import reached
 
-OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "mode", "result"]
+OPTIONS = ["mart", "plan", "database_prefix", "batch_id", "build_mode", "result"]
 MODES = ("incremental", "rebuild")
 
 
 def main(argv: list[str]) -> None:
     """Build one mart; the outcome is written to `--result`, failures are raised as well."""
+    from awsglue.context import GlueContext
     from awsglue.utils import getResolvedOptions
 
+    GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
     options = getResolvedOptions(argv, OPTIONS)
     s3 = boto3.client("s3")
     reached("start", mart=options["mart"], batch_id=options["batch_id"])
@@ -39,8 +42,8 @@ def main(argv: list[str]) -> None:
 
 
 def _run(options: dict[str, str], s3: Any) -> Run:
-    if options["mode"] not in MODES:
-        raise ValueError(f"--mode {options['mode']} is not one of {', '.join(MODES)}")
+    if options["build_mode"] not in MODES:
+        raise ValueError(f"--build_mode {options['build_mode']} is not one of {', '.join(MODES)}")
     lake = Lake(SparkSession.builder.getOrCreate(), options["database_prefix"])
     plan = crawled.known(lake, Plan.from_json(read_text(options["plan"], s3)))
     return Run(
@@ -49,7 +52,7 @@ def _run(options: dict[str, str], s3: Any) -> Run:
         mart=plan.marts[options["mart"]],
         batch_id=options["batch_id"],
         now=datetime.now(UTC),
-        rebuild=options["mode"] == "rebuild",
+        rebuild=options["build_mode"] == "rebuild",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import boto3
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
@@ -26,8 +27,10 @@ OPTIONAL = ["crawlers"]  # what crawlers' names begin with, where a crawler keep
 
 def main(argv: list[str]) -> None:
     """Stage one batch; the outcome is written to `--result`, failures are raised as well."""
+    from awsglue.context import GlueContext
     from awsglue.utils import getResolvedOptions
 
+    GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
     options = getResolvedOptions(argv, OPTIONS + [name for name in OPTIONAL if f"--{name}" in argv])
     s3 = boto3.client("s3")
     table = Plan.from_json(read_text(options["plan"], s3)).tables[options["table"]]

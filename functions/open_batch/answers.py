@@ -52,7 +52,7 @@ def _mart_job(world: World, batch: Item, mart: str, built: Iterable[str]) -> dic
         "job_name": f"{world.environment.mart_job_prefix}{mart}",
         "arguments": {
             "--batch_id": batch["batch_id"],
-            "--mode": "rebuild" if batch["mode"] == "rebuild" else "incremental",
+            "--build_mode": "rebuild" if batch["mode"] == "rebuild" else "incremental",
             "--result": world.files.uri(batch["table"], batch["batch_id"], f"mart-{mart}"),
         },
         "depends_on": sorted(upstream),

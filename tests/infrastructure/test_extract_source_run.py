@@ -62,14 +62,14 @@ def test_an_extraction_answers_with_what_landed(run: Run) -> None:
         },
     )
     assert cloud.job_runs == [JOB]
-    assert cloud.job_arguments == [{"--extraction_id": "run", "--mode": "incremental"}]
+    assert cloud.job_arguments == [{"--extraction_id": "run", "--extraction_mode": "incremental"}]
     assert cloud.invocations["notify"] == []
 
 
 def test_mode_full_reaches_the_job(run: Run) -> None:
     cloud = Cloud()
     run(cloud, {"table": "customers", "mode": "full"})
-    assert cloud.job_arguments == [{"--extraction_id": "run", "--mode": "full"}]
+    assert cloud.job_arguments == [{"--extraction_id": "run", "--extraction_mode": "full"}]
 
 
 @pytest.mark.parametrize(

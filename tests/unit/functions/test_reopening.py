@@ -103,7 +103,7 @@ def test_a_rebuild_of_marts_builds_them_all_anew_and_stages_nothing(pipeline: Pi
     batch = run(pipeline, "again", mode="rebuild")
     assert batch["action"] == "marts"
     jobs = [mart for wave in batch["waves"] for mart in wave]
-    assert {mart["arguments"]["--mode"] for mart in jobs} == {"rebuild"}
+    assert {mart["arguments"]["--build_mode"] for mart in jobs} == {"rebuild"}
     assert [mart["mart"] for mart in jobs] == ["dim_planes", "latest_planes", "fct_flights", "daily"]
     only = run(pipeline, "again", mode="rebuild")
     assert only == batch
