@@ -71,6 +71,9 @@ class EffectiveAt:
     unmatched: str = "quarantine"
 
 
+_DPUS = {"G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8, "G.12X": 12, "G.16X": 16}
+
+
 @dataclass(frozen=True)
 class Capacity:
     """Size of the Glue job."""
@@ -79,3 +82,8 @@ class Capacity:
     workers: int = 2
     timeout_minutes: int = 60
     flex: bool = False
+
+    @property
+    def dpus(self) -> float:
+        """Return the data processing units that a run of the job takes."""
+        return _DPUS.get(self.worker_type, 1) * self.workers

@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from orchestration.groups import groups
-from orchestration.metrics import BOOKS, FIVE_MINUTES, RECEIVE_METRICS, Metrics, executions, job_minutes
+from orchestration.metrics import BOOKS, FIVE_MINUTES, RECEIVE_METRICS, Metrics, executions
 from orchestration.settings import Settings
 from orchestration.workflow import Workflow
 
@@ -31,7 +31,6 @@ class Dashboard(Construct):
         queue: sqs.Queue,
         dead_letters: sqs.Queue,
         workflow: Workflow,
-        job_names: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
         self._metrics = metrics
@@ -41,8 +40,7 @@ class Dashboard(Construct):
         for some in groups(alarms, _MOST):
             dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(some), title="Alarms", width=_FULL))
         dashboard.add_widgets(self._landings(), self._queue(queue, dead_letters))
-        durations = [self._durations(some) for some in groups(job_names, _MOST)]
-        dashboard.add_widgets(self._executions(workflow), *durations)
+        dashboard.add_widgets(self._executions(workflow), self._costs())
         dashboard.add_widgets(*(self._books(table) for table in first))
         for number, tables in enumerate(others, start=2):
             more = cloudwatch.Dashboard(self, f"Books{number}", dashboard_name=f"{name}-books-{number}")
@@ -60,8 +58,8 @@ class Dashboard(Construct):
     def _executions(self, workflow: Workflow) -> cloudwatch.IWidget:
         return self._graph("Executions by outcome", list(executions(workflow.state_machine).values()))
 
-    def _durations(self, job_names: Sequence[str]) -> cloudwatch.IWidget:
-        return self._graph("Glue jobs, minutes", [job_minutes(name) for name in job_names])
+    def _costs(self) -> cloudwatch.IWidget:
+        return self._graph("Glue jobs by table, DPU-seconds an hour", [self._metrics.costs()])
 
     def _books(self, table: str) -> cloudwatch.IWidget:
         rows = [self._metrics.closed(name, table) for name in BOOKS]

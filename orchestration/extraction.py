@@ -77,11 +77,6 @@ class Extraction(Construct):
         self._schedule()
         self._tell_cut_off_executions(notify_failure)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the jobs."""
-        return tuple(f"{self._settings.extract_job_prefix}{table}" for table in sorted(self._plan.extracts))
-
     def _build_connections(self) -> Mapping[str, glue.CfnConnection]:
         """Build a Glue connection for each database that lies in a network of its own."""
         return {

@@ -78,13 +78,6 @@ class Jobs(Construct):
         self._build_stage_jobs()
         self._build_mart_jobs()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all jobs, those of the tables first."""
-        stage = (f"{self._settings.stage_job_prefix}{table}" for table in sorted(self._plan.tables))
-        mart = (f"{self._settings.mart_job_prefix}{name}" for name in sorted(self._plan.marts))
-        return (*stage, *mart)
-
     def build_stack(self, scope: Construct, construct_id: str, description: str) -> JobStack:
         """Build a stack for jobs of one kind, made when databases and log groups are there."""
         after = [*self.databases.values(), *self._log_groups]

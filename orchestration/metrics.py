@@ -29,9 +29,10 @@ CLOSE_METRICS = (
     "LandingsStaged",
     "LandingsQuarantined",
     "MartsFailed",
+    "DpuSeconds",
     *BOOKS,
 )
-FIVE_MINUTES = Duration.minutes(5)
+FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
 
 
 class Metrics:
@@ -53,6 +54,14 @@ class Metrics:
         """Return what close_batch counts for one table."""
         return self._metric(name, {"service": "close_batch", "table": table}, period)
 
+    def costs(self) -> cloudwatch.MathExpression:
+        """Return what the jobs of each table's batches cost, in DPU-seconds by the hour."""
+        facts = {"MetricName": "DpuSeconds", **self._dimensions, "service": "close_batch"}
+        schema = ",".join((METRICS_NAMESPACE, *self._dimensions, "service", "table"))
+        words = " ".join(f'{name}="{value}"' for name, value in facts.items())
+        expression = f"SEARCH('{{{schema}}} {words}', 'Sum', {HOUR.to_seconds():.0f})"
+        return cloudwatch.MathExpression(expression=expression, using_metrics={}, label="", period=HOUR)
+
     def _metric(self, name: str, dimensions: dict[str, str], period: Duration = FIVE_MINUTES) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
@@ -61,21 +70,6 @@ class Metrics:
             statistic="Sum",
             period=period,
         )
-
-
-def job_minutes(job_name: str) -> cloudwatch.MathExpression:
-    """Return how long a Glue job ran, in minutes."""
-    elapsed = cloudwatch.Metric(
-        namespace="Glue",
-        metric_name="glue.driver.aggregate.elapsedTime",
-        dimensions_map={"JobName": job_name, "JobRunId": "ALL", "Type": "count"},
-        statistic="Maximum",
-        period=FIVE_MINUTES,
-    )
-    word = "ms_" + job_name.replace("-", "_")
-    return cloudwatch.MathExpression(
-        expression=f"{word} / 60000", using_metrics={word: elapsed}, label=job_name, period=FIVE_MINUTES
-    )
 
 
 def executions(machine: sfn.StateMachine) -> dict[str, cloudwatch.Metric]:

@@ -141,12 +141,7 @@ class PipelineStack(Stack):
             queue=self.ingestion.queue,
             dead_letters=self.ingestion.dead_letters,
             workflow=self.workflow,
-            job_names=self._job_names(settings),
         )
-
-    def _job_names(self, settings: Settings) -> tuple[str, ...]:
-        extracting = self.extraction.names if self.extraction else ()
-        return (*self.jobs.names, *extracting, settings.maintain_job_name)
 
     def _build_outputs(self) -> None:
         outputs = {

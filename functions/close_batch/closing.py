@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from functions.close_batch.report import MartOutcome, failures, mart_outcome, summary
+from functions.close_batch.report import MartOutcome, dpu_seconds, failures, mart_outcome, summary
 from functions.shared import actions
 from functions.shared.attributes import Item
 from functions.shared.batches import BATCH_FAILED, CLOSED, PUBLISHED
@@ -38,7 +38,10 @@ _MOST_BYTES = 200_000  # what an execution tells of its batches passes from stat
 
 @dataclass(frozen=True)
 class Closing:
-    """What the state machine says of the batch to close; the errors are what it caught, or None."""
+    """What the state machine says of the batch to close; the errors are what it caught, or None.
+
+    `runs` are those of the table's job, failed ones too, and of each mart's job by mart.
+    """
 
     table: str
     batch_id: str
@@ -49,6 +52,7 @@ class Closing:
     failed_before: bool = False
     iteration: int = 0
     request: Mapping[str, Any] = field(default_factory=dict)
+    runs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     marts = mart_outcome(world, batch, outcome.published, closing.marts_error)
     told = {
         "failures": failures(world, batch, outcome, marts, found),
-        "summary": summary(world.plan, batch, outcome, marts, found),
+        "summary": summary(world.plan, batch, outcome, marts, found) | dpu_seconds(world.plan, batch, closing.runs),
     }
     closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
     due = _due(world, lease, batch, outcome, marts)

@@ -33,5 +33,6 @@ def counts(closed: Closed) -> dict[str, int]:
         "LandingsStaged": told["states"].get(STAGED, 0),
         "LandingsQuarantined": told["states"].get(QUARANTINED, 0),
         "MartsFailed": len(told.get("failed_marts", {})),
+        "DpuSeconds": sum(told.get("dpu_seconds", {}).values()),
         **{metric: books.get(name, 0) for name, metric in _BOOKS.items()},
     }

@@ -23,7 +23,7 @@ _world = lru_cache(maxsize=4)(the_world)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Close a batch: `execution`, `table`, `batch_id`, `token`, `stage_error`, `marts_error`, `failed`."""
+    """Close a batch: `execution`, `table`, `batch_id`, `token`, `stage_error`, `marts_error`, `runs`."""
     world = _world(Environment.read())
     closed = handle(event, world)
     if closed.first:
@@ -41,6 +41,7 @@ def handle(event: Mapping[str, Any], world: World) -> Closed:
         execution=event["execution"]["id"],
         stage_error=event.get("stage_error"),
         marts_error=event.get("marts_error"),
+        runs=event.get("runs") or {},
         failed_before=bool(event.get("failed")),
         iteration=int(event.get("iteration", 0)),
         request=event.get("input") or {},

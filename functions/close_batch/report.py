@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.model import Plan
+from contracts.model import Capacity, Plan
 from functions.shared.attributes import Item
 from functions.shared.causes import first_cause, named
 from functions.shared.landings import FAILED, QUARANTINED, Landing
@@ -16,6 +16,7 @@ from functions.shared.world import World
 
 _SHOWN = 20
 _NAMED = 3
+_BILLED = 60  # the fewest seconds that Glue bills for a run
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,22 @@ def summary(
     elif marts.skipped:
         told["skipped_marts"] = {mart: _why_skipped(plan, mart, marts) for mart in sorted(marts.skipped)}
     return told
+
+
+def dpu_seconds(plan: Plan, batch: Item, runs: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Return what the runs of the batch's jobs cost, by table and mart, as Glue bills them."""
+    table = batch["table"]
+    costs = {table: _cost(runs.get("stage", ()), plan.tables[table].capacity)}
+    marts = runs.get("marts", {})
+    costs |= {mart: _cost(marts[mart], plan.marts[mart].capacity) for mart in sorted(marts)}
+    told = {name: round(cost) for name, cost in costs.items() if cost}
+    return {"dpu_seconds": told} if told else {}
+
+
+def _cost(runs: Sequence[Mapping[str, float]], capacity: Capacity) -> float:
+    """Return DPU-seconds: those that Glue tells of a run whose workers came and went, else all its workers' time."""
+    whole = [max(_BILLED, run.get("seconds", 0)) * capacity.dpus for run in runs]
+    return sum(run.get("dpu_seconds", rest) for run, rest in zip(runs, whole, strict=True))
 
 
 def _why_skipped(plan: Plan, mart: str, marts: MartOutcome) -> str:

@@ -18,7 +18,6 @@ from functions.shared.world import World
 
 _SHOWN = 100
 _ENDLESS = 10**9
-_DPU = {"G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8, "G.12X": 12, "G.16X": 16}
 _BYTES_PER_DPU_MINUTE = 600_000_000
 _START_MINUTES = 1
 _HOW = (
@@ -134,16 +133,12 @@ def _estimate(
     world: World, table: str, batches: Sequence[Sequence[Landing]], marts: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
     stage = sum(_job(world.plan.tables[table].capacity, sum(one.size for one in batch)) for batch in batches)
-    once = sum(_dpus(world.plan.marts[mart].capacity) * 2 for wave in marts for mart in wave)
+    once = sum(world.plan.marts[mart].capacity.dpus * 2 for wave in marts for mart in wave)
     return {"dpu_minutes": math.ceil(stage + once * max(1, len(batches))), "how": _HOW}
 
 
 def _job(capacity: Capacity, size: int) -> float:
-    return _dpus(capacity) * (_START_MINUTES + size / (_dpus(capacity) * _BYTES_PER_DPU_MINUTE))
-
-
-def _dpus(capacity: Capacity) -> float:
-    return _DPU.get(capacity.worker_type, 1) * capacity.workers
+    return capacity.dpus * (_START_MINUTES + size / (capacity.dpus * _BYTES_PER_DPU_MINUTE))
 
 
 def _shown(one: Landing) -> dict[str, Any]:

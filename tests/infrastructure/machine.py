@@ -29,10 +29,14 @@ class LambdaError(Exception):
 
 @dataclass
 class Cloud:
-    """What the world answers, and what it was asked; an answer list's last entry is repeated."""
+    """What the world answers, and what it was asked; an answer list's last entry is repeated.
+
+    `billed` are the DPU-seconds that Glue tells of jobs whose workers come and go.
+    """
 
     functions: dict[str, Sequence[Answer]] = field(default_factory=dict)
     jobs: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    billed: dict[str, float] = field(default_factory=dict)
     invocations: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     job_runs: list[str] = field(default_factory=list)
     job_arguments: list[Mapping[str, str]] = field(default_factory=list)
@@ -59,7 +63,8 @@ class Cloud:
         nth = self.job_runs[: int(RunId.removeprefix("jr_"))].count(JobName)
         outcomes = self.jobs.get(JobName, [None])
         message = outcomes[min(nth, len(outcomes)) - 1]
-        run = {"Id": RunId, "JobName": JobName, "Arguments": {"--x": 'a "quoted" word'}}
+        run = {"Id": RunId, "JobName": JobName, "Arguments": {"--x": 'a "quoted" word'}, "ExecutionTime": 60 + nth}
+        run |= {"DPUSeconds": self.billed[JobName]} if JobName in self.billed else {}
         if message is None:
             return {"JobRun": run | {"JobRunState": "SUCCEEDED"}}
         state = "TIMEOUT" if message == "TIMEOUT" else "FAILED"

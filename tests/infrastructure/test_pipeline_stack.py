@@ -206,7 +206,7 @@ def test_freshness_is_broken_by_silence(resources: Resources) -> None:
     assert not [name for name in resources.of_type("AWS::CloudWatch::Alarm") if "FreshnessFlights" in name]
 
 
-def test_the_dashboard_shows_the_books_of_every_table_and_the_minutes_of_every_job(
+def test_the_dashboard_shows_the_books_of_every_table_and_what_their_jobs_cost(
     resources: Resources,
 ) -> None:
     body = text(resources.one("AWS::CloudWatch::Dashboard", "Dashboard")["DashboardBody"])
@@ -216,10 +216,15 @@ def test_the_dashboard_shows_the_books_of_every_table_and_the_minutes_of_every_j
         "Landings",
         "Queue",
         "Executions by outcome",
+        "Glue jobs by table, DPU-seconds an hour",
         "Books of planes",
         "Books of flights",
     } <= titles
-    assert "nycflights-dev-mart-fct_flights" in body
+    [cost] = [one["properties"] for one in json.loads(body)["widgets"] if "DPU" in str(one["properties"].get("title"))]
+    [[[found]]] = [cost["metrics"]]
+    facts = 'MetricName="DpuSeconds" pipeline="nycflights" environment="dev" service="close_batch"'
+    schema = "{Landfall,pipeline,environment,service,table}"
+    assert found["expression"] == f"SEARCH('{schema} {facts}', 'Sum', 3600)"
 
 
 def test_analysts_have_a_workgroup_and_a_first_query_for_each_mart(resources: Resources) -> None:

@@ -26,7 +26,7 @@ from tests.unit.functions.conftest import Pipeline, build_pipeline, failed, publ
 
 DEFINITION = json.loads(ASL.read_text())
 AT_FIRST = ("request", "iteration", "failures", "summaries", "errors_that_stay")
-OPENED = (*AT_FIRST, "batch", "recovered", "stage_tries", "stage_error", "marts_error")
+OPENED = (*AT_FIRST, "batch", "recovered", "stage_tries", "stage_runs", "mart_runs", "stage_error", "marts_error")
 CLOSED = (*OPENED, "more", "hand_over")
 GOOD = {
     "Read the request": (),

@@ -30,7 +30,7 @@ def mart(name: str, *depends_on: str) -> dict[str, Any]:
     return {
         "mart": name,
         "job_name": f"mart-{name}",
-        "arguments": {"--mode": "x"},
+        "arguments": {"--build_mode": "x"},
         "depends_on": list(depends_on),
     }
 
@@ -95,6 +95,10 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
         "token": 7,
         "stage_error": None,
         "marts_error": None,
+        "runs": {
+            "stage": [{"seconds": 61}],
+            "marts": {name: [{"seconds": 61}] for name in ("dim_planes", "latest_planes", "fct_flights", "daily")},
+        },
         "failed": False,
         "iteration": 0,
         "input": {"table": "planes"},
@@ -137,6 +141,31 @@ def test_a_mart_that_always_fails_spares_the_others_and_names_what_it_blocks(run
     [told] = cloud.invocations["notify"]
     assert (told["table"], told["input"], told["failures"]) == ("planes", {"table": "planes"}, failures)
     assert told["summaries"] == [{"batch_id": "run-0", "landings": 1}]
+
+
+def test_what_runs_took_is_told_when_the_batch_is_closed_also_of_those_that_failed(run: Run) -> None:
+    jobs = {"stage-planes": ["heap", None], "mart-dim_planes": ["no space"], "mart-daily": ["lost", None]}
+    cloud = Cloud(jobs=jobs, billed={"mart-latest_planes": 33.5, "mart-daily": 12})
+    run(cloud)
+    [close] = cloud.invocations["close"]
+    assert close["runs"] == {
+        "stage": [{"seconds": 61}, {"seconds": 62}],
+        "marts": {
+            "dim_planes": [{"seconds": 61}, {"seconds": 62}, {"seconds": 63}],
+            "latest_planes": [{"seconds": 61, "dpu_seconds": 33.5}],
+            "fct_flights": [],
+            "daily": [],
+        },
+    }
+
+
+def test_what_runs_took_is_told_where_there_is_nothing_to_stage_or_to_build(run: Run) -> None:
+    cloud = Cloud(functions={"open": [opened("marts", WAVES[1:2])]})
+    run(cloud)
+    assert cloud.invocations["close"][0]["runs"] == {"stage": [], "marts": {"fct_flights": [{"seconds": 61}]}}
+    cloud = Cloud(functions={"open": [opened(waves=[])]})
+    run(cloud)
+    assert cloud.invocations["close"][0]["runs"] == {"stage": [{"seconds": 61}], "marts": {}}
 
 
 def test_a_mart_whose_data_is_wrong_is_not_run_twice(run: Run) -> None:

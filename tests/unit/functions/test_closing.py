@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.model import Capacity
 from functions.close_batch import closing
 from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
@@ -55,6 +56,21 @@ def test_a_batch_of_which_all_is_quarantined_is_no_good_one(pipeline: Pipeline) 
     counted = counts(pipeline.closed[-1])
     names = ("BatchesPublished", "BatchesFailed", "LandingsStaged", "LandingsQuarantined")
     assert {name: counted[name] for name in names} == dict(zip(names, (0, 0, 0, 1), strict=True))
+
+
+def test_the_summary_tells_what_the_jobs_cost_as_glue_bills_it(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    pipeline.with_table("planes", capacity=Capacity("G.2X", workers=3))
+    marts = {
+        "dim_planes": [{"seconds": 100, "dpu_seconds": 133.4}, {"seconds": 10}],
+        "latest_planes": [{"seconds": 59}],
+        "fct_flights": [],
+    }
+    runs = {"stage": [{"seconds": 61}, {}], "marts": marts}
+    told = pipeline.close(batch, caller, runs=runs)["summary"]["dpu_seconds"]
+    assert told == {"planes": 61 * 6 + 60 * 6, "dim_planes": 253, "latest_planes": 120}
+    assert counts(pipeline.closed[-1])["DpuSeconds"] == sum(told.values())
 
 
 def test_the_batch_keeps_its_books_and_answers_the_same_when_it_is_closed_again(pipeline: Pipeline) -> None:

@@ -81,14 +81,17 @@ def test_a_message_goes_through_all_handlers(deployed: Pipeline, capsys: pytest.
     assert batch["action"] == "stage"
 
     deployed.stage(batch)
-    closing = {"execution": execution, "stage_error": None, "marts_error": None, "failed": False}
+    runs = {"stage": [{"seconds": 70}], "marts": {"dim_planes": [{"seconds": 9}]}}
+    closing = {"execution": execution, "stage_error": None, "marts_error": None, "failed": False, "runs": runs}
     closing |= {key: batch[key] for key in ("table", "batch_id", "token")}
     capsys.readouterr()
     answer = close_batch.handler(closing, Context())
     assert (answer["more"], answer["failures"]) == (False, [])
     [closed] = metrics_of(capsys.readouterr().out)
-    assert {name: closed[name] for name in ("table", "BatchesPublished", "BooksUnbalanced", "RowsInserted")} == {
+    names = ("table", "BatchesPublished", "BooksUnbalanced", "RowsInserted", "DpuSeconds")
+    assert {name: closed[name] for name in names} == {
         "table": "planes",
+        "DpuSeconds": [260.0],
         "BatchesPublished": [1.0],
         "BooksUnbalanced": [0.0],
         "RowsInserted": [2.0],
