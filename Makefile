@@ -78,7 +78,7 @@ bootstrap: $(READY)  ## prepare the AWS account of your credentials for deployme
 deploy: $(READY)  ## deploy to the AWS account of your credentials (ENV=dev|prod PIPELINE=…)
 	$(CDK) deploy --all --context env=$(ENV) --context pipeline=$(PIPELINE) $(CONTEXT)
 
-destroy: $(READY)  ## remove a deployment (prod keeps its buckets, ledger and logs)
+destroy: $(READY)  ## remove a deployment (prod keeps its buckets, databases and ledger)
 	$(CDK) destroy --all --context env=$(ENV) --context pipeline=$(PIPELINE) $(CONTEXT)
 
 long: $(READY)  ## run the tests that take minutes

@@ -71,7 +71,7 @@ class EffectiveAt:
     unmatched: str = "quarantine"
 
 
-_DPUS = {"G.025X": 0.25, "G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8, "G.12X": 12, "G.16X": 16}
+_DPUS = {"G.1X": 1, "G.2X": 2, "G.4X": 4, "G.8X": 8}
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ def _message(rule: object, wanted: Any, instance: Any, otherwise: str) -> str:
             return "holds a value twice"
         case "minLength":
             return "must not be empty"
+        case "maxLength":
+            return f"must have at most {wanted} characters"
         case "minimum":
             return f"{shown(instance)} must be at least {wanted}"
         case "maximum":

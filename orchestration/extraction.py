@@ -86,9 +86,7 @@ class Extraction(Construct):
         }
 
     def _build_connection(self, connection: Connection) -> glue.CfnConnection:
-        properties = {"JDBC_CONNECTION_URL": connection.url, "JDBC_ENFORCE_SSL": "false"}
-        if connection.secret:
-            properties["SECRET_ID"] = connection.secret
+        """Build what leads a job into the network; address and credentials the job reads by itself."""
         built = glue.CfnConnection(
             self,
             f"Connection{words(connection.name)}",
@@ -96,8 +94,7 @@ class Extraction(Construct):
             connection_input=glue.CfnConnection.ConnectionInputProperty(
                 name=connection_name(self._settings, connection.name),
                 description=connection.description or f"Landfall {self._settings.stem}: {connection.name}",
-                connection_type="JDBC",
-                connection_properties=properties,
+                connection_type="NETWORK",
                 physical_connection_requirements=glue.CfnConnection.PhysicalConnectionRequirementsProperty(
                     availability_zone=connection.availability_zone,
                     security_group_id_list=list(connection.security_groups),
@@ -163,17 +160,17 @@ class Extraction(Construct):
                 )
 
     def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
-        """An execution that was aborted or timed out cannot tell so itself."""
+        """An execution that was aborted or timed out, or failed beside its Catch, cannot tell so itself."""
         events.Rule(
             self,
             "CutOff",
-            description="An extraction was aborted or timed out",
+            description="An extraction failed, was aborted or timed out",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["ABORTED", "TIMED_OUT"],
+                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
                 },
             ),
             targets=[targets.LambdaFunction(notify_failure)],

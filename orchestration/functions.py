@@ -53,6 +53,7 @@ class Functions(Construct):
         settings: Settings,
         source: Source,
         ledger: dynamodb.Table,
+        raw: s3.Bucket,
         artifacts: s3.Bucket,
         topic: sns.Topic,
         state_machine_arn: str,
@@ -62,7 +63,7 @@ class Functions(Construct):
         self._settings, self._source = settings, source
         self._layer = self._build_layer()
         self._environment = self._build_environment(ledger, artifacts, state_machine_arn)
-        self.receive_files = self._build_function("receive_files", timeout=120, memory=256)
+        self.receive_files = self._build_function("receive_files", timeout=120, memory=256, RAW_BUCKET=raw.bucket_name)
         self.open_batch = self._build_function("open_batch", timeout=300, memory=512)
         self.close_batch = self._build_function("close_batch", timeout=300, memory=512)
         self.notify_failure = self._build_function("notify_failure", timeout=60, memory=256, TOPIC_ARN=topic.topic_arn)

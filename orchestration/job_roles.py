@@ -49,7 +49,9 @@ class JobRoles(Construct):
 
     def _build_mart(self, storage: Storage) -> iam.Role:
         role = self.build_role("Mart")
-        self._read_bucket(role, storage.staging, _READ_OBJECT)
+        staging = storage.staging.arn_for_objects(f"{self._settings.database('staging')}/*")
+        allow(role, _READ_OBJECT, [staging], "It reads every staging table, and neither raw copies nor quarantine.")
+        allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [storage.staging.bucket_arn])
         self._read_bucket(role, storage.mart, _READ_OBJECT)
         marts = storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*")
         allow(role, _WRITE_OBJECT, [marts], "It writes every mart, and not what analysts asked for.")
@@ -87,9 +89,9 @@ class JobRoles(Construct):
         )
         allow(
             role,
-            ("logs:CreateLogStream", "logs:PutLogEvents"),
+            ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
             [streams],
-            "Glue names the streams by the run.",
+            "Glue names the streams by the run, and asks for groups that are there.",
         )
         allow(
             role,

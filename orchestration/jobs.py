@@ -92,7 +92,7 @@ class Jobs(Construct):
 
     def _build_database(self, layer: str) -> glue.CfnDatabase:
         name = self._settings.database(layer)
-        return glue.CfnDatabase(
+        database = glue.CfnDatabase(
             self,
             f"{layer.capitalize()}Database",
             catalog_id=Stack.of(self).account,
@@ -102,6 +102,8 @@ class Jobs(Construct):
                 location_uri=self._bucket(layer).s3_url_for_object(f"{name}/"),
             ),
         )
+        database.apply_removal_policy(self._settings.removal_policy)
+        return database
 
     def _build_log_groups(self) -> list[logs.LogGroup]:
         """Glue 5 writes to `<prefix>/error` and `<prefix>/output`; made here, they have an end."""

@@ -116,17 +116,17 @@ class Maintenance(Construct):
         )
 
     def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
-        """An execution that was aborted or timed out cannot tell so itself."""
+        """An execution that was aborted or timed out, or failed beside its Catch, cannot tell so itself."""
         events.Rule(
             self,
             "CutOff",
-            description="A maintenance was aborted or timed out",
+            description="A maintenance failed, was aborted or timed out",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["ABORTED", "TIMED_OUT"],
+                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
                 },
             ),
             targets=[targets.LambdaFunction(notify_failure)],

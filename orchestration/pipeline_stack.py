@@ -72,6 +72,7 @@ class PipelineStack(Stack):
             settings=settings,
             source=source,
             ledger=self.ledger.table,
+            raw=self.storage.raw,
             artifacts=self.storage.artifacts,
             topic=self.notifications.topic,
             state_machine_arn=state_machine_arn(self, settings),

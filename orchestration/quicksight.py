@@ -13,10 +13,12 @@ from constructs import Construct
 from contracts.mart_columns import columns_of_marts
 from contracts.model import Plan
 from orchestration.athena_sql import Output, outputs, select
+from orchestration.groups import groups
 from orchestration.jobs import words
 from orchestration.quicksight_sheets import definition
 from orchestration.settings import Settings
 
+_MOST_SHEETS = 20
 # The sets of actions that QuickSight knows: readers of sources, datasets and dashboards, owners of the analysis.
 _DATA_SOURCE = ("DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource")
 _DATA_SET = ("DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions")
@@ -33,7 +35,7 @@ _ANALYSIS = (
 
 
 class QuickSightStack(Stack):
-    """A data source on the workgroup, a dataset for each mart, an analysis to change and a dashboard to look at."""
+    """A data source on the workgroup, a dataset for each mart, analyses to change and dashboards to look at."""
 
     def __init__(
         self,
@@ -55,9 +57,10 @@ class QuickSightStack(Stack):
         }
         columns = {name: outputs(known) for name, known in told.items()}
         self.datasets = {name: self._build_dataset(name, found) for name, found in columns.items()}
-        sheets = definition({name: (self.datasets[name].attr_arn, found) for name, found in columns.items()})
-        self.analysis = self._build_sheets("Analysis", sheets, _ANALYSIS)
-        self.dashboard = self._build_sheets("Dashboard", sheets, _DASHBOARD)
+        for number, names in enumerate(groups([*columns], _MOST_SHEETS), start=1):
+            sheets = definition({name: (self.datasets[name].attr_arn, columns[name]) for name in names})
+            self._build_sheets("Analysis", number, sheets, _ANALYSIS)
+            self._build_sheets("Dashboard", number, sheets, _DASHBOARD)
         for name, value in {"landfall:pipeline": settings.pipeline, "landfall:env": settings.env}.items():
             Tags.of(self).add(name, value)
 
@@ -118,16 +121,17 @@ class QuickSightStack(Stack):
             ],
         )
 
-    def _build_sheets(self, kind: str, sheets: Mapping[str, Any], actions: Sequence[str]) -> CfnResource:
-        """Build the analysis or the dashboard, which have the same definition."""
+    def _build_sheets(self, kind: str, number: int, sheets: Mapping[str, Any], actions: Sequence[str]) -> CfnResource:
+        """Build an analysis or a dashboard, which have the same definition; QuickSight takes so many sheets in one."""
+        more = f"-{number}" if number > 1 else ""
         properties = {
             "AwsAccountId": self.account,
-            f"{kind}Id": self._settings.stem,
-            "Name": f"Landfall {self._settings.stem}",
+            f"{kind}Id": f"{self._settings.stem}{more}",
+            "Name": f"Landfall {self._settings.stem}{more}",
             "Definition": sheets,
             "Permissions": [{"Principal": self._settings.quicksight, "Actions": _of_quicksight(actions)}],
         }
-        return CfnResource(self, kind, type=f"AWS::QuickSight::{kind}", properties=properties)
+        return CfnResource(self, f"{kind}{more}", type=f"AWS::QuickSight::{kind}", properties=properties)
 
 
 def _of_quicksight(actions: Sequence[str]) -> list[str]:

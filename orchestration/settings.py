@@ -159,7 +159,7 @@ class Settings:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What `cdk destroy` does to buckets, ledger and logs: production keeps them."""
+        """What `cdk destroy` does to buckets, databases and ledger: production keeps them."""
         return RemovalPolicy.RETAIN if self.is_prod else RemovalPolicy.DESTROY
 
     @property

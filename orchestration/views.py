@@ -61,7 +61,7 @@ class Views(Construct):
             "Workgroup",
             name=self._settings.stem,
             description=f"Landfall {self._settings.stem}: reads the marts",
-            recursive_delete_option=not self._settings.is_prod,
+            recursive_delete_option=True,  # what was asked lies in the bucket
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,

@@ -155,7 +155,7 @@ def _links(report: Report) -> str:
     return (
         f"Execution: {console}#/v2/executions/details/{report.execution}\n"
         f"Its input: {json.dumps(report.request)}\n"
-        f"Logs of its jobs: {logs}/$252Flandfall$252F{report.name}$252Fjobs$252Ferror\n"
+        f"Logs of its jobs: {logs}/$252Flandfall$252F{report.name}$252Fjobs$252Foutput\n"
         f"To start one: {console}#/statemachines/view/{_machine(report.execution)}, New execution"
     )
 

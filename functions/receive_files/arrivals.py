@@ -29,9 +29,10 @@ class Message:
     sweep: bool = False
 
 
-def read_message(body: str, is_expected: Callable[[str], bool] = lambda _: False) -> Message:
+def read_message(body: str, bucket: str, is_expected: Callable[[str], bool] = lambda _: False) -> Message:
     """Read a queue message; ValueError where it is neither S3's nor ours.
 
+    Objects of other buckets than `bucket` are ignored: any bucket of the account might send its events here.
     `is_expected` tells the keys that look like noise and that a contract waits for all the same.
     """
     event = json.loads(body)
@@ -43,11 +44,11 @@ def read_message(body: str, is_expected: Callable[[str], bool] = lambda _: False
         return Message(ignored=1)
     if "Records" not in event:
         raise ValueError("the message is no S3 event: it has no Records")
-    return _read_records(event, is_expected)
+    return _read_records(event, bucket, is_expected)
 
 
-def _read_records(event: Mapping[str, Any], is_expected: Callable[[str], bool]) -> Message:
-    landings = tuple(_landings(event, is_expected))
+def _read_records(event: Mapping[str, Any], bucket: str, is_expected: Callable[[str], bool]) -> Message:
+    landings = tuple(one for one in _landings(event, is_expected) if one.bucket == bucket)
     return Message(landings, ignored=len(event["Records"]) - len(landings))
 
 

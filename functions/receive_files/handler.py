@@ -38,7 +38,7 @@ def receive(records: list[dict[str, Any]], world: World) -> tuple[dict[str, Any]
     waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def one(record: SQSRecord) -> None:
-        found, tables = write_down(world, read_message(record.body, world.plan.expects))
+        found, tables = write_down(world, read_message(record.body, world.environment.raw_bucket, world.plan.expects))
         counts.update(found)
         for table in tables:
             waiting[table].append(record.raw_event)

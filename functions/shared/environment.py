@@ -26,6 +26,7 @@ class Environment:
     max_landings: int
     max_bytes: int
     max_attempts: int
+    raw_bucket: str = ""
     topic_arn: str = ""
 
     @classmethod
@@ -44,6 +45,7 @@ class Environment:
             max_landings=int(told["MAX_LANDINGS_PER_BATCH"]),
             max_bytes=int(told["MAX_BYTES_PER_BATCH"]),
             max_attempts=int(told["MAX_ATTEMPTS"]),
+            raw_bucket=told.get("RAW_BUCKET", ""),
             topic_arn=told.get("TOPIC_ARN", ""),
         )
 

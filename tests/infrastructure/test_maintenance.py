@@ -78,6 +78,6 @@ def test_an_aborted_maintenance_is_told_by_notify_failure(resources: Resources) 
     machine = resources.logical_id("AWS::StepFunctions::StateMachine", "Maintenance")
     assert rule["EventPattern"]["detail"] == {
         "stateMachineArn": [{"Ref": machine}],
-        "status": ["ABORTED", "TIMED_OUT"],
+        "status": ["FAILED", "ABORTED", "TIMED_OUT"],
     }
     assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": [notify, "Arn"]}]

@@ -177,7 +177,7 @@ def test_a_sweep_looks_for_landings_that_nobody_works_on(resources: Resources) -
     queue = resources.logical_id("AWS::SQS::Queue", "IngestionLandings")
     [target] = rule["Targets"]
     assert (rule["ScheduleExpression"], target["Arn"]) == ("rate(15 minutes)", {"Fn::GetAtt": [queue, "Arn"]})
-    assert read_message(target["Input"]).sweep
+    assert read_message(target["Input"], "raw").sweep
 
 
 def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resources) -> None:

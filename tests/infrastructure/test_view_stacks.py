@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from sqlglot import exp
 
 from app import add_view_stacks
 from orchestration.pipeline_stack import PipelineStack
+from orchestration.quicksight import QuickSightStack
 from orchestration.sagemaker import SageMakerStack
 from orchestration.settings import FEATURE_FLAGS, Settings, SettingsError
 from tests.infrastructure.stack import ROOT, Resources, mistakes, small_plan
@@ -46,6 +48,24 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert [(v["ruleName"], v["violatingConstructs"][0]["constructPath"]) for v in violations] == []
         raise
     return folder / "out"
+
+
+@pytest.mark.parametrize(("count", "sheets"), [(0, []), (21, [20, 1])])
+def test_twenty_marts_are_a_dashboard(count: int, sheets: list[int]) -> None:
+    app = App(context=FEATURE_FLAGS)
+    settings = Settings("nycflights", "dev", quicksight=ANALYSTS)
+    small = small_plan()
+    marts = {f"dim_{n}": replace(small.marts["dim_planes"], name=f"dim_{n}") for n in range(count)}
+    readers = iam.ManagedPolicy.from_managed_policy_arn(
+        Stack(app, "Readers"), "Readers", "arn:aws:iam::123456789012:policy/x"
+    )
+    plan = replace(small, marts=marts)
+    stack = QuickSightStack(app, "Views", settings=settings, plan=plan, readers=readers, workgroup="nycflights-dev")
+    template = Resources(app.synth().get_stack_by_name(stack.stack_name).template)
+    for kind in ("Analysis", "Dashboard"):
+        found = list(template.of_type(f"AWS::QuickSight::{kind}").values())
+        assert [len(one["Definition"]["Sheets"]) for one in found] == sheets
+        assert [one[f"{kind}Id"] for one in found] == ["nycflights-dev", "nycflights-dev-2"][: len(sheets)]
 
 
 def loaded(folder: Path, name: str) -> Resources:

@@ -227,6 +227,7 @@ def environment(machine: str, **changes: str) -> Environment:
         {
             "LEDGER_TABLE": "ledger",
             "ARTIFACTS_BUCKET": ARTIFACTS,
+            "RAW_BUCKET": "raw",
             "STATE_MACHINE_ARN": machine,
             "PLAN_FILE": "plan.json",
             "PIPELINE": "nycflights",

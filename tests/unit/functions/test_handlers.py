@@ -33,6 +33,7 @@ def deployed(pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     variables = {
         "LEDGER_TABLE": "ledger",
         "ARTIFACTS_BUCKET": ARTIFACTS,
+        "RAW_BUCKET": "raw",
         "STATE_MACHINE_ARN": pipeline.world.executions.state_machine_arn,
         "PLAN_FILE": "plan.json",
         "LAMBDA_TASK_ROOT": str(tmp_path),

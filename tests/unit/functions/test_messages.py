@@ -118,7 +118,7 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         f"Execution: {CONSOLE}/states/home?region=eu-west-1#/v2/executions/details/{ARN}",
         'Its input: {"table": "planes"}',
         f"Logs of its jobs: {CONSOLE}/cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/"
-        "$252Flandfall$252Fnycflights-dev$252Fjobs$252Ferror",
+        "$252Flandfall$252Fnycflights-dev$252Fjobs$252Foutput",
         f"To start one: {CONSOLE}/states/home?region=eu-west-1#/statemachines/view/"
         "arn:aws:states:eu-west-1:123456789012:stateMachine:nycflights-dev-table-pipeline, New execution",
     ]

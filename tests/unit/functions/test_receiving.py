@@ -86,11 +86,18 @@ def test_test_events_and_deletions_are_ignored_and_counted(pipeline: Pipeline) -
     assert pipeline.executions() == []
 
 
+def test_what_another_bucket_tells_of_is_ignored_and_counted(pipeline: Pipeline) -> None:
+    foreign = s3_event("crm/planes/a.csv")
+    foreign["Records"][0]["s3"]["bucket"]["name"] = "somebody-else-s"
+    assert pipeline.deliver(foreign) == ([], {"IgnoredObjects": 1})
+    assert (pipeline.states(), pipeline.executions()) == ({}, [])
+
+
 def test_only_the_message_that_cannot_be_read_comes_again(pipeline: Pipeline) -> None:
     failed, counts = pipeline.deliver({"unknown": 1}, s3_event("crm/planes/a.csv"))
     assert (failed, counts) == (["m1"], {"Landings": 1})
     with pytest.raises(ValueError, match="the message is no S3 event: it has no Records"):
-        read_message('{"unknown": 1}')
+        read_message('{"unknown": 1}', "raw")
 
 
 def test_one_execution_is_started_for_all_that_one_call_brings(pipeline: Pipeline) -> None:

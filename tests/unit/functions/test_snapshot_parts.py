@@ -111,5 +111,5 @@ def test_a_marker_that_a_contract_waits_for_is_no_noise():
 
     plan = Plan("p", {"planes": table(MARKED)}, {})
     keys = ("planes/2020-01-01/_SUCCESS", "planes/2020-01-01/_temporary/x", "other/_SUCCESS")
-    found = [read_message(json.dumps(s3_event(key, "v1")), plan.expects) for key in keys]
+    found = [read_message(json.dumps(s3_event(key, "v1")), "raw", plan.expects) for key in keys]
     assert [(len(one.landings), one.ignored) for one in found] == [(1, 0), (0, 1), (0, 1)]
