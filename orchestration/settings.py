@@ -53,6 +53,10 @@ class Settings:
             )
         if self.architecture not in ("arm64", "x86_64"):
             raise SettingsError(f"architecture is {self.architecture!r}: it must be arm64 or x86_64")
+        if not re.fullmatch(r"5\.[1-9]|([6-9]|[1-9]\d+)\.\d+", self.glue_version):
+            raise SettingsError(
+                f"glue_version is {self.glue_version!r}: it must be 5.1 or later; before it, Iceberg is older than the jobs'"
+            )
         if self.maintenance not in ("", OFF) and not re.fullmatch(r"(cron|rate)\([^()]+\)", self.maintenance):
             raise SettingsError(
                 f"maintenance is {self.maintenance!r}: it must be a schedule such as cron(0 3 * * ? *), or off"
