@@ -19,9 +19,10 @@ from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.lake import PROPERTY, Lake, Snapshot
 from spark_jobs.layers.marts import latest
 from spark_jobs.layers.marts.diff import AUDIT
-from spark_jobs.layers.marts.events import conform, log_columns
+from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.names import empty, without_rows
 from spark_jobs.layers.marts.tables import ensure
+from spark_jobs.layers.shaping import conformed
 
 
 class SourceMissingError(DataError):
@@ -94,10 +95,10 @@ class Attempt:
 
     def log(self, name: str) -> DataFrame:
         """Return a table's change log in the contract's columns."""
-        columns = log_columns(self.run.plan.tables[name])
+        schema = log_schema(self.run.plan.tables[name])
         if name not in self.heads:
-            return empty(self.run.lake.spark, columns)
-        return conform(self.run.lake.read(self.identifier(name), self.heads[name]), columns)
+            return empty(self.run.lake.spark, schema)
+        return conformed(self.run.lake.read(self.identifier(name), self.heads[name]), schema)
 
     def rows(self, name: str) -> DataFrame:
         """Return what a name stands for: a table's current rows, a mart's rows without audit columns."""

@@ -12,10 +12,10 @@ from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Branch, Lake, branch_name
 from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
 from spark_jobs.layers.marts.attempt import Attempt, Run
-from spark_jobs.layers.marts.events import columns_of, conform
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.names import KEYED
 from spark_jobs.layers.marts.tables import audited, ensure
+from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
 
 ATTEMPTS = 5
@@ -95,7 +95,7 @@ def _compare(current: Attempt, work: Work) -> Difference:
     mart = current.run.mart
     wanted = members.needs(current.run)
     old = current.current() if work.old is None else work.old
-    old = work.new.limit(0) if old is None else conform(old, columns_of(work.new))
+    old = work.new.limit(0) if old is None else conformed(old, work.new.schema)
     changed = current.cache(diff.difference(old, work.new, work.ids, members.points_to_members(wanted)))
     counts, told, most = diff.count(changed, members.flags(wanted))
     if work.ids and most > 1:

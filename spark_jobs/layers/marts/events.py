@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from contracts.model import Table
+from spark_jobs.layers.shaping import parse_schema, quoted
 
 DELETED = "D"
 AT = "_effective_from"
@@ -25,17 +27,9 @@ def log_columns(table: Table) -> dict[str, str]:
     }
 
 
-def conform(rows: DataFrame, columns: Mapping[str, str]) -> DataFrame:
-    """Select columns in their Spark types; one that `rows` does not have yet is NULL."""
-    present = set(rows.columns)
-    return rows.select(
-        *[(F.col(name) if name in present else F.lit(None)).cast(type_).alias(name) for name, type_ in columns.items()]
-    )
-
-
-def columns_of(rows: DataFrame) -> dict[str, str]:
-    """Return the columns with their Spark types."""
-    return {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+def log_schema(table: Table) -> StructType:
+    """Return `log_columns` as a schema."""
+    return parse_schema(", ".join(f"{quoted(name)} {kind}" for name, kind in log_columns(table).items()))
 
 
 def events(log: DataFrame, table: Table, *carried: str) -> DataFrame:

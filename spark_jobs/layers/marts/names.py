@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from contracts.model import Mart, Plan
 from spark_jobs.layers.marts import dimension, history, latest, scd2
-from spark_jobs.layers.marts.events import columns_of, conform, log_columns
+from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.lookups import key_column
+from spark_jobs.layers.shaping import conformed
 
 KEYED = {
     "latest": latest.rows,
@@ -20,21 +20,21 @@ KEYED = {
 }
 
 
-def empty(spark: SparkSession, columns: Mapping[str, str]) -> DataFrame:
-    """Return no rows of columns with their Spark types."""
-    return conform(spark.range(0).select(), columns)
+def empty(spark: SparkSession, schema: StructType) -> DataFrame:
+    """Return no rows of a schema."""
+    return conformed(spark.range(0).select(), schema)
 
 
 def without_rows(spark: SparkSession, plan: Plan, name: str) -> DataFrame:
     """Return a table's current rows or a mart's rows as they are while nothing has landed."""
     if name in plan.tables:
         table = plan.tables[name]
-        return latest.current_rows(empty(spark, log_columns(table)), table)
+        return latest.current_rows(empty(spark, log_schema(table)), table)
     mart = plan.marts[name]
     if mart.kind in KEYED:
         table = plan.tables[mart.source]
-        return KEYED[mart.kind](empty(spark, log_columns(table)), mart, table)
-    return empty(spark, columns_of(_selected(spark.newSession(), plan, mart)))
+        return KEYED[mart.kind](empty(spark, log_schema(table)), mart, table)
+    return empty(spark, _selected(spark.newSession(), plan, mart).schema)
 
 
 def select(spark: SparkSession, mart: Mart) -> DataFrame:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType, TimestampType
 
-from spark_jobs.layers.errors import DataError
+from spark_jobs.layers import evolution
+from spark_jobs.layers.errors import DataError, SchemaChangeError
 from spark_jobs.layers.lake import Lake
-from spark_jobs.layers.shaping import quoted, sql_type
+from spark_jobs.layers.shaping import quoted
 
-_REFUSED = "Unsupported table change"
+_WAY_OUT = "Give the column another name, or drop the table and build the mart anew"
 _AUDIT_FIELDS = [StructField("_batch_id", StringType()), StructField("_built_at", TimestampType())]
 
 
@@ -37,32 +36,25 @@ def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[st
         if "void" in f.dataType.simpleString():
             raise MartSchemaError(f"{table}: column {f.name} is NULL without a type: write CAST(NULL AS string), say")
     wanted = StructType(schema.fields + _AUDIT_FIELDS)
-    if not lake.exists(table):
-        lake.create(table, wanted, partition_by)
-    else:
-        _follow(lake, table, wanted)
-        lake.repartition(table, partition_by)
+    try:
+        evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
+    except SchemaChangeError as error:
+        raise MartSchemaError(str(error)) from error
+    for path in _surplus(lake.read(table).schema, wanted):
+        lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
     return lake.first_head(table).id
 
 
-def _follow(lake: Lake, table: str, wanted: StructType) -> None:
-    """Add, widen and drop columns; MartSchemaError where Iceberg cannot change a type."""
-    present = {f.name: f.dataType for f in lake.read(table).schema.fields}
-    changes = []
-    for f in wanted.fields:
-        if f.name not in present:
-            changes.append(f"ADD COLUMN {quoted(f.name)} {sql_type(f.dataType)}")
-        elif present[f.name].simpleString() != f.dataType.simpleString():
-            changes.append(f"ALTER COLUMN {quoted(f.name)} TYPE {sql_type(f.dataType)}")
-    changes += [f"DROP COLUMN {quoted(name)}" for name in present if name not in wanted.names]
-    for change in changes:
-        try:
-            lake.spark.sql(f"ALTER TABLE {table} {change}")
-        except (AnalysisException, Py4JJavaError) as error:
-            if isinstance(error, Py4JJavaError) and _REFUSED not in str(error.java_exception):
-                raise
-            told = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
-            way_out = "give the column another name, or drop the table and build the mart anew"
-            raise MartSchemaError(
-                f"{table}: cannot {change}: {told.splitlines()[0].rstrip('; ')}; {way_out}"
-            ) from error
+def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of the columns and fields that `want` lacks."""
+    if isinstance(have, StructType) and isinstance(want, StructType):
+        wanted = {f.name.lower(): f.dataType for f in want.fields}
+        for f in have.fields:
+            if f.name.lower() in wanted:
+                yield from _surplus(f.dataType, wanted[f.name.lower()], (*path, f.name))
+            else:
+                yield (*path, f.name)
+    elif isinstance(have, ArrayType) and isinstance(want, ArrayType):
+        yield from _surplus(have.elementType, want.elementType, (*path, "element"))
+    elif isinstance(have, MapType) and isinstance(want, MapType):
+        yield from _surplus(have.valueType, want.valueType, (*path, "value"))

@@ -1,0 +1,97 @@
+"""Marts whose tables change their columns: small integers, nested fields, partitions, names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from contracts.model import Column, EffectiveAt, Source, Table
+from spark_jobs.layers import evolution
+from spark_jobs.layers.marts.events import log_schema
+from tests.unit.spark_jobs.marts.bench import mart, plan
+
+T1, T2 = datetime(2024, 1, 1), datetime(2024, 1, 2)
+LATEST = mart("latest_t", "latest", "t")
+SELECTED = mart("sql_t", "sql", "t", sql="SELECT * FROM t", key=("k",))
+
+
+def keyed(**columns):
+    """Return table `t` with the key `k` and these columns: names to types."""
+    named = (Column("k", "bigint"), *(Column(name, kind) for name, kind in columns.items()))
+    at = EffectiveAt(event_time=True)
+    return Table(name="t", load="changes", source=Source(prefix="t/"), columns=named, key=("k",), effective_at=at)
+
+
+def changed(bench, old, new, before, after, mart_before=LATEST, mart_after=None):
+    """Build a mart twice, between which its table's contract changes; return the bench."""
+    b = bench([old], [mart_before])
+    b.log("t", before)
+    b.build(mart_before.name)
+    b.plan = plan([new], [mart_after or mart_before])
+    evolution.ensure(b.lake, b.lake.table("staging", "t"), log_schema(new))
+    b.log("t", after)
+    b.build(mart_before.name)
+    return b
+
+
+@pytest.mark.parametrize("kind", ["tinyint", "smallint"])
+@pytest.mark.parametrize("built", [LATEST, SELECTED, mart("scd2_t", "scd2", "t", track=("v",))], ids=lambda m: m.kind)
+def test_a_mart_of_small_integers_is_built_again_and_again(bench, kind, built):
+    b = changed(bench, keyed(v=kind), keyed(v=kind), [(1, 5, "I", T1)], [(2, 6, "I", T2)], built)
+    assert b.build(built.name, rebuild=True).status == "unchanged"
+    assert b.rows(built.name, "k", "v") == [(1, 5), (2, 6)]
+
+
+NESTED = {
+    "a field at the end": (
+        ("struct<x:int>", (1,)),
+        ("struct<x:int,y:int>", (2, 3)),
+        [{"x": 1, "y": None}, {"x": 2, "y": 3}],
+    ),
+    "a wider field": (
+        ("struct<x:int>", (1,)),
+        ("struct<x:bigint>", (2**40,)),
+        [{"x": 1}, {"x": 2**40}],
+    ),
+    "a field in the middle": (
+        ("struct<street:string,zip:string>", ("S", "Z")),
+        ("struct<street:string,city:string,zip:string>", ("T", "C", "Y")),
+        [{"street": "S", "city": None, "zip": "Z"}, {"street": "T", "city": "C", "zip": "Y"}],
+    ),
+    "a field less": (
+        ("struct<street:string,zip:string>", ("S", "Z")),
+        ("struct<zip:string>", ("Y",)),
+        [{"zip": "Z"}, {"zip": "Y"}],
+    ),
+}
+
+
+@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
+@pytest.mark.parametrize(("old", "new", "values"), NESTED.values(), ids=NESTED)
+def test_nested_fields_keep_their_names_whatever_stands_beside_them(bench, built, old, new, values):
+    before, after = [(1, old[1], "I", T1)], [(2, new[1], "I", T2)]
+    b = changed(bench, keyed(a=old[0]), keyed(a=new[0]), before, after, built)
+    found = b.lake.read(b.lake.table("mart", built.name)).orderBy("k")
+    assert [row.asDict(recursive=True)["a"] for row in found.collect()] == values
+
+
+def test_a_column_by_which_a_mart_was_partitioned_can_go(bench):
+    before = [(1, "a", "x", "I", T1), (2, "b", "y", "I", T1)]
+    by_r = mart("latest_t", "latest", "t", partition_by=("r",))
+    old, new = keyed(v="string", r="string"), keyed(v="string")
+    b = changed(bench, old, new, before, [(1, "c", "U", T2)], by_r, LATEST)
+    assert b.rows("latest_t") == [(1, "c"), (2, "b")]
+    b.log("t", [(2, None, "D", T2)])
+    b.build("latest_t")
+    assert b.rows("latest_t") == [(1, "c")]
+
+
+@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
+def test_a_column_whose_name_changes_by_case_alone_keeps_its_values(bench, built):
+    b = changed(bench, keyed(Name="string"), keyed(name="string"), [(1, "a", "I", T1)], [(2, "b", "I", T2)], built)
+    assert b.rows(built.name) == [(1, "a"), (2, "b")]
+    anew = mart("anew", built.kind, "t", sql=built.sql, key=built.key)
+    b.plan = plan([keyed(name="string")], [anew])
+    b.build("anew")
+    assert b.rows("anew", "k", "name") == [(1, "a"), (2, "b")]
