@@ -10,6 +10,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import Column, DataFrame
 
+from spark_jobs.layers import renewal
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
@@ -46,13 +47,17 @@ def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> B
     if handle.currentSnapshot() is None:
         handle.newFastAppend().commit()
         handle.refresh()
-    refs = handle.manageSnapshots()
+    transaction = handle.newTransaction()
+    if alone:
+        renewal.drop(transaction, handle)
+    refs = transaction.manageSnapshots()
     for old in list(handle.refs()):
         if old.startswith(f"{stem}_x") or (alone and old.startswith(BRANCH_PREFIX)):
             refs = refs.removeBranch(old)
     start = at if at is not None else handle.currentSnapshot().snapshotId()
     name = f"{stem}_x{uuid.uuid4().hex[:8]}"
     refs.createBranch(name, start).commit()
+    transaction.commitTransaction()
     return Branch(lake, table, name)
 
 
@@ -67,24 +72,29 @@ def drop_branches(lake: Lake, table: str, stem: str) -> None:
 
 
 class Branch:
-    """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError."""
+    """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError.
+
+    `renewed` are the columns that begin anew on it, as `renewal.as_named` takes them.
+    """
 
     def __init__(self, lake: Lake, table: str, name: str) -> None:
         self.lake = lake
         self.table = table
         self.name = name
+        self.renewed: dict[str, str] = {}
 
     @property
     def identifier(self) -> str:
         return f"{self.table}.branch_{self.name}"
 
     def read(self) -> DataFrame:
-        return self.lake.spark.read.table(self.identifier)
+        rows = self.lake.spark.read.table(self.identifier)
+        return renewal.as_named(rows, self.renewed) if self.renewed else rows
 
     def append(self, rows: DataFrame) -> None:
         """Append rows, brought to the table's columns by name."""
         reached("append", table=self.table)
-        rows.transform(conformed, self.read().schema).writeTo(self.identifier).append()
+        rows.transform(self._shaped).writeTo(self.identifier).append()
 
     def overwrite(self, rows: DataFrame, where: Column) -> None:
         """Replace, in one commit, the rows that satisfy `where` (a filter on partition columns) by `rows`.
@@ -92,12 +102,12 @@ class Branch:
         Each task writes its own rows as they come: a shuffle by partition would cost more than the writing.
         """
         reached("overwrite", table=self.table)
-        writer = rows.transform(conformed, self.read().schema).writeTo(self.identifier)
+        writer = rows.transform(self._shaped).writeTo(self.identifier)
         writer.option("distribution-mode", "none").option("fanout-enabled", "true").overwrite(where)
 
     def remove(self, keys: DataFrame) -> None:
         """Delete the rows whose values equal those of a row of `keys`, null-safe, in the columns of `keys`."""
-        condition = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in keys.columns)
+        condition = " AND ".join(f"t.`{self.renewed.get(name.lower(), name)}` <=> s.`{name}`" for name in keys.columns)
         view = f"remove_{self.name}_{self.table.rsplit('.', 1)[-1]}"
         keys.createOrReplaceTempView(view)
         reached("remove", table=self.table)
@@ -149,9 +159,12 @@ class Branch:
         """
         handle, published = self._tip()
         try:
-            forward = handle.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name)
+            transaction = handle.newTransaction()
+            if renewal.publish(transaction, handle, self.name):
+                published = self._sealed_again(transaction, handle)
+            transaction.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name).commit()
             reached("publish", table=self.table)
-            forward.commit()
+            transaction.commitTransaction()
         except (IllegalArgumentException, Py4JJavaError) as error:
             if any(snapshot.id == published for snapshot in self.lake.history(self.table)):
                 return published
@@ -166,6 +179,22 @@ class Branch:
         handle = self.lake.handle(self.table)
         if handle.refs().containsKey(self.name):
             handle.manageSnapshots().removeBranch(self.name).commit()
+
+    def _shaped(self, rows: DataFrame) -> DataFrame:
+        """Return rows in the table's columns, by name."""
+        rows = rows.transform(conformed, self.read().schema)
+        if not self.renewed:
+            return rows
+        return renewal.as_stored(rows, self.lake.spark.read.table(self.identifier).schema, self.renewed)
+
+    def _sealed_again(self, transaction: Any, handle: Any) -> int:
+        """Commit the last summary once more; return the snapshot: who reads one finds the columns of its time."""
+        commit = transaction.newFastAppend()
+        for name, value in dict(handle.snapshot(self.name).summary()).items():
+            if name.startswith(PROPERTY):
+                commit = commit.set(name, value)
+        commit.toBranch(self.name).commit()
+        return int(transaction.table().snapshot(self.name).snapshotId())
 
     def _tip(self) -> tuple[Any, int]:
         """Return the table's handle and the branch's last snapshot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from pyspark.sql.types import (
     StructType,
 )
 
+from spark_jobs.layers import renewal
+from spark_jobs.layers.branches import Branch
 from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.shaping import quoted, sql_type
@@ -30,6 +33,11 @@ class Changes:
 
     alters: list[str] = field(default_factory=list)
     refused: list[tuple[tuple[str, ...], DataType, DataType]] = field(default_factory=list)
+
+    @property
+    def renewed(self) -> dict[str, str]:
+        """Return the columns that hold what is refused: their names, by those in small letters."""
+        return {path[0].lower(): path[0] for path, _, _ in self.refused}
 
 
 def ensure(
@@ -46,20 +54,64 @@ def ensure(
     Partitions follow the contract too, for the rows to come: those that are there stay where they are.
 
     SchemaChangeError where a type would narrow or change, with nothing changed and `way_out` in its message. `anew`:
-    every row is about to be replaced, so that such a column begins again, empty.
+    every row is about to be replaced; columns of such types stay until then (`renew`), and so do partitions.
     """
     if not lake.exists(name):
         lake.create(name, schema, partition_by)
         return
-    found = changes(lake.read(name).schema, schema)
+    have = lake.read(name).schema
+    found = changes(have, schema)
     if found.refused and not anew:
         raise SchemaChangeError(_message(name, found.refused, way_out))
-    alters = list(found.alters)
-    for path, _, wanted in found.refused:
-        alters += [f"DROP COLUMN {_quoted(path)}", f"ADD COLUMN {_quoted(path)} {sql_type(wanted)}"]
-    for alter in alters:
+    if found.refused:
+        _refuse_partitions(lake, name, found)
+        found = changes(have, StructType([f for f in schema.fields if f.name.lower() not in found.renewed]))
+    for alter in found.alters:
         lake.spark.sql(f"ALTER TABLE {name} {alter}")
-    lake.repartition(name, partition_by)
+    if not anew:
+        lake.repartition(name, partition_by)
+
+
+def renew(branch: Branch, schema: StructType, partition_by: Sequence[str] = ()) -> None:
+    """Begin anew, on a branch without rows, the columns whose types cannot become those of `schema`.
+
+    Until the branch is published they stand beside the old ones, which keep their rows.
+    """
+    lake, table = branch.lake, branch.table
+    wanted = {f.name.lower(): f.dataType for f in schema.fields}
+    words = list(partition_by)
+    for name in changes(lake.read(table).schema, schema).renewed.values():
+        own = renewal.beside(branch.name, name)
+        lake.spark.sql(
+            f"ALTER TABLE {table} ADD COLUMN {quoted(own)} {sql_type(wanted[name.lower()])} AFTER {quoted(name)}"
+        )
+        branch.renewed[name.lower()] = own
+        words = [_partitioned_by(word, name, own) for word in words]
+    lake.repartition(table, words)
+
+
+def _partitioned_by(word: str, name: str, other: str) -> str:
+    """Return a partition's word with a column of another name in place of one."""
+    return re.sub(rf"(?i)(?<!\w){re.escape(name)}(?!\w|\s*\()", other, word)
+
+
+def _refuse_partitions(lake: Lake, name: str, found: Changes) -> None:
+    """Raise SchemaChangeError where a column that must begin anew has ever been a partition as it is.
+
+    Iceberg keeps its name for the partition of the rows that were written so.
+    """
+    handle = lake.handle(name)
+    kept = {field.name().lower() for spec in handle.specs().values() for field in spec.fields()}
+    if names := sorted(kept & found.renewed.keys()):
+        raise SchemaChangeError(
+            _message(
+                name,
+                [one for one in found.refused if one[0][0].lower() in names],
+                f"The table is, or was, partitioned by {', '.join(names)} itself, which keeps that type as long as the "
+                f"table is there. Keep the type, or declare a column of another name. Or else: drop {name} from the "
+                "catalog, and start the same again; there is no such table until that is published",
+            )
+        )
 
 
 def changes(have: StructType, want: StructType) -> Changes:

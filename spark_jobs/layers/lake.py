@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from spark_jobs.layers import renewal
 from spark_jobs.layers.branches import PROPERTY, Branch, branch_name, open_branch
 from spark_jobs.layers.shaping import quoted, sql_type
 
@@ -184,7 +185,10 @@ class Lake:
         handle = self.handle(table)
         for name, ref in dict(handle.refs()).items():
             if name != "main" and ref.snapshotId() == snapshot_id:
-                handle.manageSnapshots().replaceBranch("main", snapshot_id).removeBranch(name).commit()
+                transaction = handle.newTransaction()
+                renewal.publish(transaction, handle, name)
+                transaction.manageSnapshots().replaceBranch("main", snapshot_id).removeBranch(name).commit()
+                transaction.commitTransaction()
                 return
 
     def branch(self, table: str, stem: str, at: int | None = None, alone: bool = False) -> Branch:

@@ -68,7 +68,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
     for _ in range(PUBLISH_ATTEMPTS):
         if done := lake.published_by(names.log, manifest.batch_id, manifest.token):
             return _settled(lake, names, table, manifest, done, again=True)
-        _fence(lake, names.log, manifest)
+        _settle_state(lake, names, _fence(lake, names.log, manifest))
         if claims is None and not table.crawled:
             _prepare(lake, names, table, manifest)
         try:
@@ -81,7 +81,6 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
                     table = crawled.followed(crawls, table, found)
                     _check(reader, table, claims)
                     _prepare(lake, names, table, manifest)
-                    crawled.remember(lake, names.log, table)
                 elif table.extra_columns == "add":
                     table = extras.followed(lake, names.log, table, extras.found_columns(lake.spark, table, claims))
                     _prepare(lake, names, table, manifest)
@@ -179,6 +178,9 @@ def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names:
     if anew:
         for branch in filter(None, (state, log)):
             branch.clear()
+        evolution.renew(log, log_schema(table), table.partition_by)
+        if state:
+            evolution.renew(state, state_schema(table), (PART,))
         quarantine.clear()
     else:
         quarantine.forget(manifest.orders, manifest.gone)
@@ -200,6 +202,8 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
     if work.state:
         properties["state-snapshot"] = str(work.state.head_id())
     work.log.seal(properties)
+    if work.table.crawled:
+        crawled.remember(lake, names.log, work.table)
     reached("fence")
     _fence(lake, names.log, manifest)
     work.log.publish()
@@ -208,11 +212,17 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
     return done
 
 
+def _settle_state(lake: Lake, names: Names, done: Snapshot | None) -> None:
+    """Make main of the state what the published log points to, where the run that published it came to no end."""
+    pointer = done.summary.get(PROPERTY + "state-snapshot") if done else None
+    if pointer is not None:
+        lake.settle(names.state, int(pointer))
+
+
 def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: Snapshot, again: bool) -> Staged:
     """Finish what comes after publishing, whoever published: the state's main and the books."""
     reached("settle")
-    if table.load != "append":
-        lake.settle(names.state, int(done.summary["landfall.state-snapshot"]))
+    _settle_state(lake, names, done)
     if again:
         for name in (names.log, names.quarantine):
             drop_branches(lake, name, branch_name(manifest.batch_id))

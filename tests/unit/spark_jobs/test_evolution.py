@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spark_jobs.layers.errors import SchemaChangeError
-from spark_jobs.layers.evolution import changes, ensure
+from spark_jobs.layers.evolution import changes, ensure, renew
 from spark_jobs.layers.shaping import conformed, parse_schema
 
 
@@ -39,6 +39,7 @@ CASES = {
     ("a date", "a timestamp"): ([], ["a date timestamp"]),
     ("s struct<x:bigint>", "s struct<x:int>"): ([], ["s.x bigint int"]),
     ("s string", "s struct<x:int>"): ([], ["s string struct<x:int>"]),
+    ("a array<int>", "a array<string>"): ([], ["a.element int string"]),
 }
 
 
@@ -72,13 +73,67 @@ def test_a_refused_change_changes_nothing_and_names_both_types_and_the_way_out(l
     assert lake.read(name).columns == ["a", "b"]
 
 
-def test_where_all_rows_come_anew_a_changed_column_begins_again(lake):
+ANEW = {
+    "a int": ("a string", "'x'", "x"),
+    "a struct<x:int,y:int>": ("a struct<x:string,z:int>", "named_struct('x', 'x', 'z', 1)", ("x", 1)),
+    "a array<int>": ("a array<string>", "array('x')", ["x"]),
+    "a map<string,int>": ("a map<string,string>", "map('k', 'x')", {"k": "x"}),
+}
+
+
+@pytest.mark.parametrize("have", ANEW)
+def test_where_all_rows_come_anew_readers_see_the_old_column_until_they_are_published(lake, have):
+    want, value, found = ANEW[have]
     name = lake.table("staging", "t")
-    ensure(lake, name, parse_schema("k int, a bigint"))
+    ensure(lake, name, parse_schema(f"k int, {have}, z int"), ("bucket(2, k)",))
+    lake.spark.sql(f"INSERT INTO {name} VALUES (1, NULL, 3)")
+    before = lake.read(name).schema["a"].dataType
+    schema = parse_schema(f"k int, {want}, z int")
+    ensure(lake, name, schema, anew=True)
+    branch = lake.branch(name, "b_1", alone=True)
+    branch.clear()
+    renew(branch, schema, ("truncate(2, a)",) if have == "a int" else ())
+    branch.append(lake.spark.sql(f"SELECT 2 AS k, {value} AS A, 4 AS z UNION ALL SELECT 3, {value}, 5"))
+    branch.remove(lake.spark.sql("SELECT 3 AS k"))
+    assert lake.read(name).schema["a"].dataType == before
+    assert [tuple(row) for row in lake.read(name).select("k", "a", "z").collect()] == [(1, None, 3)]
+    sealed = branch.seal({"batch-id": "b1"})
+    assert branch.publish() == lake.head(name).id != sealed
+    assert lake.head(name).summary["landfall.batch-id"] == "b1"
+    assert lake.read(name).columns == ["k", "a", "z"]
+    assert [tuple(row) for row in lake.read(name).collect()] == [(2, found, 4)]
+    assert list(lake._partitions(name)) == (["truncate(2, a)"] if have == "a int" else [])
+    assert [row.k for row in lake.spark.sql(f"SELECT k FROM {name} VERSION AS OF {lake.head(name).id}").collect()] == [
+        2
+    ]
+
+
+def test_columns_that_nobody_published_go_with_their_branch(lake):
+    name = lake.table("staging", "t")
+    ensure(lake, name, parse_schema("k int, a bigint"), ("bucket(2, a)",))
     lake.spark.sql(f"INSERT INTO {name} VALUES (1, 2)")
-    ensure(lake, name, parse_schema("k int, a string"), anew=True)
-    assert [tuple(row) for row in lake.read(name).select("k", "a").collect()] == [(1, None)]
-    assert lake.read(name).schema["a"].dataType.simpleString() == "string"
+    for want in ("k int, a string", "k string, a string"):
+        branch = lake.branch(name, "b_1", alone=True)
+        branch.clear()
+        renew(branch, parse_schema(want), ("bucket(2, a)",))
+    ensure(lake, name, parse_schema("k int, a bigint"), ("bucket(2, a)",))
+    lake.branch(name, "b_2", alone=True)
+    assert [tuple(row) for row in lake.read(name).collect()] == [(1, 2)]
+    assert list(lake._partitions(name)) == ["bucket(2, a)"]
+
+
+def test_a_column_by_whose_values_the_table_is_partitioned_keeps_its_type(lake):
+    name = lake.table("staging", "t")
+    ensure(lake, name, parse_schema("k int, a int, b int"), ("a", "bucket(2, b)"))
+    with pytest.raises(SchemaChangeError) as raised:
+        ensure(lake, name, parse_schema("k string, a string, b string"), anew=True)
+    assert str(raised.value) == (
+        "t: column a is int in the table and string in the contract; a type may only widen: int to bigint, float to "
+        "double, decimal(p,s) to more digits before the point. The table is, or was, partitioned by a itself, which "
+        "keeps that type as long as the table is there. Keep the type, or declare a column of another name. Or else: "
+        f"drop {name} from the catalog, and start the same again; there is no such table until that is published"
+    )
+    assert lake.read(name).columns == ["k", "a", "b"]
 
 
 def test_rows_are_brought_to_the_columns_of_a_schema(spark):

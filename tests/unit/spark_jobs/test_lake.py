@@ -77,21 +77,21 @@ def test_changed_keys_of_appends_and_of_removals(lake, table):
 
 
 class LosesTheAnswer:
-    """A Java table whose next change of branches is made, and whose answer is lost."""
+    """A Java table whose next transaction is committed, and whose answer is lost."""
 
     def __init__(self, java):
         self.java = java
 
     def __getattr__(self, name):
         made = getattr(self.java, name)
-        if name != "commit":
-            return lambda *args: LosesTheAnswer(made(*args)) if name != "snapshot" else made(*args)
+        if name == "newTransaction":
+            return lambda: LosesTheAnswer(made())
 
         def commit():
             made()
             raise IllegalArgumentException("no answer within 60 seconds")
 
-        return commit
+        return commit if name == "commitTransaction" else made
 
 
 def test_a_publish_whose_answer_is_lost_is_looked_up_before_it_is_done_again(lake, table, monkeypatch):

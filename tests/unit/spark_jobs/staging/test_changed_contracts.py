@@ -6,8 +6,10 @@ import dataclasses
 
 import pytest
 
-from contracts.model import Column
-from spark_jobs.layers.errors import SchemaChangeError
+from contracts.model import Column, Limits
+from spark_jobs.layers import branches
+from spark_jobs.layers.errors import LimitExceededError, SchemaChangeError
+from spark_jobs.layers.staging import stage
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
@@ -93,3 +95,87 @@ def test_a_rebuild_takes_any_type(bench):
     texts = dataclasses.replace(OLD, columns=(Column("k", "string"), Column("v", "string"), Column("n", "double")))
     bench.stage(texts, landing, mode="rebuild")
     assert bench.log(texts, "k", "v", "n") == [("1", "a", 1.0, "I", at(1))]
+
+
+NUMBERS = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")), limits=Limits(max_rejected=0))
+TEXTS = snapshot_table(columns=(Column("k", "string"), Column("v", "string")))
+
+
+@pytest.mark.parametrize("load", ["snapshot", "upsert", "append"])
+def test_a_rebuild_that_a_limit_stops_leaves_the_table_as_it_was(bench, load):
+    texts, numbers = (dataclasses.replace(table, load=load, on_missing="keep") for table in (TEXTS, NUMBERS))
+    landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")
+    bench.stage(texts, landing)
+    with pytest.raises(LimitExceededError):
+        bench.stage(numbers, landing, mode="rebuild")
+    rows = [("1", "5", "I", at(1)), ("2", "abc", "I", at(1))]
+    assert bench.log(texts) == rows
+    with pytest.raises(SchemaChangeError, match="column k is string in the table and bigint in the contract"):
+        bench.stage(numbers, snapshot(bench, 2, "k,v", "1,6"))
+    other = snapshot(bench, 2, "k,v", "x,y")
+    bench.stage(texts, other)
+    assert bench.log(texts) == [*rows, ("x", "y", "I", at(2))]
+    bench.stage(numbers, landing, other, mode="rebuild", allow=["max_rejected"])
+    assert bench.log(numbers)[0] == (1, 5, "I", at(1))
+    bench.stage(numbers, snapshot(bench, 3, "k,v", "1,6"))
+    assert bench.log(numbers)[-1] == (1, 6, "I" if load == "append" else "U", at(3))
+
+
+class KilledError(Exception):
+    """The job was killed."""
+
+
+def killed_at(step: int, monkeypatch) -> None:
+    """Kill the job when it is about to take its n-th step."""
+    steps = iter(range(1, step + 1))
+
+    def reached(*_: object, **__: object) -> None:
+        if next(steps, step) == step:
+            raise KilledError
+
+    monkeypatch.setattr(stage, "reached", reached)
+    monkeypatch.setattr(branches, "reached", reached)
+
+
+def test_a_rebuild_that_is_killed_at_any_step_is_published_or_has_changed_nothing(bench):
+    texts, numbers = TEXTS, dataclasses.replace(NUMBERS, limits=Limits())
+    landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")
+    before = [("1", "5", "I", at(1)), ("2", "abc", "I", at(1))]
+    after = [(1, 5, "I", at(1))]
+    bench.stage(texts, landing)
+    seen = []
+    for step in range(1, 20):
+        rebuild = bench.manifest(numbers, landing, mode="rebuild")
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at(step, patch)
+            try:
+                bench.run(numbers, rebuild)
+                break
+            except KilledError:
+                found = bench.log(texts)
+        seen.append(found)
+        if found == before:
+            bench.stage(texts, landing)
+            assert bench.log(texts) == before
+            continue
+        assert found == after
+        late = snapshot(bench, 3, "k,v", "1,7")
+        bench.stage(numbers, late)
+        assert bench.log(numbers) == [*after, (1, 7, "U", at(3))]
+        bench.stage(texts, landing, mode="rebuild")
+    assert bench.log(numbers) == after
+    assert seen.count(after) == 2
+    assert before in seen
+
+
+def test_a_table_that_was_dropped_is_staged_anew_under_any_type(bench):
+    parted = dataclasses.replace(NUMBERS, limits=Limits(), partition_by=("v",))
+    landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")
+    bench.stage(parted, landing)
+    texts = dataclasses.replace(TEXTS, partition_by=("v",))
+    with pytest.raises(SchemaChangeError, match=r"or was, partitioned by v itself"):
+        bench.stage(texts, landing, mode="rebuild")
+    assert bench.log(parted) == [(1, 5, "I", at(1))]
+    bench.lake.spark.sql(f"DROP TABLE {bench.lake.table('staging', 'planes')}")
+    bench.stage(texts, landing, mode="rebuild")
+    assert bench.log(texts) == [("1", "5", "I", at(1)), ("2", "abc", "I", at(1))]
