@@ -90,8 +90,7 @@ class Attempt:
         """Return the mart's own rows without audit columns, no inferred members; None before the first run."""
         if self.base is None:
             return None
-        rows = self.run.lake.read(self.table, self.base.id).drop(*AUDIT)
-        return rows.where(~F.col("is_inferred")) if self.run.mart.kind in ("scd2", "dimension") else rows
+        return _real(self.run.lake.read(self.table, self.base.id), self.run.mart)
 
     def log(self, name: str) -> DataFrame:
         """Return a table's change log in the contract's columns."""
@@ -101,12 +100,15 @@ class Attempt:
         return conformed(self.run.lake.read(self.identifier(name), self.heads[name]), schema)
 
     def rows(self, name: str) -> DataFrame:
-        """Return what a name stands for: a table's current rows, a mart's rows without audit columns."""
+        """Return what a name stands for: a table's current rows, a mart's rows without audit columns.
+
+        Inferred members are not among them: whether they are there yet is a matter of when their facts were built.
+        """
         if name in self.run.plan.tables:
             return latest.current_rows(self.log(name), self.run.plan.tables[name])
         if name not in self.heads:
             return without_rows(self.run.lake.spark, self.run.plan, name)
-        return self.run.lake.read(self.identifier(name), self.heads[name]).drop(*AUDIT)
+        return _real(self.run.lake.read(self.identifier(name), self.heads[name]), self.run.plan.marts[name])
 
     def identifier(self, name: str) -> str:
         return self.run.lake.table("staging" if name in self.run.plan.tables else "mart", name)
@@ -115,6 +117,12 @@ class Attempt:
         """Keep rows for the rest of the attempt: they are computed once."""
         self.cached.append(rows.persist())
         return rows
+
+
+def _real(rows: DataFrame, mart: Mart) -> DataFrame:
+    """Return a mart's rows without audit columns and inferred members."""
+    rows = rows.drop(*AUDIT)
+    return rows.where(~F.col("is_inferred")) if mart.kind in ("scd2", "dimension") else rows
 
 
 @contextmanager

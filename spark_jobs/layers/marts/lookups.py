@@ -16,7 +16,7 @@ def key_column(lookup: DimensionLookup) -> str:
 
 
 def resolve(facts: DataFrame, members: DataFrame, lookup: DimensionLookup, dimension: Mart) -> DataFrame:
-    """Add the lookup's key column to the facts.
+    """Add the lookup's key column to the facts; `members` are the real ones.
 
     A fact with a NULL in its business key gets -1. One whose key no member fits gets, by `missing`, the
     surrogate of the key's inferred member (infer), -1 (unknown) or NULL (fail: the caller refuses it).
@@ -45,12 +45,11 @@ def business_key(lookup: DimensionLookup, schema: StructType, row: str = "") -> 
 
 
 def _versions(members: DataFrame, lookup: DimensionLookup, dimension: Mart) -> DataFrame:
-    """Return the real members in columns no fact has; without `as_of` only each key's current version."""
-    real = members.where(~F.col("is_inferred"))
+    """Return the members in columns no fact has; without `as_of` only each key's current version."""
     if dimension.kind == "scd2" and lookup.as_of is None:
-        real = real.where("is_current")
+        members = members.where("is_current")
     times = ("valid_from", "valid_to") if _is_timed(members, lookup) else ()
-    return real.select(
+    return members.select(
         F.col(dimension.surrogate_key).alias("_member"),
         *[F.col(name).alias(f"_m_{name}") for name in (*lookup.on.values(), *times)],
     )

@@ -215,6 +215,32 @@ def test_a_keyed_driving_table_is_recomputed_by_groups_only_within_its_key(bench
     assert b.rows("by_seats") == [(1, 1), (2, 1)]
 
 
+SEATS = mart("seats", "sql", "dim_planes", sql="SELECT tail, seats, is_inferred FROM dim_planes", key=("tail",))
+FLOWN = mart(
+    "flown",
+    "sql",
+    "facts",
+    sql="SELECT no, seats FROM facts LEFT JOIN dim_planes USING (dim_planes_key)",
+    key=("no",),
+    reads=("facts", "dim_planes"),
+)
+
+
+@pytest.mark.parametrize("order", [("facts", "seats"), ("seats", "facts")], ids=lambda order: order[0])
+def test_sql_sees_real_members_only_whichever_mart_is_built_first(bench, order):
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES), SEATS, FLOWN])
+    b.log("planes", [plane("A", 2, D1)])
+    b.log("flights", [flight(1, D1, "A"), flight(2, D1, "B"), flight(3, D1, None)])
+    for name in ("dim_planes", *order, "flown"):
+        b.build(name)
+    assert (b.rows("seats"), b.rows("flown")) == ([("A", 2, False)], [(1, 2), (2, None), (3, None)])
+    b.log("flights", [flight(4, D1, "C")])
+    for name in (*order, "seats", "flown"):
+        b.build(name)
+    assert (b.rows("seats"), b.rows("flown")) == ([("A", 2, False)], [(1, 2), (2, None), (3, None), (4, None)])
+    assert [b.build(name, rebuild=True).status for name in ("seats", "flown")] == ["unchanged"] * 2
+
+
 def test_two_rows_of_one_key_are_refused_by_name(bench):
     b = bench([FLIGHTS], [facts()])
     b.log("flights", [flight(1, D1, "A"), flight(1, D1, "B")])
