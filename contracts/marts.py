@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contracts.column_rules import column_types, known
 from contracts.documents import Document, Mistake
+from contracts.grouping import hands_on, recomputes_by
 from contracts.model import Capacity, DimensionLookup, Mart, Table
 from contracts.patterns import check_partitions
 from contracts.sql import Query, SqlMistakeError, columns_of, query_of
@@ -181,7 +182,23 @@ def _check_select(draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str
     if columns is not None:
         yield from known(document, data.get("key", ()), columns, "key")
         yield from known(document, data.get("incremental_by", ()), columns, "incremental_by")
+    yield from _check_incremental_by(draft, columns, columns_of_mart(draft.source, tables, drafts))
     yield from _check_lookups(draft, tables, drafts, columns)
+
+
+def _check_incremental_by(
+    draft: Draft, columns: tuple[str, ...] | None, source: tuple[str, ...] | None
+) -> Iterator[Mistake]:
+    if draft.query is None or draft.text is None:
+        return
+    for index, name in enumerate(draft.document.data.get("incremental_by", ())):
+        is_there = source is None or name in source
+        if (columns is None or name in columns) and not (is_there and hands_on(draft.text, draft.source, name)):
+            message = (
+                f"{name} is not {draft.source}'s own column {name}, by whose changes the mart would be recomputed: "
+                "return that as it is, or leave incremental_by out (the mart is then recomputed whole)"
+            )
+            yield draft.document.mistake(message, "incremental_by", index)
 
 
 def _check_lookups(
@@ -235,4 +252,6 @@ def _incremental_by(
     if "incremental_by" in draft.document.data:
         return tuple(draft.document.data["incremental_by"])
     source = columns_of_mart(draft.source, tables, drafts)
-    return key if source is not None and set(key) <= set(source) else ()
+    if source is None or draft.text is None or not set(key) <= set(source):
+        return ()
+    return key if recomputes_by(draft.text, draft.source, key) else ()

@@ -20,6 +20,7 @@ schema:
 EVENTS = "table: events\nload: append\nschema: {columns: [{name: id, type: bigint}]}\n"
 DIM = "mart: dim_customers\nkind: scd2\nsource: customers\n"
 SQL = "SELECT id, note, at FROM orders"
+OWN = {"marts/own.sql": "SELECT id, upper(note) AS note FROM orders"}
 FACT = "mart: fct\nkind: fact\nsql: fct.sql\nkey: [id]\n"
 NUMBERED = ORDERS.replace("orders", "numbered") + "effective_at: {column: id}\n"
 SHOP = {
@@ -31,7 +32,7 @@ SHOP = {
 
 
 def found(write, mart: str, sql: str = SQL, **more: str) -> list[str]:
-    files = {**SHOP, "marts/dim_customers.yaml": DIM, "marts/fct.sql": sql, **more, "marts/fct.yaml": mart}
+    files = {**SHOP, "marts/dim_customers.yaml": DIM, "marts/fct.sql": sql, **OWN, **more, "marts/fct.yaml": mart}
     return [str(mistake).removeprefix("shop/marts/fct.yaml:") for mistake in check(write(files))]
 
 
@@ -90,7 +91,7 @@ CASES = {
     "no SQL": ("mart: m\nkind: sql\nkey: [id]\n", ["1: (file): lacks sql: a sql mart is a SELECT in a file beside it"]),
     "a file that is not there": (
         "mart: m\nkind: sql\nsql: fact.sql\nkey: [id]\n",
-        ["3: sql: no such file: 'fact.sql' is not one of fct.sql (did you mean fct.sql?)"],
+        ["3: sql: no such file: 'fact.sql' is not one of fct.sql, own.sql (did you mean fct.sql?)"],
     ),
     "no key": (
         "mart: m\nkind: sql\nsql: fct.sql\n",
@@ -101,6 +102,13 @@ CASES = {
         [
             "4: key[0]: no such column: 'idd' is not one of at, id, note (did you mean id?)",
             "5: incremental_by[0]: no such column: 'day' is not one of at, id, note",
+        ],
+    ),
+    "columns to recompute by that are not the source's own": (
+        "mart: m\nkind: sql\nsql: own.sql\nkey: [id]\nincremental_by: [id, note]\n",
+        [
+            "5: incremental_by[1]: note is not orders's own column note, by whose changes the mart would be "
+            "recomputed: return that as it is, or leave incremental_by out (the mart is then recomputed whole)"
         ],
     ),
     "a source that the SQL does not read": (
@@ -195,3 +203,16 @@ def test_scd2_tracks_by_default_all_but_key_sequence_and_what_deletes(write):
     )
     plan = compile_plan(write({"tables/feed.yaml": text}))
     assert default_track(plan.tables["feed"]) == ("name",)
+
+
+DERIVED = {
+    "SELECT id, note FROM orders": ("id",),
+    "SELECT count(*) AS n, note AS id FROM orders GROUP BY note": (),
+    "SELECT id, row_number() OVER (PARTITION BY note ORDER BY id) AS nth FROM orders": (),
+}
+
+
+@pytest.mark.parametrize("sql", DERIVED)
+def test_a_mart_is_recomputed_in_part_only_where_its_sql_shows_that_this_is_right(write, sql):
+    files = {**SHOP, "marts/fct.sql": sql, "marts/fct.yaml": "mart: fct\nkind: sql\nsql: fct.sql\nkey: [id]\n"}
+    assert compile_plan(write(files)).marts["fct"].incremental_by == DERIVED[sql]

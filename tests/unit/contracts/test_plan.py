@@ -201,4 +201,8 @@ def test_the_demo_pipeline_compiles():
         "planes_register": (),
         "weather": (),
     }
+    assert {name: mart.incremental_by for name, mart in plan.marts.items() if mart.sql} == {
+        "daily_delays": ("flight_date", "origin"),
+        "fct_flights": ("time_hour", "carrier", "flight"),
+    }
     assert Plan.from_json(plan.to_json()) == plan
