@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType, _parse_datatype_string
+
+from spark_jobs.layers.by_name import by_name
 
 _MOMENT = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"
 
@@ -55,24 +57,18 @@ def _moment(value: object) -> str:
 
 
 def conformed(rows: DataFrame, schema: StructType) -> DataFrame:
-    """Return the columns of `schema` in its types; NULL, inside structs too, where `rows` has none."""
+    """Return the columns of `schema` in its types; NULL, inside structs too, where `rows` has none.
+
+    Fields go by their names, at any depth.
+    """
     have = {f.name.lower(): f for f in rows.schema.fields}
-    return rows.selectExpr(
-        *(f"{_value(quoted(f.name), have.get(f.name.lower()), f.dataType)} AS {quoted(f.name)}" for f in schema.fields)
-    )
+    return rows.select(*(_value(have.get(f.name.lower()), f) for f in schema.fields))
 
 
-def _value(path: str, have: StructField | None, want: DataType) -> str:
+def _value(have: StructField | None, want: StructField) -> Column:
     if have is None:
-        return f"CAST(NULL AS {sql_type(want)})"
-    if have.dataType == want:
-        return path
-    if not isinstance(want, StructType) or not isinstance(have.dataType, StructType):
-        return f"CAST({path} AS {sql_type(want)})"
-    inner = {f.name.lower(): f for f in have.dataType.fields}
-    values = (_value(f"{path}.{quoted(f.name)}", inner.get(f.name.lower()), f.dataType) for f in want.fields)
-    named = (f"{value} AS {quoted(f.name)}" for value, f in zip(values, want.fields, strict=True))
-    return f"if({path} IS NULL, NULL, struct({', '.join(named)}))"
+        return F.lit(None).cast(want.dataType).alias(want.name)
+    return by_name(F.col(quoted(have.name)), have.dataType, want.dataType).alias(want.name)
 
 
 def sql_type(kind: DataType) -> str:

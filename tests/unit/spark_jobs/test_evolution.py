@@ -143,6 +143,16 @@ def test_rows_are_brought_to_the_columns_of_a_schema(spark):
     assert [tuple(row) for row in shaped.collect()] == [(1, (1, None), None), (2, None, None)]
 
 
+def test_fields_inside_arrays_and_maps_go_by_their_names(spark):
+    rows = spark.sql(
+        "SELECT array(named_struct('street', 'S', 'zip', 1)) AS a, map('m', named_struct('y', 'Y', 'x', 'X')) AS m"
+    )
+    schema = parse_schema("a array<struct<zip:bigint,city:string,street:string>>, m map<string,struct<x:string>>")
+    shaped = conformed(rows, schema)
+    assert shaped.schema.simpleString() == schema.simpleString()
+    assert [tuple(row) for row in shaped.collect()] == [([(1, None, "S")], {"m": ("X",)})]
+
+
 def test_partitions_follow_the_contract_and_old_rows_stay_readable(lake):
     name = lake.table("staging", "t")
     schema = parse_schema("k bigint, at timestamp, city string")

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from contracts.model import Column, Limits
+from contracts.model import Column, Limits, Source
 from spark_jobs.layers import branches
 from spark_jobs.layers.errors import LimitExceededError, SchemaChangeError
 from spark_jobs.layers.staging import stage
@@ -95,6 +95,26 @@ def test_a_rebuild_takes_any_type(bench):
     texts = dataclasses.replace(OLD, columns=(Column("k", "string"), Column("v", "string"), Column("n", "double")))
     bench.stage(texts, landing, mode="rebuild")
     assert bench.log(texts, "k", "v", "n") == [("1", "a", 1.0, "I", at(1))]
+
+
+def test_fields_inside_an_array_may_come_and_go_in_any_place(bench):
+    def places(fields: str):
+        columns = (Column("k", "bigint"), Column("a", f"array<struct<{fields}>>"))
+        return snapshot_table(source=Source(prefix="planes/", format="jsonl"), columns=columns)
+
+    def land(day: int, place: str):
+        return bench.land(f'{{"k": 1, "a": [{place}]}}\n', f"planes/2020-01-{day:02d}/planes.jsonl")
+
+    old, more, less = places("street:string,zip:string"), places("street:string,city:string,zip:string"), "zip:string"
+    bench.stage(old, land(1, '{"street": "S", "zip": "Z"}'))
+    bench.stage(more, land(2, '{"street": "S", "city": "C", "zip": "Z"}'))
+    bench.stage(places(less), land(3, '{"zip": "Y"}'))
+    rows = bench.lake.read(bench.lake.table("staging", "planes")).orderBy("_effective_from")
+    assert [row.asDict(recursive=True)["a"] for row in rows.collect()] == [
+        [{"street": "S", "zip": "Z", "city": None}],
+        [{"street": "S", "zip": "Z", "city": "C"}],
+        [{"street": None, "zip": "Y", "city": None}],
+    ]
 
 
 NUMBERS = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")), limits=Limits(max_rejected=0))
