@@ -55,7 +55,7 @@ class Settings:
             raise SettingsError(f"architecture is {self.architecture!r}: it must be arm64 or x86_64")
         if not re.fullmatch(r"5\.[1-9]|([6-9]|[1-9]\d+)\.\d+", self.glue_version):
             raise SettingsError(
-                f"glue_version is {self.glue_version!r}: it must be 5.1 or later; before it, Iceberg is older than the jobs'"
+                f"glue_version is {self.glue_version!r}: it must be 5.1 or later; Iceberg is too old before it"
             )
         if self.maintenance not in ("", OFF) and not re.fullmatch(r"(cron|rate)\([^()]+\)", self.maintenance):
             raise SettingsError(
