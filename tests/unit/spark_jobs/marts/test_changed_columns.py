@@ -64,6 +64,16 @@ NESTED = {
         ("struct<zip:string>", ("Y",)),
         [{"zip": "Z"}, {"zip": "Y"}],
     ),
+    "a field less in an array": (
+        ("array<struct<street:string,zip:string>>", [("S", "Z")]),
+        ("array<struct<zip:string>>", [("Y",)]),
+        [[{"zip": "Z"}], [{"zip": "Y"}]],
+    ),
+    "a field in the middle in an array": (
+        ("array<struct<sku:string,note:string>>", [("S", "N")]),
+        ("array<struct<sku:string,colour:string,note:string>>", [("T", "red", "M")]),
+        [[{"sku": "S", "colour": None, "note": "N"}], [{"sku": "T", "colour": "red", "note": "M"}]],
+    ),
 }
 
 
