@@ -155,6 +155,11 @@ def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]
         return
     if draft.kind != "history" and not table.key:
         yield document.mistake(f"{table.name} has no key: it feeds only history, fact and sql", "source")
+    for name, type_ in column_types(table).items():
+        if type_ is not None and type_.has_map:
+            way_out = "declare a struct, or make a sql mart that returns what is needed of it"
+            message = f"{table.name}.{name} is {type_}, and maps cannot be compared: {way_out}"
+            yield document.mistake(message, "source")
     if draft.kind == "scd2":
         tracked = data.get("track", ())
         yield from known(document, tracked, tracked if table.crawled else table.column_names, "track")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructField, StructType, TimestampType
+from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType, TimestampType
 
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import DataError, SchemaChangeError
@@ -30,11 +30,10 @@ def audited(rows: DataFrame, batch_id: str, now: datetime) -> DataFrame:
 def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
     """Create the table or change its columns to `schema` and the audit columns, and its partitions; return its head.
 
-    MartSchemaError where a column has no type, or one that Iceberg cannot make of the one it has.
+    MartSchemaError where a column has no type, holds a map, or has a type that Iceberg cannot make of the one it has.
     """
     for f in schema.fields:
-        if "void" in f.dataType.simpleString():
-            raise MartSchemaError(f"{table}: column {f.name} is NULL without a type: write CAST(NULL AS string), say")
+        _refuse(table.rsplit(".", 1)[-1], f.name, f.dataType.simpleString())
     wanted = StructType(schema.fields + _AUDIT_FIELDS)
     try:
         evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
@@ -43,6 +42,16 @@ def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[st
     for path in _surplus(lake.read(table).schema, wanted):
         lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
     return lake.first_head(table).id
+
+
+def _refuse(mart: str, name: str, kind: str) -> None:
+    if "void" in kind:
+        raise MartSchemaError(f"{mart}: column {name} is NULL without a type: write CAST(NULL AS string), say")
+    if "map<" in kind:
+        raise MartSchemaError(
+            f"{mart}: column {name} is {kind}, and maps cannot be compared: return what is needed of it, such as one "
+            "value or array_sort(map_entries(…))"
+        )
 
 
 def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -56,5 +65,3 @@ def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iter
                 yield (*path, f.name)
     elif isinstance(have, ArrayType) and isinstance(want, ArrayType):
         yield from _surplus(have.elementType, want.elementType, (*path, "element"))
-    elif isinstance(have, MapType) and isinstance(want, MapType):
-        yield from _surplus(have.valueType, want.valueType, (*path, "value"))

@@ -216,3 +216,21 @@ DERIVED = {
 def test_a_mart_is_recomputed_in_part_only_where_its_sql_shows_that_this_is_right(write, sql):
     files = {**SHOP, "marts/fct.sql": sql, "marts/fct.yaml": "mart: fct\nkind: sql\nsql: fct.sql\nkey: [id]\n"}
     assert compile_plan(write(files)).marts["fct"].incremental_by == DERIVED[sql]
+
+
+@pytest.mark.parametrize("kind", ["latest", "scd2", "history", "dimension"])
+def test_maps_reach_no_mart_but_through_sql(write, kind):
+    columns = (
+        "    - {name: tags, type: 'map<string,string>'}\n    - {name: deep, type: 'array<struct<m:map<int,int>>>'}\n"
+    )
+    files = {
+        "tables/orders.yaml": ORDERS + columns,
+        "marts/fct.sql": "SELECT id, tags['a'] AS a FROM orders",
+        "marts/fct.yaml": FACT,
+        "marts/m.yaml": f"mart: m\nkind: {kind}\nsource: orders\n",
+    }
+    way_out = "maps cannot be compared: declare a struct, or make a sql mart that returns what is needed of it"
+    assert [str(mistake) for mistake in check(write(files))] == [
+        f"shop/marts/m.yaml:3: source: orders.deep is array<struct<m:map<int,int>>>, and {way_out}",
+        f"shop/marts/m.yaml:3: source: orders.tags is map<string,string>, and {way_out}",
+    ]
