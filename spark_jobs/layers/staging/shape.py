@@ -10,6 +10,7 @@ from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.lake import PROPERTY, Snapshot
 
 NAME = "shape"
+_NOT_TOLD_ONCE = ("from_key", "unmatched")  # tables that were staged before these were words of a shape
 
 
 def shape(table: Table) -> dict[str, Any]:
@@ -18,6 +19,8 @@ def shape(table: Table) -> dict[str, Any]:
         "load": table.load,
         "key": list(table.key),
         "effective_at": table.effective_at.column or "the file's time",
+        "from_key": table.effective_at.from_key,
+        "unmatched": table.effective_at.unmatched if table.effective_at.from_key else None,
         "tie_break": list(table.tie_break),
     }
     if table.load == "snapshot":
@@ -33,7 +36,8 @@ def check_shape(last: Snapshot | None, table: Table, way_out: str) -> None:
     if told is None:
         return
     before, now = json.loads(told), shape(table)
-    changed = [word for word in {**before, **now} if before.get(word) != now.get(word)]
+    untold = [word for word in _NOT_TOLD_ONCE if word not in before]
+    changed = [word for word in {**before, **now} if before.get(word) != now.get(word) and word not in untold]
     if changed:
         words = "; ".join(f"{word} was {_words(before.get(word))} and is {_words(now.get(word))}" for word in changed)
         raise SchemaChangeError(f"{table.name}: {words}: rows staged before would mean something else now. {way_out}")

@@ -6,10 +6,13 @@ import dataclasses
 
 import pytest
 
-from contracts.model import Column, Limits, Source
+from contracts.model import Column, EffectiveAt, Limits, Source
 from spark_jobs.layers import branches
 from spark_jobs.layers.errors import LimitExceededError, SchemaChangeError
+from spark_jobs.layers.lake import Snapshot
 from spark_jobs.layers.staging import stage
+from spark_jobs.layers.staging.landings import dump
+from spark_jobs.layers.staging.shape import check_shape, shape
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
@@ -87,6 +90,34 @@ def test_words_on_which_every_row_depends_cannot_change_under_staged_rows(bench)
     )
     bench.stage(other, landing, mode="rebuild")
     assert bench.log(other, "k", "v", "n") == [(1, "a", 1, "I", at(1)), (2, "a", 2, "I", at(1))]
+
+
+BY_EVENT = dataclasses.replace(OLD, effective_at=EffectiveAt(event_time=True))
+BY_MONTH = dataclasses.replace(OLD, effective_at=EffectiveAt(from_key=r"(?P<year>\d{4})-(?P<month>\d\d)"))
+LENIENT = dataclasses.replace(OLD, effective_at=dataclasses.replace(OLD.effective_at, unmatched="event_time"))
+BY_DATE = r"(?P<date>\d{4}-\d{2}-\d{2})"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (BY_EVENT, OLD, f"from_key was not said and is {BY_DATE}; unmatched was not said and is quarantine"),
+        (OLD, BY_MONTH, rf"from_key was {BY_DATE} and is (?P<year>\d{{4}})-(?P<month>\d\d)"),
+        (OLD, LENIENT, "unmatched was quarantine and is event_time"),
+    ],
+    ids=("event time", "another pattern", "unmatched"),
+)
+def test_how_keys_of_files_date_them_cannot_change_under_staged_rows(old, new, words):
+    told = {"landfall.shape": dump(shape(old))}
+    with pytest.raises(SchemaChangeError) as raised:
+        check_shape(Snapshot(1, None, "append", told), new, "Ask.")
+    assert str(raised.value) == f"planes: {words}: rows staged before would mean something else now. Ask."
+    check_shape(Snapshot(1, None, "append", told), old, "Ask.")
+
+
+def test_a_table_whose_shape_did_not_tell_how_keys_date_files_goes_on():
+    words = {word: value for word, value in shape(OLD).items() if word not in ("from_key", "unmatched")}
+    check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), BY_MONTH, "Ask.")
 
 
 def test_a_rebuild_takes_any_type(bench):
