@@ -101,6 +101,14 @@ class Table:
         return tuple(dict.fromkeys(first + self.tie_break))
 
     @property
+    def in_source_order(self) -> bool:
+        """Tell whether the order of a change feed decides between events of one time, deletes among them.
+
+        Its files hold the order of commits, and one time stands for many of these. A `tie_break` goes before it.
+        """
+        return bool(self.source.preset) and not self.tie_break
+
+    @property
     def effective_type(self) -> str:
         """Spark type of `_effective_from`."""
         return self.column(self.effective_at.column).type if self.effective_at.column else "timestamp"

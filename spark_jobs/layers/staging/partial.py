@@ -33,7 +33,6 @@ from spark_jobs.layers.staging.work import Work
 
 _EMIT, _LIFE, _FRESH = "_emit", "_life", "_fresh"
 _RENEWED = 2  # said anew of what was known: it counts, but no verdict is passed on it
-_ORDER = ("_at", "_tie", "_is_gone", "_order", "_row_number")
 
 
 def correction(work: Work, good: DataFrame) -> Correction:
@@ -79,10 +78,12 @@ def fold(told: DataFrame, table: Table) -> DataFrame:
 
     `told`: patches with `_fresh` and `_emit` (false: a truncation, which only ends what came before).
     """
-    by_key = Window.partitionBy(*key_columns(table)).orderBy(*_ORDER)
+    deletes_last = () if table.in_source_order else ("_is_gone",)
+    ordered = ("_at", "_tie", *deletes_last, "_order", "_row_number")
+    by_key = Window.partitionBy(*key_columns(table)).orderBy(*ordered)
     ended = told.withColumn("_is_gone", (F.col("_kind") == GONE).cast("int"))
     lived = ended.withColumn(_LIFE, F.sum("_is_gone").over(by_key.rowsBetween(Window.unboundedPreceding, 0)))
-    so_far = Window.partitionBy(*key_columns(table), _LIFE).orderBy(*_ORDER)
+    so_far = Window.partitionBy(*key_columns(table), _LIFE).orderBy(*ordered)
     so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
 
     def last_said(name: str) -> Column:

@@ -52,7 +52,7 @@ def said_by_truncations(work: Work, keys: DataFrame, fresh: DataFrame) -> DataFr
         table,
         at="_at",
         tie="_tie",
-        deleted="1",
+        deleted="0" if table.in_source_order else "1",
         order="_order",
         number="_row_number",
         fresh="_fresh",

@@ -158,3 +158,49 @@ def test_debezium_truncates_end_what_lives(bench):
         (2, None, "D", "1970-01-01 00:00:03"),
     ]
     assert books.balanced
+
+
+def test_a_key_that_a_dms_file_deletes_and_inserts_again_lives_and_the_other_way_round_is_gone(bench):
+    table = feed("csv", "dms")
+    bench.stage(table, dms(bench, "LOAD00000001.csv", "1,Reno", "2,Ely", at="2014-10-29T08:00:00Z"))
+    books = bench.stage(
+        table, dms(bench, "20141029-113401.csv", "D,1,Reno", "I,1,Elko", "I,3,Fargo", "D,3,Fargo")
+    ).books
+    assert bench.log(table) == [
+        (1, "Reno", "I", "2014-10-29 08:00:00"),
+        (1, "Elko", "U", "2014-10-29 11:34:01"),
+        (2, "Ely", "I", "2014-10-29 08:00:00"),
+    ]
+    assert (books.read, books.updated, books.deleted, books.balanced) == (4, 1, 0, True)
+
+
+def test_debezium_events_of_one_transaction_count_in_its_order_whatever_is_staged_first(bench):
+    files = [
+        [envelope("r", 1000, after=row(1, "Reno")), envelope("r", 1000, after=row(2, "Ely"))],
+        [envelope("d", 2000, before=row(1, "Reno")), envelope("c", 2000, after=row(1, "Elko"))],
+        [envelope("t", 3000), envelope("c", 3000, after=row(2, "Ely")), envelope("c", 3000, after=row(3, "Fargo"))],
+    ]
+    landings = [jsonl(bench, str(number), *lines) for number, lines in enumerate(files)]
+    for number, order in enumerate(((0, 1, 2), (2, 1, 0))):
+        table = feed("jsonl", "debezium", f"planes{number}")
+        books = [bench.stage(table, landings[place]).books for place in order]
+        assert bench.log(table, "id", "city") == [
+            (1, "Reno", "I", "1970-01-01 00:00:01"),
+            (1, "Elko", "U", "1970-01-01 00:00:02"),
+            (1, None, "D", "1970-01-01 00:00:03"),
+            (2, "Ely", "I", "1970-01-01 00:00:01"),
+            (2, "Ely", "U", "1970-01-01 00:00:03"),
+            (3, "Fargo", "I", "1970-01-01 00:00:03"),
+        ]
+        assert all(one.balanced for one in books)
+
+
+def test_a_tie_break_of_the_contract_orders_the_events_of_a_feed_and_its_deletes_come_last(bench):
+    columns = (*COLUMNS, Column("n", "int", source="source.lsn"))
+    source = Source(prefix="planes/", format="jsonl", preset="debezium")
+    told = Table("planes", "changes", source, columns, key=("id",), tie_break=("n",))
+    table = expanded(with_defaults(told, {}))
+    bench.stage(
+        table, jsonl(bench, "a", envelope("d", 2000, before=row(1, "Reno")), envelope("c", 2000, after=row(1, "Elko")))
+    )
+    assert bench.log(table, "id", "city") == []

@@ -149,3 +149,18 @@ def test_debezium_says_by_a_word_what_it_does_not_send(bench):
         (1, None, "U", "1970-01-01 00:00:03"),
     ]
     assert staged.books.balanced
+
+
+def test_a_key_that_is_deleted_and_created_in_one_transaction_keeps_nothing_of_before(bench):
+    debezium = replace(feed("jsonl", "debezium"), updates="partial")
+    absent = {"absent_value": "__absent"}
+    debezium = replace(debezium, source=replace(debezium.source, options=absent))
+    bench.stage(debezium, jsonl(bench, "a", envelope("c", 1000, after={"id": 1, "city": "Reno"})))
+    again = [envelope("d", 2000, before={"id": 1, "city": "Reno"}), envelope("c", 2000, after={"id": 1, "city": "Ely"})]
+    bench.stage(debezium, jsonl(bench, "b", *again))
+    bench.stage(debezium, jsonl(bench, "c", envelope("u", 3000, after={"id": 1, "city": "__absent"})))
+    assert bench.log(debezium, "id", "city") == [
+        (1, "Reno", "I", "1970-01-01 00:00:01"),
+        (1, "Ely", "U", "1970-01-01 00:00:02"),
+        (1, "Ely", "U", "1970-01-01 00:00:03"),
+    ]
