@@ -7,6 +7,7 @@ without Spark's ANSI mode. All functions take and return SQL.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import UnionType
@@ -41,6 +42,7 @@ _TIME_TEXT = rf"{_DAY}(?:{_CLOCK}\s*(?:[A-Za-z+\-].*)?)?\s*$"
 _FLOAT_TEXT = r"(?i)^\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)\s*$"
 _INFINITE_TEXT = r"(?i)^\s*[+-]?inf(?:inity)?\s*$"
 _DECIMAL_TEXT = r"^\s*[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?\s*$"
+_ZONE_LETTER = re.compile("[VzOXxZ]")
 # Powers of ten by which the words for Unix time divide a second.
 EPOCHS = {"epoch_seconds": 0, "epoch_millis": 3, "epoch_micros": 6, "epoch_nanos": 9}
 BINARY_FORMATS = ("base64", "hex")
@@ -143,7 +145,7 @@ def _text_to_time(source: str, want: DataType, column: Column) -> Cast:
         conditions = [f"CAST({VALUE} AS timestamp) = {moment}"]
         if "SSSSSSS" in column.format:  # more than Spark keeps
             conditions.append(f"date_format({moment}, {literal(column.format)}) = {source}")
-        return _in_zone(Cast(value, _failed(source, *conditions)), want, column)
+        return _in_zone(Cast(value, _failed(source, *conditions)), want, column, _is_local(source, column.format))
     value = _try_cast(source, want)
     day = f"substr({source}, 5, 1) = '-' AND substr({source}, 8, 1) = '-'"
     match want:
@@ -153,6 +155,18 @@ def _text_to_time(source: str, want: DataType, column: Column) -> Cast:
             return Cast(value, _failed(source, f"{source} RLIKE {literal(_LOCAL_TEXT)}"))
     done = Cast(value, _failed(source, _looks(source, 19, day, _TIME_TEXT)))
     return _in_zone(done, want, column, f"{source} RLIKE {literal(_LOCAL_TEXT)}")
+
+
+def _is_local(source: str, pattern: str) -> str:
+    """Tell whether a text of a format has no zone: never where the format asks for one, always where it has none."""
+    local = re.sub(r"\[[^\[\]]*\]", lambda section: "" if _has_zone(section[0]) else section[0], pattern)
+    if _has_zone(local):
+        return "false"
+    return "true" if local == pattern else f"try_to_timestamp({source}, {literal(local)}) IS NOT NULL"
+
+
+def _has_zone(pattern: str) -> bool:
+    return bool(_ZONE_LETTER.search(re.sub("'[^']*'", "", pattern)))
 
 
 def _looks(source: str, length: int, day: str, pattern: str) -> str:

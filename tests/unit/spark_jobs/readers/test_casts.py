@@ -163,6 +163,20 @@ def test_local_times_become_instants_and_those_that_never_were_are_refused(files
     )
 
 
+@pytest.mark.parametrize(
+    ("form", "texts"),
+    [
+        ("yyyy-MM-dd'T'HH:mm:ssXXX", ["2020-07-01T12:00:00+02:00"]),
+        ("yyyy-MM-dd HH:mm VV", ["2020-07-01 10:00 UTC", "2020-07-01 12:00 Europe/Berlin"]),
+        ("yyyy-MM-dd HH:mm[ Z]", ["2020-07-01 12:00", "2020-07-01 10:00 +0000"]),
+        ("yyyy-MM-dd HH:mm[:ss]'Z'", ["2020-07-01 12:00:00Z", "2020-07-01 12:00Z"]),
+    ],
+)
+def test_a_zone_that_a_text_tells_goes_before_that_of_the_column(files, form, texts):
+    column = Column("v", "timestamp", format=form, time_zone="Europe/Berlin")
+    assert values(files, column, *texts) == ([datetime(2020, 7, 1, 10)] * len(texts), [])
+
+
 def test_json_inside_csv(files):
     column = Column("v", "struct<n:decimal(20,10),l:array<date>>")
     body = (
