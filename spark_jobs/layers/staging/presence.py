@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from contracts.model import Table
-from contracts.paths import BY_PATH, split_path
+from contracts.paths import BY_PATH
 from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.extras import found_columns
-from spark_jobs.layers.staging.readers.seam import HELD, LANDING, RAW, option
+from spark_jobs.layers.staging.readers.seam import HELD, LANDING, option
 from spark_jobs.layers.staging.records import PRESENT
 
 ABSENT_VALUE = "absent_value"
@@ -44,11 +44,9 @@ def with_presence(records: DataFrame, table: Table, claims: Sequence[Claim]) -> 
 
 
 def _held(records: DataFrame, table: Table, claims: Sequence[Claim]) -> Column:
-    """Return what a record holds: the fields of its object, else the columns of its file in small letters."""
-    if table.source.format == "xml":
+    """Return the source columns that a record holds; without paths those of its file, in small letters."""
+    if table.source.format in BY_PATH:
         return F.col(HELD) if HELD in records.columns else F.array().cast("array<string>")
-    if table.source.format in ("json", "jsonl"):
-        return F.map_keys(F.from_json(RAW, "map<string,string>"))
     alike: dict[tuple[str, ...], list[int]] = {}
     for claim in claims:
         names = tuple(name.lower() for name in found_columns(records.sparkSession, table, [claim]))
@@ -63,16 +61,7 @@ def _is_held(table: Table, source: str) -> Column:
     """Tell whether a record holds a source column; the rows of Debezium's envelopes hold all."""
     if table.source.preset == "debezium":
         return F.lit(True)
-    name = _first_step(table, source) if table.source.format in BY_PATH else source.lower()
-    return F.array_contains(_HAS, name)
-
-
-def _first_step(table: Table, source: str) -> str:
-    """Return the name under which a record holds a path; names of XML are held without their prefixes."""
-    name = split_path(source)[0]
-    if table.source.format != "xml":
-        return name
-    return "@" * name.startswith("@") + name.removeprefix("@").rpartition(":")[2]
+    return F.array_contains(_HAS, source if table.source.format in BY_PATH else source.lower())
 
 
 def _is_one_of(sources: Sequence[str], word: str | None) -> Column:

@@ -18,6 +18,7 @@ from spark_jobs.layers.staging.readers.field_names import FIELD, gathered
 from spark_jobs.layers.staging.readers.seam import (
     BROKEN,
     COLUMNS,
+    HELD,
     IS_EXTRA,
     IS_MISSING,
     IS_RESERVED,
@@ -39,7 +40,8 @@ _ROWS = {"debezium": (("after",), ("payload", "after"))}
 def json_records(texts: DataFrame, table: Table, invalid: Column | None = None) -> DataFrame:
     """Return records: the source columns out of `_raw`, `_broken`, and whatever else `texts` carries.
 
-    A `_broken` that `texts` has stays; `invalid` tells texts whose bytes are no text.
+    A `_broken` that `texts` has stays; `invalid` tells texts whose bytes are no text. Where updates are partial,
+    `_held` names the source columns that a record holds.
     """
     paths = {name: split_path(name) for name in table.source_names}
     parents = sorted({path[:i] for path in paths.values() for i in range(1, len(path))}, key=len)
@@ -48,6 +50,9 @@ def json_records(texts: DataFrame, table: Table, invalid: Column | None = None) 
         rows = rows.withColumn(_object(parent), F.expr(parsed(_field(parent), _FIELDS)))
     given = F.col(BROKEN) if BROKEN in texts.columns else F.lit(None)
     carried = [name for name in texts.columns if name != BROKEN]
+    if table.updates == "partial":
+        held = (F.when(~_lacks(path, 1), F.lit(name)) for name, path in paths.items())
+        rows, carried = rows.withColumn(HELD, F.array_compact(F.array(*held))), [*carried, HELD]
     values = rows.select(
         *carried,
         *(F.expr(_field(path)).alias(f"_text{i}") for i, path in enumerate(paths.values())),

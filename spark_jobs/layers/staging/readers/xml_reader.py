@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -34,6 +35,8 @@ from spark_jobs.layers.staging.readers.seam import (
 )
 from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, Step, Wanted, rows_of, step_of
 
+Told = Callable[[Row], Sequence[str]]
+
 
 def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
     """Yield the errors of files that hold nothing."""
@@ -42,10 +45,11 @@ def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[Co
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
     """Return the records of all claims; `_row_number` is the row's place from 1."""
-    return [_rows(spark, table, claims, with_names=table.updates == "partial")]
+    return [_rows(spark, table, claims, attrgetter("held") if table.updates == "partial" else None)]
 
 
-def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], with_names: bool) -> DataFrame:
+def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], told: Told | None) -> DataFrame:
+    """Return the records; `_held` is what is told of each row."""
     namespaces: Mapping[str, str] = option(table, "namespaces", {})
     row = step_of(option(table, "row_tag", "row"), namespaces)
     wanted = [_wanted(table, name, namespaces) for name in table.source_names]
@@ -54,12 +58,12 @@ def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], with_names
     schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {HELD} array<string>, {columns}"
     # Under add, what is extra still differs by case alone from a column.
     drift = (table.extra_columns != "ignore", table.missing_columns == "fail")
-    return parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift, with_names), schema)
+    return parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift, told), schema)
 
 
 def names(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
     """Return the names of what all rows hold: children, attributes (`@name`), text of their own (`#text`)."""
-    rows = _rows(spark, replace(table, extra_columns="ignore"), claims, with_names=True)
+    rows = _rows(spark, replace(table, extra_columns="ignore"), claims, attrgetter("names"))
     return gathered(rows.select(LANDING, F.explode(HELD).alias(FIELD)), table, claims)
 
 
@@ -78,13 +82,13 @@ def _parsed(
     wanted: Sequence[Wanted],
     encoding: str | None,
     drift: tuple[bool, bool],
-    with_names: bool,
+    told: Told | None,
     chunks: Iterator[bytes],
 ) -> Iterator[tuple[Any, ...]]:
     number = 0
     try:
         for number, found in enumerate(rows_of(chunks, row, wanted, encoding), start=1):
-            yield number, found.raw, _broken(found, *drift), list(found.names) if with_names else None, *found.texts
+            yield number, found.raw, _broken(found, *drift), list(told(found)) if told else None, *found.texts
     except BrokenDocumentError as error:
         yield number + 1, "", ("", DOCUMENT, str(error)), None, *(None for _ in wanted)
 

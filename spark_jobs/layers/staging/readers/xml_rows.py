@@ -78,7 +78,8 @@ class Wanted:
 class Row:
     """One row: its raw text (bounded), the names of its parts, the columns' texts, and what is wrong, if anything.
 
-    `extra` is a part of the row that no column reads, `missing` a column that the row lacks.
+    `held` are the columns that the row has; `extra` is a part of it that no column reads, `missing` a column that it
+    lacks.
     """
 
     raw: str
@@ -87,6 +88,7 @@ class Row:
     problem: str | None = None
     extra: str | None = None
     missing: str | None = None
+    held: tuple[str, ...] = ()
 
 
 def step_of(text: str, namespaces: Mapping[str, str]) -> Step:
@@ -201,6 +203,7 @@ class _Reader:
             names.append(OWN_TEXT)
         extra = next((name for name in names if name not in self._read), None)
         texts: list[str | None] = []
+        held: list[str] = []
         missing = None
         for one in self._wanted:
             try:
@@ -208,9 +211,11 @@ class _Reader:
                 texts.append(_text_of(found or [], one))
             except MisfitError as error:
                 return Row(raw, tuple(names), (None,) * len(self._wanted), str(error))
-            if found is None and not one.is_extra:
+            if found is not None:
+                held.append(one.name)
+            elif not one.is_extra:
                 missing = missing or one.name
-        return Row(raw, tuple(names), tuple(texts), None, extra, missing)
+        return Row(raw, tuple(names), tuple(texts), None, extra, missing, tuple(held))
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise BrokenDocumentError(f"declares the entity {name}: entities of a document's own are refused")

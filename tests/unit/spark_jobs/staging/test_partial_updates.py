@@ -164,3 +164,48 @@ def test_a_key_that_is_deleted_and_created_in_one_transaction_keeps_nothing_of_b
         (1, "Ely", "U", "1970-01-01 00:00:02"),
         (1, "Ely", "U", "1970-01-01 00:00:03"),
     ]
+
+
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+NESTED = (
+    Column("k", "bigint"),
+    Column("street", "string", source="a.street", reads=("a.street",)),
+    Column("city", "string", source="a.`the city`", reads=("a.`the city`",)),
+    Column("ts", "int"),
+)
+
+
+def test_a_nested_field_that_a_record_lacks_keeps_its_value(bench):
+    nested = table(columns=NESTED, load="upsert", delete_when=None, truncate_when=None)
+    bench.stage(nested, land(bench, "a", {"k": 1, "a": {"street": "S", "the city": "C"}, "ts": 10}))
+    later = [
+        {"k": 1, "a": {"the city": "D"}, "ts": 20},
+        {"k": 1, "ts": 30},
+        {"k": 1, "a": {"street": None}, "ts": 40},
+        {"k": 1, "a": None, "ts": 50},
+    ]
+    bench.stage(nested, land(bench, "b", *later))
+    assert bench.log(nested) == [
+        (1, "S", "C", 10, "I", "10"),
+        (1, "S", "D", 20, "U", "20"),
+        (1, "S", "D", 30, "U", "30"),
+        (1, None, "D", 40, "U", "40"),
+        (1, None, None, 50, "U", "50"),
+    ]
+
+
+def test_a_nested_element_that_a_row_of_xml_lacks_keeps_its_value(bench):
+    columns = tuple(replace(c, source=c.source.replace("`the city`", "@city"), reads=()) for c in NESTED)
+    source = Source(prefix="planes/", format="xml", options={"row_tag": "row"})
+    nested = table(columns=columns, source=source, load="upsert", delete_when=None, truncate_when=None)
+    rows = (
+        '<row><k>1</k><ts>10</ts><a city="C"><street>S</street></a></row>'
+        '<row><k>1</k><ts>20</ts><a city="D"/></row>'
+        '<row><k>1</k><ts>30</ts><a><street xsi:nil="true"/></a></row>'
+    )
+    bench.stage(nested, bench.land(f"<rows {XSI}>{rows}</rows>", "planes/2020-01-01/a.xml"))
+    assert bench.log(nested) == [
+        (1, "S", "C", 10, "I", "10"),
+        (1, "S", "D", 20, "U", "20"),
+        (1, None, "D", 30, "U", "30"),
+    ]
