@@ -12,6 +12,7 @@ from spark_jobs.layers.marts import history
 from spark_jobs.layers.marts.attempt import Attempt
 from spark_jobs.layers.marts.events import AT, flag, semi
 from spark_jobs.layers.marts.names import KEYED
+from spark_jobs.layers.marts.tables import refuse
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ def recompute(attempt: Attempt) -> Work:
     mart = attempt.run.mart
     table = attempt.run.plan.tables[mart.source]
     affected = attempt.changed(mart.source, table.key or (AT,))
-    new = KEYED[mart.kind](semi(attempt.log(mart.source), affected), mart, table)
+    log = attempt.log(mart.source)
+    refuse(mart.name, log.schema)
+    new = KEYED[mart.kind](semi(log, affected), mart, table)
     if mart.kind == "history":
         return _retained(attempt, table, new, affected)
     return Work(new, _affected(attempt, affected), _ids(mart, table))

@@ -27,13 +27,24 @@ def audited(rows: DataFrame, batch_id: str, now: datetime) -> DataFrame:
     return rows.select("*", F.lit(batch_id).alias("_batch_id"), F.lit(now).alias("_built_at"))
 
 
+def refuse(mart: str, schema: StructType) -> None:
+    """Raise MartSchemaError where a column has no type, or one that cannot be compared."""
+    for name, kind in ((f.name, f.dataType.simpleString()) for f in schema.fields):
+        if "void" in kind:
+            raise MartSchemaError(f"{mart}: column {name} is NULL without a type: write CAST(NULL AS string), say")
+        if "map<" in kind:
+            raise MartSchemaError(
+                f"{mart}: column {name} is {kind}, and maps cannot be compared: return what is needed of it by SQL, "
+                "such as one value or array_sort(map_entries(…))"
+            )
+
+
 def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
     """Create the table or change its columns to `schema` and the audit columns, and its partitions; return its head.
 
     MartSchemaError where a column has no type, holds a map, or has a type that Iceberg cannot make of the one it has.
     """
-    for f in schema.fields:
-        _refuse(table.rsplit(".", 1)[-1], f.name, f.dataType.simpleString())
+    refuse(table.rsplit(".", 1)[-1], schema)
     wanted = StructType(schema.fields + _AUDIT_FIELDS)
     try:
         evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
@@ -42,16 +53,6 @@ def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[st
     for path in _surplus(lake.read(table).schema, wanted):
         lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
     return lake.first_head(table).id
-
-
-def _refuse(mart: str, name: str, kind: str) -> None:
-    if "void" in kind:
-        raise MartSchemaError(f"{mart}: column {name} is NULL without a type: write CAST(NULL AS string), say")
-    if "map<" in kind:
-        raise MartSchemaError(
-            f"{mart}: column {name} is {kind}, and maps cannot be compared: return what is needed of it, such as one "
-            "value or array_sort(map_entries(…))"
-        )
 
 
 def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
