@@ -112,6 +112,12 @@ class Lake:
             else:
                 yield column if name == "identity" else f"{_TRANSFORMS[name]}({column})"
 
+    def partition_columns(self, table: str) -> set[str]:
+        """Return the columns by which a table is or was partitioned."""
+        handle = self.handle(table)
+        fields = (field for spec in handle.specs().values() for field in spec.fields())
+        return {str(handle.schema().findColumnName(field.sourceId())) for field in fields}
+
     def head(self, table: str) -> Snapshot | None:
         """Return the snapshot that readers see, or None for a table that is missing or new."""
         if not self.exists(table):

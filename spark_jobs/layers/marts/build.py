@@ -14,7 +14,7 @@ from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
 from spark_jobs.layers.marts.attempt import Attempt, Run
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.names import KEYED
-from spark_jobs.layers.marts.tables import audited, ensure
+from spark_jobs.layers.marts.tables import audited, business, ensure
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
 
@@ -91,12 +91,17 @@ def _base(current: Attempt, work: Work) -> int:
 
 
 def _compare(current: Attempt, work: Work) -> Difference:
-    """Compare the recomputed rows with the mart's, once; refuse duplicate keys and missing members."""
+    """Compare the recomputed rows with the mart's, once; refuse duplicate keys and missing members.
+
+    Both in the columns of the table, which may have one more than the contract: it is NULL.
+    """
     mart = current.run.mart
     wanted = members.needs(current.run)
     old = current.current() if work.old is None else work.old
-    old = work.new.limit(0) if old is None else conformed(old, work.new.schema)
-    changed = current.cache(diff.difference(old, work.new, work.ids, members.points_to_members(wanted)))
+    columns = business(current.run.lake, current.table)
+    new = conformed(work.new, columns)
+    old = new.limit(0) if old is None else conformed(old, columns)
+    changed = current.cache(diff.difference(old, new, work.ids, members.points_to_members(wanted)))
     counts, told, most = diff.count(changed, members.flags(wanted))
     if work.ids and most > 1:
         diff.refuse_duplicates(changed, mart.name, work.ids)

@@ -26,7 +26,7 @@ def recompute(attempt: Attempt) -> Work:
     marked = _touched(attempt, current, groups)
     facts = marked.where(F.col("_touched") & ~F.col("_grouped")).select(*_own_columns(mart, current))
     if groups is not None:
-        facts = _selected(attempt, groups).unionByName(facts)
+        facts = _selected(attempt, groups).unionByName(facts, allowMissingColumns=True)
     old = marked.where(F.col("_touched") | F.col("_grouped")).select(*current.columns)
     return Work(_resolved(attempt, facts), old, mart.key)
 

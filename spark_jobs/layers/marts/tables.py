@@ -42,6 +42,8 @@ def refuse(mart: str, schema: StructType) -> None:
 def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
     """Create the table or change its columns to `schema` and the audit columns, and its partitions; return its head.
 
+    A column that `schema` lacks goes, unless the table was ever partitioned by it: Iceberg reads old files by it.
+
     MartSchemaError where a column has no type, holds a map, or has a type that Iceberg cannot make of the one it has.
     """
     refuse(table.rsplit(".", 1)[-1], schema)
@@ -50,9 +52,17 @@ def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[st
         evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
     except SchemaChangeError as error:
         raise MartSchemaError(str(error)) from error
+    needed = lake.partition_columns(table)
     for path in _surplus(lake.read(table).schema, wanted):
-        lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
+        if ".".join(path) not in needed:
+            lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
     return lake.first_head(table).id
+
+
+def business(lake: Lake, table: str) -> StructType:
+    """Return the columns that a mart's table has beside the audit columns."""
+    audit = {f.name for f in _AUDIT_FIELDS}
+    return StructType([f for f in lake.read(table).schema.fields if f.name not in audit])
 
 
 def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
 import pytest
@@ -86,15 +87,22 @@ def test_nested_fields_keep_their_names_whatever_stands_beside_them(bench, built
     assert [row.asDict(recursive=True)["a"] for row in found.collect()] == values
 
 
-def test_a_column_by_which_a_mart_was_partitioned_can_go(bench):
+@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
+def test_a_column_by_which_a_mart_was_partitioned_is_null_from_then_on_and_may_come_back(bench, built):
     before = [(1, "a", "x", "I", T1), (2, "b", "y", "I", T1)]
-    by_r = mart("latest_t", "latest", "t", partition_by=("r",))
+    by_r = dataclasses.replace(built, partition_by=("r",))
     old, new = keyed(v="string", r="string"), keyed(v="string")
-    b = changed(bench, old, new, before, [(1, "c", "U", T2)], by_r, LATEST)
-    assert b.rows("latest_t") == [(1, "c"), (2, "b")]
+    b = changed(bench, old, new, before, [(1, "c", "U", T2)], by_r, built)
+    assert b.rows(built.name, "k", "v", "r") == [(1, "c", None), (2, "b", None)]
     b.log("t", [(2, None, "D", T2)])
-    b.build("latest_t")
-    assert b.rows("latest_t") == [(1, "c")]
+    b.build(built.name)
+    assert b.rows(built.name, "k", "v", "r") == [(1, "c", None)]
+    catalog, name = b.lake.table("mart", built.name).split(".", 1)
+    b.lake.spark.sql(f"CALL {catalog}.system.rewrite_manifests('{name}')")
+    b.plan = plan([old], [by_r])
+    b.log("t", [(3, "d", "z", "I", T2)])
+    b.build(built.name)
+    assert b.rows(built.name, "k", "v", "r") == [(1, "c", None), (3, "d", "z")]
 
 
 @pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
