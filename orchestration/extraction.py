@@ -20,7 +20,7 @@ from orchestration.extraction_roles import ExtractionRoles
 from orchestration.grants import allow
 from orchestration.job_stack import come_after
 from orchestration.jobs import Jobs, words
-from orchestration.machines import allow_jobs, build_machine
+from orchestration.machines import allow_jobs, build_machine, tell_ended_executions
 from orchestration.settings import Settings
 from orchestration.storage import Storage
 
@@ -75,7 +75,8 @@ class Extraction(Construct):
         )
         self._allow_machine(ledger, notify_failure)
         self._schedule()
-        self._tell_cut_off_executions(notify_failure)
+        told = "An extraction failed, was aborted or timed out"
+        tell_ended_executions(self, self.state_machine, notify_failure, told)
 
     def _build_connections(self) -> Mapping[str, glue.CfnConnection]:
         """Build a Glue connection for each database that lies in a network of its own."""
@@ -158,23 +159,6 @@ class Extraction(Construct):
                         )
                     ],
                 )
-
-    def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
-        """An execution that was aborted or timed out, or failed beside its Catch, cannot tell so itself."""
-        events.Rule(
-            self,
-            "CutOff",
-            description="An extraction failed, was aborted or timed out",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
-                },
-            ),
-            targets=[targets.LambdaFunction(notify_failure)],
-        )
 
 
 def connection_name(settings: Settings, name: str) -> str:

@@ -49,9 +49,7 @@ class JobRoles(Construct):
 
     def _build_mart(self, storage: Storage) -> iam.Role:
         role = self.build_role("Mart")
-        staging = storage.staging.arn_for_objects(f"{self._settings.database('staging')}/*")
-        allow(role, _READ_OBJECT, [staging], "It reads every staging table, and neither raw copies nor quarantine.")
-        allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [storage.staging.bucket_arn])
+        self._read_bucket(role, storage.staging, _READ_OBJECT, f"{self._settings.database('staging')}/*")
         self._read_bucket(role, storage.mart, _READ_OBJECT)
         marts = storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*")
         allow(role, _WRITE_OBJECT, [marts], "It writes every mart, and not what analysts asked for.")
@@ -113,8 +111,8 @@ class JobRoles(Construct):
         ]
         allow(role, actions, resources, "Tables come with contracts; the database is the border.")
 
-    def _read_bucket(self, role: iam.Role, bucket: s3.Bucket, actions: Sequence[str]) -> None:
-        allow(role, actions, [bucket.arn_for_objects("*")], "The bucket is the layer, and the layer is read.")
+    def _read_bucket(self, role: iam.Role, bucket: s3.Bucket, actions: Sequence[str], keys: str = "*") -> None:
+        allow(role, actions, [bucket.arn_for_objects(keys)], "What lies under it is a layer, and the layer is read.")
         allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [bucket.bucket_arn])
 
     def _exchange_batches(self, role: iam.Role, artifacts: s3.Bucket) -> None:

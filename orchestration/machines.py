@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -51,4 +54,21 @@ def allow_jobs(machine: sfn.StateMachine, names: Sequence[str]) -> None:
         ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
         [stack.format_arn(service="glue", resource="job", resource_name=name) for name in names],
         "Jobs come with contracts; the pipeline's prefix is the border.",
+    )
+
+
+def tell_ended_executions(
+    scope: Construct, machine: sfn.StateMachine, notify_failure: lambda_.Function, description: str
+) -> None:
+    """Let notify_failure hear of an execution that was cut off, or whose own definition failed: it cannot tell so."""
+    events.Rule(
+        scope,
+        "CutOff",
+        description=description,
+        event_pattern=events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={"stateMachineArn": [machine.state_machine_arn], "status": ["FAILED", "ABORTED", "TIMED_OUT"]},
+        ),
+        targets=[targets.LambdaFunction(notify_failure)],
     )

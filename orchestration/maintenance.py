@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from aws_cdk import Duration
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -17,7 +15,7 @@ from constructs import Construct
 from contracts.model import Capacity, Plan
 from orchestration.grants import allow
 from orchestration.jobs import Jobs
-from orchestration.machines import allow_jobs, build_machine
+from orchestration.machines import allow_jobs, build_machine, tell_ended_executions
 from orchestration.settings import Settings
 from orchestration.storage import MAINTENANCE_PREFIX, Storage
 
@@ -67,7 +65,8 @@ class Maintenance(Construct):
         )
         self._allow_machine(notify_failure)
         self.schedule = self._build_schedule() if settings.maintenance_schedule else None
-        self._tell_cut_off_executions(notify_failure)
+        told = "A maintenance failed, was aborted or timed out"
+        tell_ended_executions(self, self.state_machine, notify_failure, told)
 
     def _build_job(self, jobs: Jobs) -> glue.CfnJob:
         stack = jobs.build_stack(self, "Jobs", f"Landfall {self._settings.stem}: the job that maintains tables")
@@ -113,21 +112,4 @@ class Maintenance(Construct):
                     maximum_retry_attempts=10,
                 ),
             ),
-        )
-
-    def _tell_cut_off_executions(self, notify_failure: lambda_.Function) -> None:
-        """An execution that was aborted or timed out, or failed beside its Catch, cannot tell so itself."""
-        events.Rule(
-            self,
-            "CutOff",
-            description="A maintenance failed, was aborted or timed out",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
-                },
-            ),
-            targets=[targets.LambdaFunction(notify_failure)],
         )

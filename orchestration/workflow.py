@@ -7,13 +7,11 @@ from pathlib import Path
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from orchestration.functions import Functions
 from orchestration.grants import allow
-from orchestration.machines import allow_jobs, build_machine
+from orchestration.machines import allow_jobs, build_machine, tell_ended_executions
 from orchestration.settings import Settings
 
 DEFINITION = Path("state_machines", "table_pipeline.asl.json")
@@ -66,7 +64,8 @@ class Workflow(Construct):
         self._allow_functions(functions)
         allow(self.state_machine.role, ("dynamodb:GetItem", "dynamodb:UpdateItem"), [ledger.table_arn])
         self._allow_successors()
-        self._tell_ended_executions(functions)
+        told = "An execution failed, was aborted or timed out; who has been told is not told again"
+        tell_ended_executions(self, self.state_machine, functions.notify_failure, told)
 
     def _substitutions(self, functions: Functions, ledger: dynamodb.Table) -> Mapping[str, str]:
         """Fill the definition's placeholders."""
@@ -86,20 +85,3 @@ class Workflow(Construct):
         """An execution whose history runs full hands over to a new one."""
         arn = state_machine_arn(Stack.of(self), self._settings)
         allow(self.state_machine.role, ("states:StartExecution",), [arn])
-
-    def _tell_ended_executions(self, functions: Functions) -> None:
-        """An execution that was cut off cannot tell so itself, nor can one whose own definition failed."""
-        events.Rule(
-            self,
-            "CutOff",
-            description="An execution failed, was aborted or timed out; who has been told is not told again",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [self.state_machine.state_machine_arn],
-                    "status": ["FAILED", "ABORTED", "TIMED_OUT"],
-                },
-            ),
-            targets=[targets.LambdaFunction(functions.notify_failure)],
-        )

@@ -31,7 +31,8 @@ def reopen(world: World, request: Request, lease: Lease) -> None:
         stays = frozenset(one.batch_id for one in waiting if one.limit not in request.allow)
     else:
         chosen = selected(world, request)
-    settle(world.ledger, lease, [(one, _again(one, request, world.ledger.now())) for one in chosen])
+    now = world.ledger.now()
+    settle(world.ledger, lease, [(one, _again(one, request, now)) for one in chosen])
     _keep(world, lease, chosen, stays)
 
 
