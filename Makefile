@@ -83,12 +83,12 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, databases and
 
 long: $(READY)  ## run the tests that take minutes
 	@$(LEFT_OUT)
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
+	@$(MAKE) --no-print-directory law
 	@$(PY) -m pytest tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/chaos -m $(LONG)
 
-law: $(READY)  ## hold generated histories of every load to the oracle (a part of make long)
-	@$(PY) -m pytest tests/law -m long
+law: $(READY)  ## hold generated histories of every load to the oracle, and damaged files (a part of make long)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
 
 cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
 	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py

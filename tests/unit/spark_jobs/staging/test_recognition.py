@@ -160,6 +160,7 @@ def test_a_snapshot_without_records_and_a_late_one(bench):
     ]
 
 
+@pytest.mark.long
 def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypatch):
     monkeypatch.setattr(known_keys, "MANY", 10)
     table = snapshot_table()

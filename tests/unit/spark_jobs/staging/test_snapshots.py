@@ -200,6 +200,7 @@ def test_what_a_newest_snapshot_changes_is_told_without_the_history_of_its_keys(
     assert counted == {"read": 3, "inserted": 1, "updated": 1, "unchanged": 1, "deleted": 1}
 
 
+@pytest.mark.long
 def test_a_newest_snapshot_stores_what_the_history_of_its_keys_would(bench, monkeypatch):
     words = {"columns": (Column("k", "bigint"), Column("v", "int"))}
     table, by_history = snapshot_table(**words), snapshot_table(name="by_history", **words)
