@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from functions.shared.batches import BATCH_FAILED, CLOSED, PUBLISHED
 from functions.shared.causes import limit_in
 from functions.shared.choosing import choose
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
+from functions.shared.health import still_fails
 from functions.shared.landings import FAILED, Landing
 from functions.shared.lease import release
 from functions.shared.ledger import Action, Lease, batch_key
@@ -49,7 +50,7 @@ class Closing:
     execution: str
     stage_error: Mapping[str, str] | None = None
     marts_error: Mapping[str, str] | None = None
-    failed_before: bool = False
+    errors_before: tuple[str, ...] = ()
     iteration: int = 0
     request: Mapping[str, Any] = field(default_factory=dict)
     runs: Mapping[str, Any] = field(default_factory=dict)
@@ -90,8 +91,8 @@ def close_batch(world: World, closing: Closing) -> Closed:
     elif "outcome" not in batch:
         raise StaleLeaseError(f"{closing.table}: the batch {closing.batch_id} was abandoned by whoever came after")
     told = json.loads(batch["outcome"])
-    failed = closing.failed_before or bool(told["failures"])
-    goes_on = _go_on(world, closing, failed, len(batch["outcome"]))
+    errors = [*closing.errors_before, *(failure["error"] for failure in told["failures"])]
+    goes_on = _go_on(world, closing, errors, len(batch["outcome"]))
     return Closed({**told, **asdict(goes_on)}, batch, first)
 
 
@@ -212,16 +213,17 @@ def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: st
     return frozenset(kept | failed)
 
 
-def _go_on(world: World, closing: Closing, failed: bool, told: int) -> GoesOn:
+def _go_on(world: World, closing: Closing, errors: Sequence[str], told: int) -> GoesOn:
     """Release the lease unless there is more to do for this execution; repeated, it decides the same."""
     successor = successor_of(world, closing, told)
     for _ in range(_TRIES):
         lease = world.ledger.lease(closing.table)
         if (lease.token, lease.holder) != (closing.token, closing.execution):
             return GoesOn(hand_over=successor)
+        failed = still_fails(lease, errors)
         if not _has_more(world, closing, lease):
             if release(world.ledger, lease, failed):
-                return GoesOn(recovered=lease.failing and not failed)
+                return GoesOn(recovered=lease.failing and failed is False)
         elif successor is None:
             return GoesOn(more=True)
         elif release(world.ledger, lease, failed or None, unseen=True):

@@ -42,7 +42,7 @@ def handle(event: Mapping[str, Any], world: World) -> Closed:
         stage_error=event.get("stage_error"),
         marts_error=event.get("marts_error"),
         runs=event.get("runs") or {},
-        failed_before=bool(event.get("failed")),
+        errors_before=tuple(event.get("errors", ())),
         iteration=int(event.get("iteration", 0)),
         request=event.get("input") or {},
     )

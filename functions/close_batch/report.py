@@ -64,12 +64,14 @@ def failures(
 ) -> list[dict[str, Any]]:
     """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it."""
     told = []
+    mine = [one for one in found.values() if one.batch_id == batch["batch_id"]]
+    holds = world.plan.tables[batch["table"]].on_failed_file == "hold" and any(one.state == FAILED for one in mine)
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
         cause = outcome.cause + _to_blame(outcome, found) + _first_refused(outcome)
-        told.append(_stage_failure(batch, outcome.error, cause, skipped))
+        told.append(_stage_failure(batch, outcome.error, cause, skipped, holds))
     elif outcome.blamed:
-        told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), []))
+        told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), [], holds))
     for mart, (error, cause) in marts.errors.items():
         told.append(_failure("mart", mart, error, cause, sorted(world.plan.downstream(mart, marts.skipped))))
     return told
@@ -79,8 +81,8 @@ def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -
     return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": skipped}
 
 
-def _stage_failure(batch: Item, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
-    return _failure("stage", batch["table"], error, cause, skipped) | {"batch_id": batch["batch_id"]}
+def _stage_failure(batch: Item, error: str, cause: str, skipped: list[str], holds: bool) -> dict[str, Any]:
+    return _failure("stage", batch["table"], error, cause, skipped) | {"batch_id": batch["batch_id"], "holds": holds}
 
 
 def _to_blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:

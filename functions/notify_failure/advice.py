@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.shared.causes import limits_to_allow
-
-_FILE = re.compile(r"file (\S+): ")
 
 
 @dataclass(frozen=True)
@@ -49,22 +46,33 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
 
 def _stage(failure: Mapping[str, Any], table: str) -> Advice:
     error, cause = failure["error"], str(failure["cause"])
-    which = {"batch_id": failure["batch_id"]} if "batch_id" in failure else {"prefix": _file_of(cause, table)}
-    replay = {"table": table, "mode": "replay", **which}
+    replay = {"table": table, "mode": "replay", "batch_id": failure.get("batch_id")}
+    holds = failure.get("holds")
+    key = "the same key, for which later files wait" if holds else "any key"
+    others = "Later files wait for it (on_failed_file: hold)" if holds else "Files that fit are staged without it"
     safe = f"staging.{table} and its marts are as they were before the batch; the files stay in the raw bucket."
     if error == "LimitExceededError":
         return Advice(
             what=f"A limit of the contract of {table} stopped the batch before anything was published.",
             safe=safe,
-            todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again.",
+            todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again "
+            f"as it should be, under {key}.",
             rerun={"table": table, "allow": limits_to_allow(cause)},
             section="a-limit-stopped-a-batch",
         )
-    if error in ("ContractViolationError", "OverwriteRefusedError"):
+    if error == "OverwriteRefusedError":
+        return Advice(
+            what=f"A key of {table} landed again with other content, which on_overwrite refuses.",
+            safe=f"staging.{table} and its marts hold what the key held first; both stay in the raw bucket.",
+            todo="Send the new content under a key of its own; or change on_overwrite, deploy, and replay by prefix.",
+            rerun={},
+            section="a-file-does-not-fit-its-contract",
+        )
+    if error == "ContractViolationError":
         return Advice(
             what=f"A file of {table} does not fit its contract and was not staged.",
-            safe=f"{safe} Files that fit are staged without it, as on_failed_file says.",
-            todo="Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
+            safe=f"{safe} {others}.",
+            todo=f"Send the file again as it should be, under {key}; or correct the contract, deploy, and replay.",
             rerun=replay,
             section="a-file-does-not-fit-its-contract",
         )
@@ -91,12 +99,6 @@ def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
         return advice
     allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
     return replace(advice, rerun={**request, **({"allow": allowed} if allowed else {})})
-
-
-def _file_of(cause: str, table: str) -> str:
-    """Return the key of the file that a cause names, as the beginning of keys; else what all keys begin with."""
-    found = _FILE.match(cause.removeprefix(f"{table}: "))
-    return found.group(1) if found else ""
 
 
 def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:

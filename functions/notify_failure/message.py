@@ -96,7 +96,8 @@ def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
 def _heading(report: Report) -> str:
     if report.is_good:
         return (
-            f"Pipeline {report.name}, table {report.table}: recovered. What had failed was done; no action is needed."
+            f"Pipeline {report.name}, table {report.table}: recovered. What is tried again by itself was done, and no "
+            "mart is due. Files that were refused stay so until they are sent again or replayed."
         )
     if report.kind == "maintain":
         return f"Pipeline {report.name}: the maintenance of its tables failed."

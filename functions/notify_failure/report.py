@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_ORDERLY = ("stage", "mart", "open", "extract", "maintain")
+
 
 @dataclass(frozen=True)
 class Report:
@@ -34,11 +36,16 @@ class Report:
         return "recovered" if self.is_good else str(self.failures[0]["kind"])
 
     @property
+    def broke_off(self) -> bool:
+        """Tell whether it could not be brought to the end that the state machine knows."""
+        return any(failure["kind"] not in _ORDERLY for failure in self.failures)
+
+    @property
     def severity(self) -> str:
         """A mart or a batch that failed is an error; a table that could not be worked on at all is critical."""
         if self.is_good:
             return "info"
-        return "error" if self.kind in ("stage", "mart", "open", "extract", "maintain") else "critical"
+        return "critical" if self.broke_off else "error"
 
     @property
     def built(self) -> set[str]:

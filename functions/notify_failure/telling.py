@@ -73,8 +73,8 @@ def _remember_why(report: Report, ledger: Ledger) -> None:
 def _remember(report: Report, ledger: Ledger) -> None:
     note = {"subject": subject(report), "expires_at": int(time.time()) + _REMEMBERED_SECONDS}
     ledger.write(Action("Put", _note_key(report), note))
-    if report.is_good or not report.table or report.kind == "open":
-        return
+    if not report.table or not report.broke_off:
+        return  # whoever closed its batch has said how the table is
     try:
         ledger.write(
             Action(

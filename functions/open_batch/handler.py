@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     """Check the request, then open; only the first batch obeys all of its words."""
     execution = event["execution"]
-    caller = Caller(execution["id"], execution["name"], int(event["iteration"]), bool(event.get("failed")))
+    caller = Caller(execution["id"], execution["name"], int(event["iteration"]), tuple(event.get("errors", ())))
     logger.set_correlation_id(caller.base)
     request = read_request(event["input"], world.plan)
     if request.mode == "dry_run":

@@ -12,8 +12,9 @@ from functions.open_batch.claiming import Claims, claim_manifest, open_marts, re
 from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
-from functions.shared.choosing import Change, Work, choose
+from functions.shared.choosing import Change, Work, choose, held_words, is_held
 from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
+from functions.shared.health import still_fails
 from functions.shared.landings import FAILED, REBUILD
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
@@ -22,6 +23,7 @@ from functions.shared.wholes import waiting_words
 from functions.shared.world import World
 
 _TRIES = 20
+_UNMET = "no landing is meant by from, to, prefix and batch_id together"
 
 
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
@@ -75,10 +77,12 @@ def _busy(request: Request, held: Held) -> dict[str, Any]:
 def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[str, Any]:
     """Open a batch of landings, else of marts, else give the lease back."""
     failures: list[dict[str, Any]] = []
+    settled = 0
     for _ in range(_TRIES):
         work, claims = _choose(world, request, caller, lease)
         settle(world.ledger, lease, changed(work.settled, world.ledger.now()))
         failures += refusals(request.table, work.settled)
+        settled += len(work.settled)
         if work.claims:
             return answer(world, claim_manifest(world, lease, work, claims), failures)
         if not work.settled:
@@ -86,21 +90,28 @@ def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[
             if marts:
                 batch = open_marts(world, lease, Claims(caller.id, _marts_mode(request), marts))
                 return answer(world, batch, failures)
-            if release(world.ledger, lease, caller.failed if caller.iteration else None, unopened=True):
-                recovered = bool(caller.iteration) and lease.failing and not caller.failed
-                return nothing(request.table, _why_nothing(world, request.table), failures, recovered)
+            errors = [*caller.errors, *(failure["error"] for failure in failures)]
+            failed = still_fails(lease, errors) if caller.iteration else None
+            if release(world.ledger, lease, failed, unopened=True):
+                unmet = request.mode == "replay" and not settled
+                why = _UNMET if unmet else _why_nothing(world, request.table, lease)
+                return nothing(request.table, why, failures, lease.failing and failed is False)
         lease = _refreshed(world, lease)
         if opened := world.ledger.batch(request.table, lease.batch_id):
             return answer(world, resume(world, lease, opened), failures)
     raise LedgerBusyError(f"{request.table}: landings arrive faster than they can be chosen")
 
 
-def _why_nothing(world: World, name: str) -> str:
-    """Say why no batch was opened: nothing is pending, or snapshots wait for the rest of their parts."""
+def _why_nothing(world: World, name: str, lease: Lease) -> str:
+    """Say why no batch was opened: what is pending waits for something, or nothing is pending."""
     table = world.plan.tables[name]
-    if table.source.parts is None:
-        return "nothing is pending"
-    return waiting_words(table, world.ledger.pending(name), datetime.now(UTC)) or "nothing is pending"
+    pending = world.ledger.pending(table.name)
+    held = [one for one in pending if is_held(one, lease.held)]
+    if held:
+        first = min(lease.held).partition("#")[2]
+        [failed] = world.ledger.landings(table.name, [first]).values()
+        return held_words(len(held), failed.key)
+    return waiting_words(table, pending, datetime.now(UTC)) or "nothing is pending"
 
 
 def _refreshed(world: World, lease: Lease) -> Lease:
@@ -152,15 +163,10 @@ def marts_to_build(plan: Plan, request: Request, lease: Lease) -> frozenset[str]
 
 
 def refusals(table: str, changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Return the failures to tell of landings that `on_overwrite: fail` refuses."""
-    return [
-        {
-            "kind": "stage",
-            "name": table,
-            "error": "OverwriteRefusedError",
-            "cause": f"file {one.landing.key}: {one.reason}",
-            "skipped": [],
-        }
-        for one in changes
-        if one.state == FAILED
-    ]
+    """Return the failure to tell of landings that `on_overwrite: fail` refuses: one, however many they are."""
+    refused = [one for one in changes if one.state == FAILED]
+    if not refused:
+        return []
+    more = f" (and {len(refused) - 1} more files)" if len(refused) > 1 else ""
+    cause = f"file {refused[0].landing.key}: {refused[0].reason}{more}"
+    return [{"kind": "stage", "name": table, "error": "OverwriteRefusedError", "cause": cause, "skipped": []}]

@@ -90,7 +90,7 @@ def stopped(world: World, lease: Lease) -> list[Stopped]:
     found = []
     for batch_id in sorted(lease.stopped):
         batch = world.ledger.batch(lease.table, batch_id) or {}
-        manifest = world.files.read(lease.table, batch_id, "manifest")
+        manifest = world.files.read(lease.table, batch_id, "manifest") or {"landings": ()}  # kept for 400 days
         landings = world.ledger.landings(lease.table, [one["id"] for one in manifest["landings"]])
         waiting = [one for one in landings.values() if one.has_failed and one.batch_id == batch_id]
         if waiting:

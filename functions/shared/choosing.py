@@ -93,7 +93,7 @@ def choose(
         if one.mode == REBUILD:
             settled.append(Change(one, one.was, one.reason))
             continue
-        if one.tried_by == execution or _is_held(one, held):
+        if one.tried_by == execution or is_held(one, held):
             continue
         if claims and not _joins(one, claims[0], limits):
             continue
@@ -125,7 +125,7 @@ def _choose_whole(
     assert table.source.parts
     left = tuple(Change(one, one.was, one.reason) for one in pending if one.mode == REBUILD)
     for whole in wholes(table, [one for one in pending if one.mode != REBUILD], now):
-        if any(one.tried_by == execution or _is_held(one, held) for one in whole.landings):
+        if any(one.tried_by == execution or is_held(one, held) for one in whole.landings):
             continue
         fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
         if revived := tuple(fate.change for _, fate in fates if fate.change and fate.revives):
@@ -145,12 +145,21 @@ def _joins(one: Landing, first: Landing, limits: Limits) -> bool:
     return alike and one.attempts < last_chance and first.attempts < last_chance
 
 
-def _is_held(one: Landing, held: frozenset[str]) -> bool:
+def is_held(one: Landing, held: frozenset[str]) -> bool:
     """Tell whether a landing waits for an earlier one that failed; newer versions of that object do not."""
     if not held or one.mode or one.allow:
         return False
     objects = {entry.partition("#")[2].partition("-")[0] for entry in held}
     return one.object_id not in objects and "#".join(one.order) > min(held)
+
+
+def held_words(count: int, key: str) -> str:
+    """Say what landings wait for, and how they go on."""
+    wait = "1 landing waits" if count == 1 else f"{count:,} landings wait"
+    return (
+        f"{wait} for {key}, which failed (on_failed_file: hold): land that key again as it should be, or replay it; "
+        "under another key it waits too"
+    )
 
 
 def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:

@@ -27,12 +27,12 @@ class Past:
 
 @dataclass(frozen=True)
 class Caller:
-    """The execution that opens a batch, the number of its batches so far, whether one of them failed."""
+    """The execution that opens a batch, the number of its batches so far, the errors that they met."""
 
     id: str
     name: str
     iteration: int
-    failed: bool = False
+    errors: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:

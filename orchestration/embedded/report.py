@@ -67,7 +67,8 @@ class FailedFile:
 class TableStatus:
     """The landings of one table by state, those that failed, its last batch, and what is still to be done.
 
-    `lag` is the time since the oldest landing that is pending or claimed was written to the ledger.
+    `lag` is the time since a landing that is pending or claimed arrived or was last tried, the longest of them. `held`
+    are the pending ones that wait for the failed file `held_by`.
     """
 
     table: str
@@ -77,6 +78,8 @@ class TableStatus:
     failing: bool = False
     due_marts: tuple[str, ...] = ()
     failed: tuple[FailedFile, ...] = ()
+    held: int = 0
+    held_by: str = ""
 
 
 @dataclass(frozen=True)

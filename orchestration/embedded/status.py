@@ -11,7 +11,7 @@ from typing import Any
 
 from contracts.model import Plan, Table
 from functions.shared.attributes import from_item
-from functions.shared.choosing import is_replaced
+from functions.shared.choosing import is_held, is_replaced
 from functions.shared.landings import CLAIMED, PENDING, Landing
 from functions.shared.ledger import Lease
 from orchestration.embedded.report import Batch, Execution, FailedFile, Status, TableStatus
@@ -93,7 +93,7 @@ def _events(message: Item) -> int:
 def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> TableStatus:
     landings = [Landing.from_plain(item) for item in items if item["sk"].startswith("LANDING#")]
     batches = [_batch(item) for item in items if item["sk"].startswith("BATCH#")]
-    lease: Item = next((item for item in items if item["sk"] == "LEASE"), {})
+    lease = Lease.from_plain(name, next((item for item in items if item["sk"] == "LEASE"), {}))
     waiting = [_time(one.updated_at) for one in landings if one.state in _UNSETTLED]
     failed = [one for one in landings if one.has_failed and not _is_replaced(plan.tables.get(name), one, landings)]
     since = min((time for time in waiting if time), default=None)
@@ -102,9 +102,11 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
         landings=dict(Counter(one.state for one in landings)),
         last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
         lag=now - since if since else None,
-        failing=bool(lease.get("failing")),
-        due_marts=tuple(sorted(Lease.from_plain(name, lease).new_marts(plan).union(lease.get("due_marts", ())))),
+        failing=lease.failing,
+        due_marts=tuple(sorted(lease.new_marts(plan) | lease.due_marts)),
         failed=tuple(FailedFile(one.key, one.reason) for one in sorted(failed, key=lambda one: (one.key, one.order))),
+        held=sum(one.state == PENDING and is_held(one, lease.held) for one in landings),
+        held_by=next((one.key for one in landings if "#".join(one.order) == min(lease.held, default="")), ""),
     )
 
 

@@ -99,7 +99,7 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
             "stage": [{"seconds": 61}],
             "marts": {name: [{"seconds": 61}] for name in ("dim_planes", "latest_planes", "fct_flights", "daily")},
         },
-        "failed": False,
+        "errors": [],
         "iteration": 0,
         "input": {"table": "planes"},
     }
@@ -303,7 +303,7 @@ def test_failures_that_opening_found_are_told_at_the_end(run: Run) -> None:
     cloud = Cloud(functions={"open": [opened(failures=[refused])]})
     outcome, _ = run(cloud)
     assert (outcome.status, outcome.error) == ("FAILED", "OverwriteRefusedError")
-    assert cloud.invocations["close"][0]["failed"] is True
+    assert cloud.invocations["close"][0]["errors"] == ["OverwriteRefusedError"]
 
 
 def test_a_table_that_is_well_again_is_told_once(run: Run) -> None:

@@ -26,7 +26,7 @@ _COLUMNS = ("table", "pending", "claimed", "staged", "failed", "quarantined", "d
 def status(places: Places, as_json: bool) -> None:
     """Show each table's landings by state, its last batch and lag, and the executions with their durations.
 
-    Lag is the time since the oldest landing arrived that no batch has settled yet.
+    Lag is the time since a landing that no batch has settled yet arrived or was last tried, the longest of them.
     """
     from orchestration.embedded.cli.access import opened
 
@@ -108,6 +108,7 @@ def _execution_row(one: Execution) -> tuple[str, ...]:
 
 def advice(seen: Status) -> list[str]:
     """Return one sentence for each thing that waits for a human or for `landfall run`."""
+    from functions.shared.choosing import held_words
     from orchestration.embedded.cli.outcome import remarks
     from orchestration.embedded.cli.words import counted, listed
 
@@ -117,12 +118,14 @@ def advice(seen: Status) -> list[str]:
         lines += [f"{table.table}: {one.key} failed: {one.reason}" for one in table.failed[:_FAILED_SHOWN]]
         if hidden := len(table.failed[_FAILED_SHOWN:]):
             lines.append(f"{table.table}: {hidden:,} more failed: landfall status --json tells why")
+        if table.held:
+            lines.append(f"{table.table}: {held_words(table.held, table.held_by)}")
         if table.due_marts:
             marts = listed(table.due_marts)
             lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")
     if seen.queued:
         lines.append(f"{counted(seen.queued, 'event')} in the queue: landfall run works on what has landed.")
-    if waiting := sum(table.landings.get("pending", 0) for table in seen.tables):
+    if waiting := sum(table.landings.get("pending", 0) - table.held for table in seen.tables):
         lines.append(f"{counted(waiting, 'landing')} pending: landfall run works on them.")
     if seen.unrouted:
         lines.append(f"{counted(seen.unrouted, 'object')} unrouted: no contract's prefix claims the key.")

@@ -181,6 +181,15 @@ def test_status_says_what_waits_for_whom() -> None:
     ]
 
 
+def test_status_tells_files_that_run_would_not_take() -> None:
+    table = TableStatus("planes", {"pending": 2, "failed": 1}, held=1, held_by="planes/1.csv")
+    assert advice(Status((table,))) == [
+        "planes: 1 landing waits for planes/1.csv, which failed (on_failed_file: hold): land that key again as it "
+        "should be, or replay it; under another key it waits too",
+        "1 landing pending: landfall run works on them.",
+    ]
+
+
 def test_status_of_a_new_lake_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
     print_status(Status((TableStatus("planes", {}),)))
     assert capsys.readouterr().out.splitlines()[-1] == (

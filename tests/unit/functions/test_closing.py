@@ -12,7 +12,7 @@ from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
 from functions.shared.errors import StaleLeaseError
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import Pipeline, failed, opened, published, task_failed
+from tests.unit.functions.conftest import Pipeline, failed, opened, published, s3_event, task_failed
 
 
 def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:
@@ -115,6 +115,21 @@ def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline
     assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "failed"}
 
 
+def test_many_refused_overwrites_are_one_failure(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    keys = ("ops/flights/a.csv", "ops/flights/b.csv", "ops/flights/c.csv")
+    batch, caller = opened(pipeline, *keys, table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.deliver(*(s3_event(key, "v2") for key in keys))
+    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
+    assert [failure["cause"] for failure in answer["failures"]] == [
+        "file ops/flights/a.csv: the key landed before with other content (version v1), and on_overwrite is fail "
+        "(and 2 more files)"
+    ]
+
+
 def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "ops/a.csv", "ops/b.csv", "ops/c.csv", table="weather")
     answer = pipeline.close(batch, caller, **blame(pipeline, batch, "ops/b.csv"))
@@ -125,7 +140,16 @@ def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pip
     assert pipeline.close(second, caller)["more"] is False
     pipeline.stop(caller.name)
     assert pipeline.states("weather")["ops/c.csv v1"] == "pending"
+    assert (answer["failures"][0]["holds"], pipeline.items("LEASE", "TABLE#weather")[0]["failing"]) == (True, True)
 
+    caller = pipeline.start("by-hand")
+    told = pipeline.open(caller, table="weather")
+    assert (told["action"], told["reason"]) == (
+        "nothing",
+        "1 landing waits for ops/b.csv, which failed (on_failed_file: hold): land that key again as it should be, or "
+        "replay it; under another key it waits too",
+    )
+    pipeline.stop(caller.name)
     pipeline.land("ops/b.csv", "v2", at="2013-01-09T00:00:00.000Z")
     caller = pipeline.caller(pipeline.executions()[-1])
     mended = pipeline.open(caller, table="weather")
@@ -134,6 +158,8 @@ def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pip
     assert pipeline.close(mended, caller)["more"] is True
     last = pipeline.open(Caller(caller.id, caller.name, 1), table="weather")
     assert [one["key"] for one in pipeline.manifest(last)["landings"]] == ["ops/c.csv"]
+    pipeline.stage(last)
+    assert pipeline.close(last, caller)["recovered"] is True
 
 
 def test_a_job_that_published_and_died_before_it_could_say_so_has_published(pipeline: Pipeline) -> None:
@@ -222,8 +248,39 @@ def test_a_table_recovers_once(pipeline: Pipeline) -> None:
 def test_a_failure_earlier_in_the_execution_is_no_recovery(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.stage(batch)
-    assert pipeline.close(batch, caller, failed_before=True)["recovered"] is False
+    assert pipeline.close(batch, caller, errors_before=("OutOfMemoryError",))["recovered"] is False
     assert pipeline.items("LEASE")[0]["failing"] is True
+
+
+def test_a_file_that_is_refused_makes_no_table_ill_and_the_next_one_is_no_recovery(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    bad = failed(batch["batch_id"], "ContractViolationError", "planes: file crm/planes/a.csv: 'x' is no int")
+    pipeline.write(batch, "stage", bad | {"stays": True})
+    [told] = pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: x"))["failures"]
+    assert (told["error"], told["holds"]) == ("ContractViolationError", False)
+    assert pipeline.states() == {"crm/planes/a.csv v1": "failed"}
+    assert "failing" not in pipeline.items("LEASE")[0]
+    pipeline.stop(caller.name)
+    batch, caller = opened(pipeline, "crm/planes/b.csv")
+    pipeline.stage(batch)
+    assert pipeline.close(batch, caller)["recovered"] is False
+
+
+def test_a_table_has_not_recovered_while_a_mart_is_due(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", published(batch["batch_id"]))
+    answer = pipeline.close(batch, caller, marts_error={"Error": "LedgerUnavailableError", "Cause": "Boom"})
+    assert len(answer["failures"]) == 4
+    pipeline.stop(caller.name)
+    recovered = []
+    for name, marts in (("one", ["latest_planes"]), ("rest", [])):
+        batch = pipeline.open(pipeline.start(name), **({"marts": marts} if marts else {}))
+        for mart in [mart["mart"] for wave in batch["waves"] for mart in wave]:
+            pipeline.write(batch, f"mart-{mart}", {"status": "published", "rows": {"total": 1}, "error": None})
+        answer = pipeline.close(batch, pipeline.caller(name))
+        recovered.append((answer["recovered"], pipeline.items("LEASE")[0].get("due_marts", set())))
+        pipeline.stop(name)
+    assert recovered == [(False, {"daily", "dim_planes", "fct_flights"}), (True, set())]
 
 
 def test_an_execution_hands_over_before_it_has_more_to_tell_than_states_can_pass_on(

@@ -102,7 +102,7 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         "WHAT     A file of planes does not fit its contract and was not staged.",
         "WHY      ContractViolationError: planes: file crm/x.csv: column seats: 'many' is no int",
         "SAFE     staging.planes and its marts are as they were before the batch; the files stay in the raw bucket. "
-        "Files that fit are staged without it, as on_failed_file says.",
+        "Files that fit are staged without it.",
         "SKIPPED  dim_planes, because of planes; they show their last good state",
         "TO DO    Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
         'RERUN    {"table": "planes", "mode": "replay", "batch_id": "planes-12-5-0"}',

@@ -9,7 +9,7 @@ import pytest
 
 from functions.open_batch import handler
 from functions.shared.errors import InvalidRequestError, TableBusyError
-from tests.unit.functions.conftest import Pipeline, failed, s3_event, task_failed
+from tests.unit.functions.conftest import ARTIFACTS, Pipeline, failed, s3_event, task_failed
 
 LIMIT = "planes: max_deleted: 4 of 9 living keys would be deleted, the limit is 20%; nothing was published."
 
@@ -180,6 +180,22 @@ def test_a_limit_lets_through_what_it_stopped_and_only_that(pipeline: Pipeline) 
     assert (keys(pipeline, following), pipeline.manifest(following)["allow"]) == (["crm/planes/b.csv"], [])
     [lease] = pipeline.items("LEASE")
     assert "stopped" not in lease
+
+
+def test_a_stopped_batch_whose_files_have_expired_is_forgotten(pipeline: Pipeline) -> None:
+    batch_id = stopped(pipeline)["summary"]["batch_id"]
+    pipeline.s3.delete_object(Bucket=ARTIFACTS, Key=f"batches/planes/{batch_id}/manifest.json")
+    answer = run(pipeline, "let", allow=["max_deleted"])
+    assert (answer["action"], "stopped" in pipeline.items("LEASE")[0]) == ("nothing", False)
+
+
+def test_a_replay_that_means_no_landing_says_so(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv")
+    answer = run(pipeline, "again", mode="replay", prefix="crm/planse/")
+    assert (answer["action"], answer["reason"]) == (
+        "nothing",
+        "no landing is meant by from, to, prefix and batch_id together",
+    )
 
 
 def stop(pipeline: Pipeline, batch: dict[str, Any], execution: str, *blamed: str) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def test_a_file_that_failed_is_told_until_a_corrected_version_is_staged() -> Non
         assert (len(table.failed), table.landings.get("failed")) == (told, 2 if state == "failed" else 1)
 
 
+def test_files_that_wait_for_one_that_failed_are_told_with_its_key() -> None:
+    first = Landing(landing_id("planes/a.csv", "v1"), "raw", "planes/a.csv", "v1", "0001", "2012-12-31", "e", 1)
+    failed = to_item({"pk": "TABLE#planes", "sk": f"LANDING#{first.id}", **first.with_state("failed").to_plain()})
+    lease = to_item({**LEASE, "held": {"#".join(first.order)}})
+    corrected = landing("planes/a.csv", "pending", version=2)
+    [table] = tell(PLAN, [lease, failed, corrected, landing("planes/b.csv", "pending")], [], {}).tables
+    assert (table.held, table.held_by, table.landings) == (1, "planes/a.csv", {"failed": 1, "pending": 2})
+
+
 def test_events_in_the_queue_and_dead_letters_are_counted() -> None:
     s3_test = {"body": json.dumps({"Event": "s3:TestEvent", "Bucket": "raw"})}
     two = {"body": json.dumps({"Records": [{"s3": {}}, {"s3": {}}]})}

@@ -63,6 +63,10 @@ def arn(name: str) -> str:
     return f"{MACHINE.replace('stateMachine', 'execution')}:{name}"
 
 
+def _errors(failed: bool) -> tuple[str, ...]:
+    return ("OutOfMemoryError",) if failed else ()
+
+
 @dataclass(frozen=True)
 class Programs:
     """The programs by name; a batch claims at most `max_landings`."""
@@ -87,7 +91,7 @@ class Programs:
         return None
 
     def open(self, driver: Driver, name: str, iteration: int, failed: bool) -> Program | None:
-        caller = Caller(arn(name), name, iteration, failed)
+        caller = Caller(arn(name), name, iteration, _errors(failed))
         try:
             batch = open_batch(world(driver, self.max_landings), Request(TABLE), caller)
         except LandfallFunctionError:
@@ -112,7 +116,7 @@ class Programs:
     def close(self, driver: Driver, name: str, iteration: int, failed: bool, told: str, answer: str) -> Program | None:
         batch = json.loads(told)
         error: Any = None if answer == "published" else task_failed(f"{answer}: of the job")
-        closing = Closing(TABLE, batch["batch_id"], batch["token"], arn(name), error, None, failed, iteration)
+        closing = Closing(TABLE, batch["batch_id"], batch["token"], arn(name), error, None, _errors(failed), iteration)
         try:
             closed = close_batch(world(driver, self.max_landings), closing).answer
         except LandfallFunctionError:
