@@ -83,12 +83,12 @@ destroy: $(READY)  ## remove a deployment (prod keeps its buckets, databases and
 
 long: $(READY)  ## run the tests that take minutes
 	@$(LEFT_OUT)
-	@$(MAKE) --no-print-directory law
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/pipeline -m $(LONG)
 	@$(PY) -m pytest tests/chaos -m $(LONG)
 
-law: $(READY)  ## hold generated histories of every load to the oracle, and damaged files (a part of make long)
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --ignore=tests/chaos --ignore=tests/pipeline -m $(LONG)
+law: $(READY)  ## hold generated histories of every load to the oracle, in staging and marts (a part of make long)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile tests/law tests/unit/spark_jobs/staging tests/unit/spark_jobs/marts -m long
 
 cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
 	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py
