@@ -35,7 +35,8 @@ _KNOWN = {
 def subject(report: Report) -> str:
     """Return a subject that fits a phone and that SNS takes: ASCII, one line, at most 100 characters."""
     if report.is_good:
-        return _ascii(f"[{report.name}] {report.table}: recovered")[:_LONGEST_SUBJECT]
+        what = "extracted again" if report.extracts else "recovered"
+        return _ascii(f"[{report.name}] {report.table}: {what}")[:_LONGEST_SUBJECT]
     more = f" (+{len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
     text = f"[{report.name}] {_about(report)}: {_what(report.failures[0])}"
     return _ascii(text)[: _LONGEST_SUBJECT - len(more)] + more
@@ -94,6 +95,8 @@ def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heading(report: Report) -> str:
+    if report.is_good and report.extracts:
+        return f"Pipeline {report.name}, table {report.table}: it is extracted again; what was missing has landed."
     if report.is_good:
         return (
             f"Pipeline {report.name}, table {report.table}: recovered. What is tried again by itself was done, and no "

@@ -31,9 +31,19 @@ class Report:
         return not self.failures
 
     @property
+    def extracts(self) -> bool:
+        """Tell whether it was to extract its table."""
+        return "-extract-source:" in self.execution
+
+    @property
     def kind(self) -> str:
         """Return recovered, or the first failure's kind: open, stage, mart, hand_over, extract, maintain, aborted …"""
         return "recovered" if self.is_good else str(self.failures[0]["kind"])
+
+    @property
+    def is_refusal(self) -> bool:
+        """Tell whether the execution's input was refused, so that nothing was begun."""
+        return any(failure["error"] == "InvalidRequestError" for failure in self.failures)
 
     @property
     def broke_off(self) -> bool:

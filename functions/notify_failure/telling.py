@@ -25,6 +25,8 @@ def tell(report: Report, ledger: Ledger, sns: Any, topic_arn: str) -> Mapping[st
     """
     if ledger.get(_note_key(report)):
         return {"told": False, "because": "this execution has been told already"}
+    if report.extracts and report.is_good and not _has_failed_to_extract(report, ledger):
+        return {"told": False, "because": "the extraction before it succeeded too"}
     if _is_retry(report, ledger):
         _remember(report, ledger)
         return {"told": False, "because": "it failed again as it was told within the last day"} | _shown(report)
@@ -47,6 +49,15 @@ def _table_key(report: Report) -> dict[str, str]:
     return {"pk": "TOLD", "sk": f"table#{report.table}"}
 
 
+def _extraction_key(report: Report) -> dict[str, str]:
+    return {"pk": "TOLD", "sk": f"extraction#{report.table}"}
+
+
+def _has_failed_to_extract(report: Report, ledger: Ledger) -> bool:
+    note = ledger.get(_extraction_key(report))
+    return bool(note and note["fails"])
+
+
 def _is_retry(report: Report, ledger: Ledger) -> bool:
     """Tell whether work that is tried again has failed as it did before; a file that fails for good is news."""
     why = _why(report)
@@ -64,15 +75,18 @@ def _why(report: Report) -> str:
 
 
 def _remember_why(report: Report, ledger: Ledger) -> None:
-    if report.table:
+    if report.table and not report.extracts:
         now = int(time.time())
         note = {"why": _why(report), "told_at": now, "expires_at": now + _REMEMBERED_SECONDS}
         ledger.write(Action("Put", _table_key(report), note))
 
 
 def _remember(report: Report, ledger: Ledger) -> None:
-    note = {"subject": subject(report), "expires_at": int(time.time()) + _REMEMBERED_SECONDS}
-    ledger.write(Action("Put", _note_key(report), note))
+    expires_at = int(time.time()) + _REMEMBERED_SECONDS
+    ledger.write(Action("Put", _note_key(report), {"subject": subject(report), "expires_at": expires_at}))
+    if report.extracts and not report.is_refusal:
+        fails = {"fails": not report.is_good, "expires_at": expires_at}
+        ledger.write(Action("Put", _extraction_key(report), fails))
     if not report.table or not report.broke_off:
         return  # whoever closed its batch has said how the table is
     try:

@@ -74,7 +74,7 @@ def test_a_choice_has_a_default(choice: dict[str, Any]) -> None:
 def test_every_state_is_reached_and_every_failure_is_told_first() -> None:
     assert set().union(*(nexts(state) for state in STATES.values())) | {MACHINE["StartAt"]} == set(STATES)
     assert [name for name, state in STATES.items() if state["Type"] == "Fail"] == ["End as failed"]
-    assert {name for name, state in STATES.items() if "End as failed" in nexts(state)} == {"Notify the failure"}
+    assert {name for name, state in STATES.items() if "End as failed" in nexts(state)} == {"Did it succeed?"}
 
 
 def test_errors_that_stay_are_those_that_the_job_declares() -> None:

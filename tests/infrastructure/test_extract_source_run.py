@@ -63,7 +63,7 @@ def test_an_extraction_answers_with_what_landed(run: Run) -> None:
     )
     assert cloud.job_runs == [JOB]
     assert cloud.job_arguments == [{"--extraction_id": "run", "--extraction_mode": "incremental"}]
-    assert cloud.invocations["notify"] == []
+    assert [(told["recovered"], told["failures"]) for told in cloud.invocations["notify"]] == [(True, [])]
 
 
 def test_mode_full_reaches_the_job(run: Run) -> None:
@@ -99,7 +99,7 @@ def test_a_database_that_does_not_answer_is_asked_again_with_growing_waits(run: 
     outcome = run(cloud)
     assert (outcome.status, len(cloud.job_runs)) == ("SUCCEEDED", 3)
     assert len(cloud.waits) == 2 and 15 <= cloud.waits[0] <= 45 and 30 <= cloud.waits[1] <= 90
-    assert cloud.invocations["notify"] == []
+    assert [(told["recovered"], told["failures"]) for told in cloud.invocations["notify"]] == [(True, [])]
 
 
 def test_a_database_that_stays_away_is_told_once_in_its_own_words(run: Run) -> None:

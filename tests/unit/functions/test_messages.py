@@ -247,6 +247,25 @@ def test_a_table_is_not_ill_because_an_input_was_refused(pipeline: Pipeline) -> 
     assert "failing" not in pipeline.items("LEASE")[0]
 
 
+def test_an_extraction_that_succeeds_again_is_told_once_and_says_nothing_of_its_table(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    lost = failure("extract", "planes", "SourceRefusedError", "secret x: the password is wrong")
+
+    def run(name: str, *failures: dict[str, Any]) -> None:
+        execution = {"id": f"arn:aws:states:eu-west-1:1:execution:shop-dev-extract-source:{name}", "name": name}
+        told = event(execution=execution, failures=list(failures), recovered=not failures)
+        handle(told, here, pipeline.world.ledger, topic)
+
+    for name, failures in (("a", ()), ("b", (lost,)), ("c", ()), ("c", ()), ("d", ())):
+        run(name, *failures)
+    assert topic.subjects == [
+        "[nycflights-dev] planes: not extracted: SourceRefusedError",
+        "[nycflights-dev] planes: extracted again",
+    ]
+    assert "failing" not in pipeline.items("LEASE")[0]
+
+
 def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) -> None:
     told = ended("ABORTED")
     told["detail"]["input"] = "[1"
