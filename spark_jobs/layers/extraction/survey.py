@@ -137,7 +137,7 @@ class _Questions:
                 for function in ("MIN", "MAX")
             ]
         selected = ", ".join(sql for sql, _ in asked)
-        where = f" WHERE {self._since()}" if self._low is not None else ""
+        where = f" WHERE ({self._above()} OR {self._mark} IS NULL)" if self._low is not None else ""
         sql = f"SELECT {selected} FROM {self._extract.relation}{where}"
         count, *rest = self._database.ask(sql, [getter for _, getter in asked])
         rows, marked, reached = int(count or 0), 0, None
@@ -149,18 +149,25 @@ class _Questions:
         )
         return rows, marked, reached, (bounds[0], bounds[1])
 
-    def _since(self) -> str:
-        """Return the condition of rows that are new since the stored watermark, or have none."""
+    def _above(self) -> str:
+        """Return the condition of rows that are new since the stored watermark."""
         assert self._low is not None
         sign = ">" if self._is_strict else ">="
-        return f"({self._mark} {sign} {self._low.literal(self._dialect)} OR {self._mark} IS NULL)"
+        return f"{self._mark} {sign} {self._low.literal(self._dialect)}"
 
     def window(self, reached: Mark | None) -> str:
-        """Return the condition of the rows that this extraction reads, '' for all."""
-        if not self._mark or reached is None:
+        """Return the condition of the rows that this extraction reads, '' for all.
+
+        Rows above what is reached wait for the next extraction, all of them where nothing is. Rows without a watermark
+        are read each time; not for append, which refuses them: one that comes now would land once more when it is
+        filled.
+        """
+        if not self._mark:
             return ""
-        until = f"({self._mark} <= {reached.literal(self._dialect)} OR {self._mark} IS NULL)"
-        return until if self._low is None else f"{self._since()} AND {until}"
+        within = f"{self._mark} <= {reached.literal(self._dialect)}" if reached else "1 = 0"
+        if self._low is not None:
+            within = f"{self._above()} AND {within}"
+        return within if self._table.load == "append" else f"({within} OR {self._mark} IS NULL)"
 
     def split_column(self) -> Sequence[str]:
         """Return the split column under a name of its own, for the partitions' conditions; Spark does not read it."""

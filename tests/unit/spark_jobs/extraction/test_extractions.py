@@ -120,18 +120,44 @@ def test_without_a_word_the_overlap_of_a_time_is_ten_minutes(derby: Bench) -> No
     assert ids(derby, derby.extract(table, extract)) == [1, 2]
 
 
-def test_rows_that_are_committed_while_reading_wait_for_the_next_extraction(derby: Bench) -> None:
-    filled(derby, f"1, 'a', {at(1)}")
-    table, extract = derby.table(COLUMNS), whole(watermark="UPD", overlap="0s")
-    extraction = derby.extraction(table, extract)
+def meanwhile(bench: Bench, extraction: Extraction, *rows: str) -> Extraction:
+    """Return the extraction with rows that are committed between its survey and its reading."""
     database, read = extraction.database, extraction.database.read
 
     def commit_then_read(*arguments: Any) -> Any:
-        add(derby, f"2, 'meanwhile', {at(2)}")
+        add(bench, *rows)
         return read(*arguments)
 
     database.read = commit_then_read  # type: ignore[method-assign]
-    assert ids(derby, run(extraction)) == [1]
+    return extraction
+
+
+def test_rows_that_are_committed_while_reading_wait_for_the_next_extraction(derby: Bench) -> None:
+    filled(derby, f"1, 'a', {at(1)}")
+    table, extract = derby.table(COLUMNS), whole(watermark="UPD", overlap="0s")
+    assert ids(derby, run(meanwhile(derby, derby.extraction(table, extract), f"2, 'meanwhile', {at(2)}"))) == [1]
+    assert ids(derby, derby.extract(table, extract)) == [2]
+
+
+def test_the_first_row_of_an_empty_table_is_read_once_whenever_it_is_committed(derby: Bench) -> None:
+    filled(derby)
+    table, extract = derby.table(COLUMNS, load="append"), whole(watermark="ID")
+    assert ids(derby, run(meanwhile(derby, derby.extraction(table, extract), "1, 'a', NULL"))) == []
+    assert ids(derby, derby.extract(table, extract)) == [1]
+
+
+def test_of_a_table_without_a_watermark_yet_rows_are_read_that_have_none(derby: Bench) -> None:
+    filled(derby, "1, 'no time', NULL")
+    table, extract = derby.table(COLUMNS), whole(watermark="UPD")
+    assert ids(derby, run(meanwhile(derby, derby.extraction(table, extract), f"2, 'b', {at(1)}"))) == [1]
+    assert ids(derby, derby.extract(table, extract)) == [1, 2]
+
+
+def test_append_does_not_read_a_row_before_it_has_a_watermark(derby: Bench) -> None:
+    filled(derby, "1, 'a', NULL")
+    table, extract = derby.table(COLUMNS, load="append"), whole(watermark="ID")
+    assert ids(derby, run(meanwhile(derby, derby.extraction(table, extract), "NULL, 'b', NULL"))) == [1]
+    derby.execute("UPDATE planes SET id = 2 WHERE id IS NULL")
     assert ids(derby, derby.extract(table, extract)) == [2]
 
 
