@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from spark_jobs.layers.extraction.columns import DATE, DECIMALS, INTEGERS, TIMESTAMP, is_zoned
 from spark_jobs.layers.extraction.database import SourceColumn
@@ -16,6 +16,7 @@ GETTERS = {NUMBER: "getBigDecimal", DAY: "getDate", **dict.fromkeys((SECONDS, MO
 _END = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 (a time as the database has it, without a zone)
 # How much later than UTC a wall clock may show the end of a mark; times with a zone are known to the instant.
 MARGINS = {DAY: timedelta(days=2), SECONDS: timedelta(days=1), MOMENT: timedelta(days=1), ZONED: timedelta(0)}
+_EXACT = Context(prec=150_000)  # more digits than a number of any database has
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -39,6 +40,10 @@ class Mark:
         """Return a time to the microsecond; the end of time for years that Python does not know."""
         whole, _, fraction = self.value.partition(".")
         return _moment(whole) + timedelta(microseconds=int(fraction.ljust(6, "0")[:6]))
+
+    def less(self, number: int) -> Mark:
+        """Return the mark that lies so far below a number, to the last digit."""
+        return Mark(self.kind, f"{_EXACT.subtract(Decimal(self.value), number):f}")
 
     def literal(self, dialect: Dialect) -> str:
         """Return it as SQL."""

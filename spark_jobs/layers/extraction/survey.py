@@ -117,7 +117,7 @@ class _Questions:
         if self._table.load == "append":
             return mark
         if mark.kind == NUMBER:
-            return Mark(NUMBER, f"{mark.order[0] - int(overlap or 0):f}")
+            return mark.less(int(overlap or 0))
         span = timedelta(seconds=seconds_of(str(overlap or DEFAULT_OVERLAP)))
         settled = mark.moment.replace(tzinfo=UTC) + span + MARGINS[mark.kind] <= self._stored.read_at
         has_none = not span and mark.kind in (MOMENT, ZONED)

@@ -199,6 +199,15 @@ def test_a_number_is_a_watermark_too(derby: Bench) -> None:
     assert (ids(derby, record), derby.watermark(extract)) == ([5, 7, 9], Mark(NUMBER, "9"))
 
 
+def test_a_number_of_31_digits_is_a_watermark_to_the_last_of_them(derby: Bench) -> None:
+    derby.execute("CREATE TABLE planes (id DECIMAL(31,0))")
+    derby.execute("INSERT INTO planes VALUES (1234567890123456789012345678906)")
+    table, extract = derby.table({"id": "decimal(31,0)"}), whole(watermark="ID", overlap=0)
+    derby.extract(table, extract)
+    derby.execute("INSERT INTO planes VALUES (1234567890123456789012345678909)")
+    assert ids(derby, derby.extract(table, extract)) == [Decimal("1234567890123456789012345678909")]
+
+
 def test_nothing_new_lands_nothing_unless_a_freshness_is_watched(derby: Bench) -> None:
     filled(derby, f"1, 'a', {at(1)}")
     extract = whole(watermark="UPD", overlap="0s")
