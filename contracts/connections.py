@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from contracts.databases import EXTRACTED_FORMAT, Connection, Extract
+from contracts.databases import EXTRACTED_FORMAT, OVERLAP_OF_NUMBERS, Connection, Extract
 from contracts.documents import Document, Mistake
 from contracts.model import Table
+from contracts.types import NUMBERS
 from contracts.wording import Path_, one_of, shown
 
 KNOWN_DATABASES = ("derby", "h2", "mysql", "oracle", "postgresql", "sqlserver")
@@ -124,14 +125,24 @@ def _check_watermark(document: Document, table: Table, extract: Extract) -> Iter
             "watermark",
         )
     if extract.overlap is None:
-        return
-    if not extract.watermark:
+        if extract.watermark and table.load in ("upsert", "changes") and _is_number(table, extract.watermark):
+            yield document.mistake(OVERLAP_OF_NUMBERS, *place)
+    elif not extract.watermark:
         yield document.mistake("needs watermark: it says how far behind it reading begins", *place)
     elif table.load == "append":
         yield document.mistake(
             "does not go with load append, which would land the rows in it twice; give the table a key and load upsert",
             *place,
         )
+
+
+def _is_number(table: Table, name: str) -> bool:
+    """Tell whether the contract declares a column of the database as a number."""
+    return any(
+        column.type.partition("(")[0] in NUMBERS
+        for column in table.columns
+        if column.source_name.lower() == name.lower() and not column.expr
+    )
 
 
 def _check_schedule(document: Document, schedule: str) -> Iterator[Mistake]:

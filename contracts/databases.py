@@ -11,6 +11,10 @@ EXTRACTED_FORMAT = "parquet"
 # The key of an extraction holds its time: 2013-01-02T020000.000000Z, without colons, which Hadoop's paths refuse.
 EXTRACTED_AT = r"(?P<date>\d{4}-\d{2}-\d{2})T(?P<time>\d{6}\.\d{6}Z)"
 DEFAULT_OVERLAP = "10m"
+OVERLAP_OF_NUMBERS = (
+    "must be written out where the watermark is a number: how many numbers behind the greatest may still be "
+    "uncommitted, e.g. 1000; 0 where none can"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Connection:
 class Extract:
     """What a table's landings are extracted from: a table or a query of a connection, whole or by a watermark.
 
-    `overlap` is a time (`10m`) or a number, as the watermark is; None: the default of its kind.
+    `overlap` is a time (`10m`) or a number, as the watermark is; None: the default of its kind, which a number lacks.
     """
 
     connection: str

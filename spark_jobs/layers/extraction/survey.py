@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from contracts.databases import DEFAULT_OVERLAP, Extract
+from contracts.databases import DEFAULT_OVERLAP, OVERLAP_OF_NUMBERS, Extract
 from contracts.model import Table
 from spark_jobs.layers.extraction.columns import DECIMALS, TEXTS, Reading, chosen, find, is_plain_number, readings
 from spark_jobs.layers.extraction.database import Database, SourceColumn
@@ -81,6 +81,7 @@ class _Questions:
         self._dialect = database.dialect
         self._mark, self._mark_kind = self._ordering(columns, extract.watermark, "source.watermark")
         self._split, self._split_kind = self._ordering(columns, extract.split_by, "source.split_by")
+        self._refuse_overlap()
         self._low = self._lower_bound()
         self._is_strict = self._low is not None and stored is not None and self._low == stored.mark
 
@@ -101,6 +102,17 @@ class _Questions:
             )
         return self._database.quote(column.name), kind
 
+    def _refuse_overlap(self) -> None:
+        """Refuse an overlap that is not of the watermark's kind, also one that is left out for a number."""
+        overlap, place = self._extract.overlap, f"{self._table.name}: source.overlap"
+        if not self._mark or self._table.load == "append":
+            return
+        if overlap is None and self._mark_kind == NUMBER:
+            raise SourceRefusedError(f"{place} {OVERLAP_OF_NUMBERS}")
+        if overlap is not None and (self._mark_kind in TIMES) != isinstance(overlap, str):
+            wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
+            raise SourceRefusedError(f"{place} {overlap} must be {wanted}, as the watermark is")
+
     def _lower_bound(self) -> Mark | None:
         """Return where the window begins: the stored watermark less the overlap, as long as that may hold news."""
         if self._stored is None:
@@ -111,9 +123,6 @@ class _Questions:
                 f"{name}: {self._extract.watermark} is a {self._mark_kind}, and the stored watermark a {mark.kind}: "
                 "extract once with mode full"
             )
-        if overlap is not None and (self._mark_kind in TIMES) != isinstance(overlap, str):
-            wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
-            raise SourceRefusedError(f"{name}: source.overlap {overlap} must be {wanted}, as the watermark is")
         if self._table.load == "append":
             return mark
         if mark.kind == NUMBER:

@@ -83,6 +83,7 @@ def test_a_connection_differs_between_environments_where_its_file_says_so(write:
         ("@T, compression: gzip", "upsert", "source.compression: does not go with"),
         ("@T, splits: 4", "upsert", "source.splits: needs split_by"),
         ("@T, splits: 1", "upsert", "source.splits: 1 must be at least 2"),
+        ("@T, watermark: ID", "upsert", "source.overlap: must be written out where the watermark is a number"),
         ("@T, overlap: 5m", "upsert", "source.overlap: needs watermark"),
         ("@T, watermark: A, overlap: 5x", "upsert", "source.overlap: '5x' must be a time such"),
         ("@T, watermark: A", "snapshot", "source.watermark: does not go with load snapshot"),
@@ -97,6 +98,18 @@ def test_a_connection_differs_between_environments_where_its_file_says_so(write:
 )  # fmt: skip
 def test_a_mistake_in_a_table_names_file_line_and_field(write: Write, source: str, load: str, found: str) -> None:
     assert any(one.startswith(f"tables/customers.yaml:2: {found}") for one in mistakes(pipeline(write, source, load)))
+
+
+@pytest.mark.parametrize(
+    ("source", "load"),
+    [
+        ("@T, watermark: ID, overlap: 0", "upsert"),
+        ("@T, watermark: ID", "append"),
+        ("@T, watermark: AT", "upsert"),
+    ],
+)
+def test_the_overlap_of_a_number_is_written_out_where_rows_may_come_twice(write: Write, source: str, load: str) -> None:
+    assert [one for one in mistakes(pipeline(write, source, load)) if "source" in one] == []
 
 
 @pytest.mark.parametrize(

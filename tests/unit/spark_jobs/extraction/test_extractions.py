@@ -182,9 +182,9 @@ def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Benc
     assert ids(derby, derby.extract(table, extract)) == [3]
 
 
-def test_a_number_without_overlap_reads_what_is_above_it(derby: Bench) -> None:
+def test_a_number_with_an_overlap_of_0_reads_what_is_above_it(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "7, 'b', NULL")
-    table, extract = derby.table(COLUMNS), whole(watermark="ID")
+    table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=0)
     derby.extract(table, extract)
     add(derby, "8, 'new', NULL")
     assert ids(derby, derby.extract(table, extract)) == [8]
@@ -253,8 +253,8 @@ def test_another_watermark_column_wants_one_full_extraction(derby: Bench) -> Non
     filled(derby, f"1, 'a', {at(1)}")
     derby.extract(derby.table(COLUMNS), whole(watermark="UPD"))
     with pytest.raises(SourceRefusedError, match="the stored watermark is of UPD, and source.watermark is ID"):
-        derby.extract(derby.table(COLUMNS), whole(watermark="ID"))
-    assert derby.extract(derby.table(COLUMNS), whole(watermark="ID"), mode="full").watermark == "1"
+        derby.extract(derby.table(COLUMNS), whole(watermark="ID", overlap=0))
+    assert derby.extract(derby.table(COLUMNS), whole(watermark="ID", overlap=0), mode="full").watermark == "1"
 
 
 @pytest.mark.parametrize(
@@ -262,6 +262,9 @@ def test_another_watermark_column_wants_one_full_extraction(derby: Bench) -> Non
     [
         ({"watermark": "NAME"}, "source.watermark NAME is VARCHAR; it must be"),
         ({"split_by": "NAME"}, "source.split_by NAME is VARCHAR; it must be"),
+        ({"watermark": "ID"}, "planes: source.overlap must be written out where the watermark is a number"),
+        ({"watermark": "ID", "overlap": "5m"}, "planes: source.overlap 5m must be a number, as the watermark is"),
+        ({"watermark": "UPD", "overlap": 5}, "planes: source.overlap 5 must be a time such as 10m"),
         ({"watermark": "NOPE"}, "PLANES has no column NOPE (source.watermark); it has ID, NAME, UPD"),
         ({"table": "NOPE"}, "does not accept what the contract asks for: Table/View 'NOPE' does not exist"),
         ({"table": "", "query": "SELECT nope FROM planes"}, "Column 'NOPE' is either not in any table"),
