@@ -10,7 +10,6 @@ from typing import Any
 EXTRACTED_FORMAT = "parquet"
 # The key of an extraction holds its time: 2013-01-02T020000.000000Z, without colons, which Hadoop's paths refuse.
 EXTRACTED_AT = r"(?P<date>\d{4}-\d{2}-\d{2})T(?P<time>\d{6}\.\d{6}Z)"
-DEFAULT_OVERLAP = "10m"
 OVERLAP_OF_NUMBERS = (
     "must be written out where the watermark is a number: how many numbers behind the greatest may still be "
     "uncommitted, e.g. 1000; 0 where none can"

@@ -14,6 +14,8 @@ NUMBER, DAY, SECONDS, MOMENT, ZONED = "number", "date", "seconds", "timestamp", 
 TIMES = (DAY, SECONDS, MOMENT, ZONED)
 GETTERS = {NUMBER: "getBigDecimal", DAY: "getDate", **dict.fromkeys((SECONDS, MOMENT, ZONED), "getTimestamp")}
 _END = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 (a time as the database has it, without a zone)
+# How far below the watermark times are read again. A clock without a zone goes back an hour when summer ends.
+OVERLAPS = {DAY: "10m", SECONDS: "70m", MOMENT: "70m", ZONED: "10m"}
 # How much later than UTC a wall clock may show the end of a mark; times with a zone are known to the instant.
 MARGINS = {DAY: timedelta(days=2), SECONDS: timedelta(days=1), MOMENT: timedelta(days=1), ZONED: timedelta(0)}
 _EXACT = Context(prec=150_000)  # more digits than a number of any database has

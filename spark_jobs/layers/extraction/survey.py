@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from contracts.databases import DEFAULT_OVERLAP, OVERLAP_OF_NUMBERS, Extract
+from contracts.databases import OVERLAP_OF_NUMBERS, Extract
 from contracts.model import Table
 from spark_jobs.layers.extraction.columns import DECIMALS, TEXTS, Reading, chosen, find, is_plain_number, readings
 from spark_jobs.layers.extraction.database import Database, SourceColumn
@@ -17,6 +17,7 @@ from spark_jobs.layers.extraction.marks import (
     MARGINS,
     MOMENT,
     NUMBER,
+    OVERLAPS,
     TIMES,
     ZONED,
     Mark,
@@ -127,7 +128,7 @@ class _Questions:
             return mark
         if mark.kind == NUMBER:
             return mark.less(int(overlap or 0))
-        span = timedelta(seconds=seconds_of(str(overlap or DEFAULT_OVERLAP)))
+        span = timedelta(seconds=seconds_of(str(overlap or OVERLAPS[mark.kind])))
         settled = mark.moment.replace(tzinfo=UTC) + span + MARGINS[mark.kind] <= self._stored.read_at
         has_none = not span and mark.kind in (MOMENT, ZONED)
         return mark if settled or has_none else mark_of(mark.kind, mark.moment - span)

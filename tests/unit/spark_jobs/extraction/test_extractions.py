@@ -112,11 +112,21 @@ def test_the_second_extraction_reads_what_is_new_and_the_overlap_again(derby: Be
     assert derby.watermark(extract) == Mark(MOMENT, "2013-01-02 01:00:55.0")
 
 
-def test_without_a_word_the_overlap_of_a_time_is_ten_minutes(derby: Bench) -> None:
-    filled(derby, "1, 'a', TIMESTAMP('2013-01-02 00:50:00')", f"2, 'b', {at(0)}")
+def test_without_a_word_the_overlap_of_a_time_without_a_zone_is_seventy_minutes(derby: Bench) -> None:
+    filled(derby, "1, 'a', TIMESTAMP('2013-01-01 23:50:00')", f"2, 'b', {at(0)}")
     table, extract = derby.table(COLUMNS), whole(watermark="UPD")
     derby.extract(table, extract)
-    add(derby, "3, 'outside', TIMESTAMP('2013-01-02 00:49:59.999999999')")
+    add(derby, "3, 'outside', TIMESTAMP('2013-01-01 23:49:59.999999999')")
+    assert ids(derby, derby.extract(table, extract)) == [1, 2]
+
+
+def test_the_hour_that_comes_twice_when_summer_time_ends_is_read_twice(derby: Bench) -> None:
+    filled(derby, "1, '02:55, summer', TIMESTAMP('2013-10-27 02:55:00')")
+    table, extract = derby.table(COLUMNS), whole(watermark="UPD")
+    derby.now = datetime(2013, 10, 27, 0, 56, tzinfo=UTC)
+    derby.extract(table, extract)
+    add(derby, "2, '02:10, winter', TIMESTAMP('2013-10-27 02:10:00')")
+    derby.now = datetime(2013, 10, 27, 1, 30, tzinfo=UTC)
     assert ids(derby, derby.extract(table, extract)) == [1, 2]
 
 
@@ -172,7 +182,7 @@ def test_nine_digits_of_a_second_are_kept_in_the_watermark(derby: Bench) -> None
 def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Bench) -> None:
     """Whatever commits ten minutes late had done so when the table was read a day later."""
     filled(derby, f"1, 'a', {at(1)}", "2, 'no time', NULL")
-    table, extract = derby.table(COLUMNS), whole(watermark="UPD")
+    table, extract = derby.table(COLUMNS), whole(watermark="UPD", overlap="10m")
     derby.extract(table, extract)
     derby.now = datetime(2013, 1, 3, 1, 10, 1, tzinfo=UTC)
     assert ids(derby, derby.extract(table, extract)) == [1, 2]
