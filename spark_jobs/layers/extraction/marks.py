@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 
 from spark_jobs.layers.extraction.columns import DATE, DECIMALS, INTEGERS, TIMESTAMP, is_zoned
@@ -16,8 +16,8 @@ GETTERS = {NUMBER: "getBigDecimal", DAY: "getDate", **dict.fromkeys((SECONDS, MO
 _END = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 (a time as the database has it, without a zone)
 # How far below the watermark times are read again. A clock without a zone goes back an hour when summer ends.
 OVERLAPS = {DAY: "10m", SECONDS: "70m", MOMENT: "70m", ZONED: "10m"}
-# How much later than UTC a wall clock may show the end of a mark; times with a zone are known to the instant.
-MARGINS = {DAY: timedelta(days=2), SECONDS: timedelta(days=1), MOMENT: timedelta(days=1), ZONED: timedelta(0)}
+_LENGTHS = {DAY: timedelta(days=1)}
+_FARTHEST_ZONE = timedelta(hours=12)  # behind UTC; times with a zone are known to the instant
 _EXACT = Context(prec=150_000)  # more digits than a number of any database has
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -42,6 +42,16 @@ class Mark:
         """Return a time to the microsecond; the end of time for years that Python does not know."""
         whole, _, fraction = self.value.partition(".")
         return _moment(whole) + timedelta(microseconds=int(fraction.ljust(6, "0")[:6]))
+
+    @property
+    def over(self) -> datetime:
+        """Return when a time is over in every zone; whole seconds last one."""
+        end = self.moment + _LENGTHS.get(self.kind, timedelta(seconds=1))
+        return end.replace(tzinfo=UTC) + (timedelta(0) if self.kind == ZONED else _FARTHEST_ZONE)
+
+    def may_recur(self, now: datetime) -> bool:
+        """Tell whether a row that comes later may bear the same mark: a day or whole second that is not over."""
+        return self.kind in TIMES and not self.order[1].strip("0") and now < self.over
 
     def less(self, number: int) -> Mark:
         """Return the mark that lies so far below a number, to the last digit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from contracts.databases import OVERLAP_OF_NUMBERS, Extract
 from contracts.model import Table
@@ -14,7 +14,6 @@ from spark_jobs.layers.extraction.failures import SourceRefusedError
 from spark_jobs.layers.extraction.ledger import Watermark
 from spark_jobs.layers.extraction.marks import (
     GETTERS,
-    MARGINS,
     MOMENT,
     NUMBER,
     OVERLAPS,
@@ -55,16 +54,25 @@ def survey(database: Database, table: Table, extract: Extract, stored: Watermark
     columns = database.describe(extract.relation)
     read = chosen(table, extract.said, columns)
     asked = _Questions(database, table, extract, columns, stored)
-    rows, marked, reached, split_bounds = asked.answers(now)
-    known = [mark for mark in (stored.mark if stored else None, reached) if mark]
+    found = asked.answer(now)
+    known = [mark for mark in (stored.mark if stored else None, found.reached) if mark]
     reached = max(known, key=lambda mark: mark.order, default=None)
     how = readings(table, read, database.dialect, database.quote)
-    asked.refuse_unmarked(rows, marked)
     selected = [f"{r.sql} AS {database.quote(r.name)}" if r.sql else database.quote(r.name) for r in how]
     where = asked.window(reached)
     query = f"SELECT {', '.join([*selected, *asked.split_column()])} FROM {extract.relation}"
     query += f" WHERE {where}" if where else ""
-    return Survey(how, query, asked.predicates(rows, split_bounds), reached, rows)
+    return Survey(how, query, asked.predicates(found), reached, found.rows)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the database holds: rows (None uncounted), those with a watermark, the highest one, the splits' bounds."""
+
+    rows: int | None = None
+    marked: int = 0
+    reached: Mark | None = None
+    bounds: tuple[Mark | None, Mark | None] = (None, None)
 
 
 class _Questions:
@@ -129,14 +137,28 @@ class _Questions:
         if mark.kind == NUMBER:
             return mark.less(int(overlap or 0))
         span = timedelta(seconds=seconds_of(str(overlap or OVERLAPS[mark.kind])))
-        settled = mark.moment.replace(tzinfo=UTC) + span + MARGINS[mark.kind] <= self._stored.read_at
+        settled = mark.over + span <= self._stored.read_at
         has_none = not span and mark.kind in (MOMENT, ZONED)
         return mark if settled or has_none else mark_of(mark.kind, mark.moment - span)
 
-    def answers(self, now: datetime) -> tuple[int | None, int, Mark | None, tuple[Mark | None, ...]]:
-        """Return the count of rows, of those with a watermark, the highest one, and the bounds of the splits."""
+    def answer(self, now: datetime) -> _Answer:
+        """Return what there is to read.
+
+        For append the youngest rows wait while others may come that bear the same watermark: a day that is not over,
+        a second that has just been.
+        """
         if not self._mark and not self._split:
-            return None, 0, None, (None, None)
+            return _Answer()
+        new = self._new()
+        found = self._ask(f"({new} OR {self._mark} IS NULL)" if new else "")
+        self._refuse_future(found.reached, now)
+        if self._table.load == "append":
+            self._refuse_unmarked(found)
+            if found.reached and found.reached.may_recur(now):
+                return self._ask(self._new(f"{self._mark} < {found.reached.literal(self._dialect)}"))
+        return found
+
+    def _ask(self, where: str) -> _Answer:
         asked = [("COUNT(*)", "getBigDecimal")]
         if self._mark:
             asked.append((f"COUNT({self._mark})", "getBigDecimal"))
@@ -146,24 +168,20 @@ class _Questions:
                 (highest(self._split, self._split_kind, self._dialect, function), GETTERS[self._split_kind])
                 for function in ("MIN", "MAX")
             ]
-        selected = ", ".join(sql for sql, _ in asked)
-        where = f" WHERE ({self._above()} OR {self._mark} IS NULL)" if self._low is not None else ""
-        sql = f"SELECT {selected} FROM {self._extract.relation}{where}"
-        count, *rest = self._database.ask(sql, [getter for _, getter in asked])
-        rows, marked, reached = int(count or 0), 0, None
+        sql = f"SELECT {', '.join(sql for sql, _ in asked)} FROM {self._extract.relation}"
+        count, *rest = self._database.ask(sql + (f" WHERE {where}" if where else ""), [getter for _, getter in asked])
+        answer = _Answer(int(count or 0))
         if self._mark:
-            marked, reached = int(rest[0] or 0), _mark(self._mark_kind, rest[1])
-            self._refuse_future(reached, now)
-        bounds = (
-            [_mark(self._split_kind, value) for value in rest[-2:]] if self._split_kind in GETTERS else [None, None]
-        )
-        return rows, marked, reached, (bounds[0], bounds[1])
+            answer = replace(answer, marked=int(rest[0] or 0), reached=_mark(self._mark_kind, rest[1]))
+        if self._split_kind in GETTERS:
+            answer = replace(answer, bounds=(_mark(self._split_kind, rest[-2]), _mark(self._split_kind, rest[-1])))
+        return answer
 
-    def _above(self) -> str:
-        """Return the condition of rows that are new since the stored watermark."""
-        assert self._low is not None
+    def _new(self, *conditions: str) -> str:
+        """Return the condition of rows that are new since the stored watermark and fulfil others, '' for all."""
         sign = ">" if self._is_strict else ">="
-        return f"{self._mark} {sign} {self._low.literal(self._dialect)}"
+        above = [f"{self._mark} {sign} {self._low.literal(self._dialect)}"] if self._low is not None else []
+        return " AND ".join([*above, *conditions])
 
     def window(self, reached: Mark | None) -> str:
         """Return the condition of the rows that this extraction reads, '' for all.
@@ -174,9 +192,7 @@ class _Questions:
         """
         if not self._mark:
             return ""
-        within = f"{self._mark} <= {reached.literal(self._dialect)}" if reached else "1 = 0"
-        if self._low is not None:
-            within = f"{self._above()} AND {within}"
+        within = self._new(f"{self._mark} <= {reached.literal(self._dialect)}" if reached else "1 = 0")
         return within if self._table.load == "append" else f"({within} OR {self._mark} IS NULL)"
 
     def split_column(self) -> Sequence[str]:
@@ -186,24 +202,24 @@ class _Questions:
         value = self._dialect.at_utc.format(column=self._split) if self._split_kind == ZONED else self._split
         return (f"{value} AS {self._database.quote(SPLIT)}",)
 
-    def predicates(self, rows: int | None, bounds: tuple[Mark | None, ...]) -> Sequence[str]:
+    def predicates(self, found: _Answer) -> Sequence[str]:
         """Return the partitions' conditions; what fits into one fetch is read by one connection."""
-        if not self._split or (rows or 0) <= self._extract.fetch_size:
+        if not self._split or (found.rows or 0) <= self._extract.fetch_size:
             return EVERYTHING
         column, splits = self._database.quote(SPLIT), self._extract.splits
         if self._split_kind == "hash":
             return buckets(column, splits, self._dialect)
+        least, greatest = found.bounds
         if self._split_kind == ZONED:  # selected in UTC, and so are its bounds
-            bounds = tuple(replace(bound, kind=MOMENT) if bound else None for bound in bounds)
-        return ranges(column, bounds[0], bounds[1], splits, self._dialect)
+            least, greatest = (replace(bound, kind=MOMENT) if bound else None for bound in found.bounds)
+        return ranges(column, least, greatest, splits, self._dialect)
 
-    def refuse_unmarked(self, rows: int | None, marked: int) -> None:
-        """Refuse rows without a watermark where they could not be told from those that landed before."""
-        if self._mark and self._table.load == "append" and marked < (rows or 0):
+    def _refuse_unmarked(self, found: _Answer) -> None:
+        """Refuse rows without a watermark: they could not be told from those that landed before."""
+        if without := (found.rows or 0) - found.marked:
             raise SourceRefusedError(
-                f"{self._table.name}: {(rows or 0) - marked} rows of {self._extract.said} have no "
-                f"{self._extract.watermark}: load append would land them each time; fill it, or leave them out with "
-                "source.query"
+                f"{self._table.name}: {without} rows of {self._extract.said} have no {self._extract.watermark}: load "
+                "append would land them each time; fill it, or leave them out with source.query"
             )
 
     def _refuse_future(self, reached: Mark | None, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -242,6 +242,7 @@ def test_mode_full_reads_everything_again_and_sets_the_watermark_anew(derby: Ben
 
 def test_append_reads_each_row_once_and_refuses_rows_without_a_watermark(derby: Bench) -> None:
     filled(derby, f"1, 'a', {at(1)}")
+    derby.now = datetime(2013, 1, 3, tzinfo=UTC)
     table, extract = derby.table(COLUMNS, load="append"), whole(watermark="UPD")
     derby.extract(table, extract)
     add(derby, f"2, 'b', {at(2)}")
@@ -251,6 +252,37 @@ def test_append_reads_each_row_once_and_refuses_rows_without_a_watermark(derby: 
         derby.extract(table, extract)
     with pytest.raises(SourceRefusedError, match="mode full would land every row of an append table a second time"):
         derby.extract(table, extract, mode="full")
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "second", "over"),
+    [
+        ("DATE", "2013-01-01", "2013-01-02", datetime(2013, 1, 3, 12, tzinfo=UTC)),
+        ("TIMESTAMP", "2013-01-02 01:00:49", "2013-01-02 01:00:50", datetime(2013, 1, 2, 13, 0, 51, tzinfo=UTC)),
+    ],
+)
+def test_append_leaves_a_day_or_second_until_no_row_can_come_that_bears_it(
+    derby: Bench, kind: str, first: str, second: str, over: datetime
+) -> None:
+    derby.execute(
+        f"CREATE TABLE planes (id INT, upd {kind})", f"INSERT INTO planes VALUES (1, '{first}'), (2, '{second}')"
+    )
+    table, extract = derby.table({"id": "bigint", "upd": "timestamp"}, load="append"), whole(watermark="UPD")
+    record = derby.extract(table, extract)
+    assert (ids(derby, record), record.watermark.removesuffix(".0")) == ([1], first)
+    derby.execute(f"INSERT INTO planes VALUES (3, '{second}')")
+    derby.now = over - timedelta(microseconds=1)
+    assert derby.extract(table, extract).state == "empty"
+    derby.now = over
+    assert ids(derby, derby.extract(table, extract)) == [2, 3]
+
+
+def test_append_takes_a_second_as_soon_as_a_younger_row_is_there(derby: Bench) -> None:
+    filled(derby, f"1, 'a', {at(50)}")
+    table, extract = derby.table(COLUMNS, load="append"), whole(watermark="UPD", split_by="ID")
+    assert ids(derby, derby.extract(table, extract)) == []
+    add(derby, f"2, 'b', {at(50)}", "3, 'c', TIMESTAMP('2013-01-02 01:00:50.5')")
+    assert ids(derby, derby.extract(table, extract)) == [1, 2, 3]
 
 
 def test_a_watermark_in_the_future_is_refused_for_it_would_hide_what_comes_before_it(derby: Bench) -> None:
@@ -355,11 +387,12 @@ def test_an_extraction_that_is_run_again_lands_once(derby: Bench, after: str) ->
 
 def test_an_append_that_landed_before_its_job_died_is_not_read_again_by_the_next(derby: Bench) -> None:
     filled(derby, f"1, 'a', {at(1)}")
+    derby.now = datetime(2013, 1, 3, tzinfo=UTC)
     table, extract = derby.table(COLUMNS, load="append"), whole(watermark="UPD")
     with pytest.raises(_KilledError):
         run(interrupted(derby, derby.extraction(table, extract), "land"))
     add(derby, f"2, 'b', {at(2)}")
-    derby.now = datetime(2013, 1, 2, 2, 30, tzinfo=UTC)
+    derby.now = datetime(2013, 1, 3, 0, 30, tzinfo=UTC)
     assert ids(derby, derby.extract(table, extract)) == [2]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ def test_the_second_extraction_reads_what_is_new(oracle: Bench, watermark: str, 
     insert(oracle, row(1, 1), row(2, 2))
     table = oracle.table(COLUMNS, load="append")
     extract = whole("OPS.CUSTOMERS", watermark=watermark)
+    oracle.now = datetime(2013, 1, 3, tzinfo=UTC)
     assert oracle.extract(table, extract).watermark == first
     insert(oracle, row(3, 3))
     record = oracle.extract(table, extract)
