@@ -21,6 +21,7 @@ from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record
 from spark_jobs.layers.s3_json import read_text
 
 OPTIONS = ["table", "plan", "extraction_id", "extraction_mode", "raw_bucket", "staging_bucket", "ledger"]
+OPTIONAL = ["extraction_watermark"]  # the value after which to go on in place of the stored one
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> None:
     from awsglue.utils import getResolvedOptions
 
     GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
-    options = getResolvedOptions(argv, OPTIONS)
+    options = getResolvedOptions(argv, OPTIONS + [name for name in OPTIONAL if f"--{name}" in argv])
     plan = Plan.from_json(read_text(options["plan"], boto3.client("s3")))
     extract_table(plan, options)
 
@@ -60,6 +61,7 @@ def extract_table(plan: Plan, options: dict[str, str]) -> Record:
         raw=options["raw_bucket"],
         staging=options["staging_bucket"],
         clock=lambda: datetime.now(UTC),
+        watermark=options.get("extraction_watermark", ""),
     )
     return run(extraction)
 

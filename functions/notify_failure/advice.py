@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.shared.causes import limits_to_allow
+from functions.shared.causes import input_to_start, limits_to_allow
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     if kind == "stage":
         return _anew(_stage(failure, table), request)
     if kind == "extract":
-        return _extract(error, table, request)
+        return _extract(failure, table, request)
     if kind == "maintain":
         return _maintain(error)
     return Advice(
@@ -101,15 +101,17 @@ def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
     return replace(advice, rerun={**request, **({"allow": allowed} if allowed else {})})
 
 
-def _extract(error: str, table: str, request: Mapping[str, Any]) -> Advice:
+def _extract(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -> Advice:
+    error, named = failure["error"], input_to_start(str(failure["cause"]))
+    todo = "Remove the cause and start the extraction again; the next by schedule reads all that is missing."
     if error == "InvalidRequestError":
         return _refused(error, table, request)
     again = ", also when it was tried again" if error == "SourceUnavailableError" else ""
     return Advice(
         what=f"{table} could not be extracted from its database{again}.",
         safe=f"Nothing half-written lands: staging.{table} and its marts are as they were, and so is the watermark.",
-        todo="Remove the cause and start the extraction again; the next by schedule reads all that is missing.",
-        rerun=dict(request) or {"table": table},
+        todo="Start the input that the sentence above names; where it says <…>, put the value." if named else todo,
+        rerun=named or dict(request) or {"table": table},
         section="an-extraction-fails",
     )
 

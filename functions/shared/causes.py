@@ -13,6 +13,7 @@ _LONGEST = 1000
 _NAMED = re.compile(r"\b([A-Z]\w*(?:Error|Exception))\b:?\s*")
 _LIMIT = re.compile("|".join(rf"\b{limit.name}\b" for limit in fields(Limits)))
 _ALLOWED = re.compile(r'"allow": (\[[^]]*])')
+_START = re.compile(r": start (\{[^{}]*\})$")
 _PLAIN = {
     "TIMEOUT": ("JobTimeoutError", "the job ran out of time (capacity.timeout_minutes) and was stopped"),
     "STOPPED": ("JobStoppedError", "the job was stopped by hand or by the service"),
@@ -50,6 +51,12 @@ def limits_to_allow(cause: str) -> list[str]:
     """Return the limits that a batch must be let through, as the job's sentence says: also those it was let through."""
     told = _ALLOWED.search(cause)
     return list(json.loads(told.group(1))) if told else [limit_in(cause) or "max_deleted"]
+
+
+def input_to_start(cause: str) -> dict[str, str]:
+    """Return the input that an extraction's sentence says to start, or nothing."""
+    told = _START.search(cause)
+    return dict(json.loads(told.group(1))) if told else {}
 
 
 def _job_run(cause: str) -> dict[str, str]:

@@ -72,9 +72,25 @@ def test_mode_full_reaches_the_job(run: Run) -> None:
     assert cloud.job_arguments == [{"--extraction_id": "run", "--extraction_mode": "full"}]
 
 
+def test_a_value_to_go_on_after_reaches_the_job(run: Run) -> None:
+    cloud = Cloud()
+    run(cloud, {"table": "customers", "watermark": "2013-01-02 01:00:00"})
+    assert cloud.job_arguments == [
+        {
+            "--extraction_id": "run",
+            "--extraction_mode": "incremental",
+            "--extraction_watermark": "2013-01-02 01:00:00",
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     "request_",
     [
+        {"table": "customers", "mode": "full", "watermark": "1"},
+        {"table": "customers", "watermark": 1},
+        {"table": "customers", "watermark": ""},
+        {"table": "customers", "watermark": None},
         {"table": "planes"},
         {"table": "customers", "mode": "everything"},
         {"table": "customers", "modes": "full"},
@@ -88,7 +104,7 @@ def test_a_wrong_request_runs_no_job_and_is_told_what_is_allowed(run: Run, reque
     assert (outcome.status, outcome.error, cloud.job_runs) == ("FAILED", "InvalidRequestError", [])
     assert (outcome.cause or "").endswith(
         'the input must be {"table": one of customers, leads} and may hold "mode": incremental (what is new since the '
-        "watermark) or full"
+        'watermark) or full; beside incremental "watermark", the value (as text) after which to go on'
     )
     [told] = cloud.invocations["notify"]
     assert (told["failures"][0]["kind"], told["input"]) == ("extract", request_)

@@ -37,5 +37,8 @@ def test_a_register_that_changes_becomes_versions_and_a_database_that_is_gone_ch
         assert cloud.query(changes)[1] == [("N102UW", "D", None), ("N103US", "U", 190)]
         versions = "SELECT seats, is_current FROM mart.dim_register WHERE tailnum = 'N103US' ORDER BY valid_from"
         assert cloud.query(versions)[1] == [(182, False), (190, True)]
+        given = cloud.extract({"table": "planes_register", "watermark": "1"})
+        assert (given.status, given.error) == ("FAILED", "SourceRefusedError")
+        assert "planes_register: watermark '1' is of no column" in (given.cause or "")
         refused = cloud.extract({"table": "planes"})
         assert (refused.status, refused.error) == ("FAILED", "InvalidRequestError")

@@ -116,6 +116,7 @@ def _as_command(places: Places, execution: Execution, line: str) -> str:
     if _EXTRACTS in execution.arn:
         asked = json.loads(request)
         command = f"extract {shlex.quote(asked['table'])}" + (" --full" if asked.get("mode") == "full" else "")
+        command += f" --watermark {shlex.quote(asked['watermark'])}" if "watermark" in asked else ""
     return f"{_RERUN}{landfall(places)} {command}"
 
 

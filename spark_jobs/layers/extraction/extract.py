@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ from spark_jobs.layers.extraction.columns import Reading
 from spark_jobs.layers.extraction.database import Database
 from spark_jobs.layers.extraction.failures import SourceRefusedError
 from spark_jobs.layers.extraction.landing import Place, has_landed, land, write
-from spark_jobs.layers.extraction.ledger import EMPTY, LANDED, LANDING, ExtractionLedger, Record, Watermark
+from spark_jobs.layers.extraction.ledger import EMPTY, LANDED, LANDING, ExtractionLedger, Origin, Record
+from spark_jobs.layers.extraction.resuming import way_out
 from spark_jobs.layers.extraction.survey import Survey, survey
 
 MODES = ("incremental", "full")
@@ -24,7 +25,10 @@ MODES = ("incremental", "full")
 
 @dataclass(frozen=True)
 class Extraction:
-    """One table's extraction and the world around it; `id` is the same when it is run again."""
+    """One table's extraction and the world around it; `id` is the same when it is run again.
+
+    `watermark` is the value after which to go on in place of the stored one, '' as a rule.
+    """
 
     id: str
     table: Table
@@ -36,6 +40,7 @@ class Extraction:
     raw: str
     staging: str
     clock: Callable[[], datetime]
+    watermark: str = ""
 
 
 def run(extraction: Extraction) -> Record:
@@ -46,14 +51,15 @@ def run(extraction: Extraction) -> Record:
     _check_mode(extraction)
     if earlier := _finished(extraction):
         return earlier
-    seen = extraction.ledger.watermark() if extraction.mode == "incremental" else None
-    now = extraction.clock()
-    found = survey(extraction.database, extraction.table, extraction.extract, seen, now)
+    seen, now = extraction.ledger.watermark(), extraction.clock()
+    stored = seen if extraction.mode == "incremental" else None
+    found = survey(extraction.database, extraction.table, extraction.extract, stored, now, extraction.watermark)
     place = _place(extraction, now)
     record = Record(extraction.id, EMPTY, place.time, extraction.mode)
     if found.watermark:
-        record = replace(record, watermark=found.watermark.value, watermark_kind=found.watermark.kind)
-    if not _has_nothing_new(extraction, found, seen):
+        reached, origin = found.watermark, asdict(Origin.of(extraction.extract))
+        record = replace(record, watermark=reached.value, watermark_kind=reached.kind, **origin)
+    if not _has_nothing_new(extraction, found):
         files = extraction.database.explaining(lambda: write(_frame(extraction, found), place, extraction.s3))
         record = replace(
             record,
@@ -75,7 +81,10 @@ def _check_mode(extraction: Extraction) -> None:
     if extraction.mode not in MODES:
         raise SourceRefusedError(f"{name}: mode {extraction.mode!r} is not one of {', '.join(MODES)}")
     if extraction.mode == "full" and extraction.table.load == "append":
-        raise SourceRefusedError(f"{name}: mode full would land every row of an append table a second time")
+        raise SourceRefusedError(
+            f"{name}: mode full would land every row of an append table a second time. To set its watermark: "
+            + way_out(extraction.table)
+        )
 
 
 def _finished(extraction: Extraction) -> Record | None:
@@ -94,9 +103,9 @@ def _place(extraction: Extraction, now: datetime) -> Place:
     return Place(extraction.raw, extraction.staging, connection, table.name, table.source.prefix, extraction.id, now)
 
 
-def _has_nothing_new(extraction: Extraction, found: Survey, seen: Watermark | None) -> bool:
+def _has_nothing_new(extraction: Extraction, found: Survey) -> bool:
     """Tell whether there is nothing to land; where a freshness is watched, an empty landing keeps it."""
-    return seen is not None and found.rows == 0 and extraction.table.freshness is None
+    return found.since is not None and found.rows == 0 and extraction.table.freshness is None
 
 
 def _frame(extraction: Extraction, found: Survey) -> DataFrame:

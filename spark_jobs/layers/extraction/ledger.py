@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
+from textwrap import shorten
 from typing import Any
 
-from spark_jobs.layers.extraction.failures import SourceRefusedError
+from contracts.databases import Extract
 from spark_jobs.layers.extraction.marks import Mark
 
 LANDING, LANDED, EMPTY = "landing", "landed", "empty"
+_LONGEST_RELATION = 100
 
 
 @dataclass(frozen=True)
 class Record:
     """One extraction: `landing` is noted before its object is put, `landed` after; `empty` had nothing to land.
 
-    `effective_at` is the time of the extraction, `watermark` what it reached ('' without one).
+    `effective_at` is the time of the extraction, `watermark` what it reached ('' without one), of the `column` of a
+    `relation` of a `connection`.
     """
 
     extraction: str
@@ -30,6 +33,31 @@ class Record:
     bytes: int = 0
     watermark: str = ""
     watermark_kind: str = ""
+    column: str = ""
+    relation: str = ""
+    connection: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a watermark is of; '' what an old ledger does not tell."""
+
+    column: str = ""
+    relation: str = ""
+    connection: str = ""
+
+    @classmethod
+    def of(cls, extract: Extract) -> Origin:
+        return cls(extract.watermark, extract.relation, extract.connection)
+
+    def is_same(self, other: Origin) -> bool:
+        """Tell whether all that both tell is the same, as SQL reads it: whatever the spaces and the case of letters."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return all(mine.lower().split() == theirs.lower().split() for mine, theirs in pairs if mine and theirs)
+
+    def __str__(self) -> str:
+        relation = f" of {shorten(self.relation, _LONGEST_RELATION, placeholder='…')}" if self.relation else ""
+        return self.column + relation + (f" in {self.connection}" if self.connection else "")
 
 
 @dataclass(frozen=True)
@@ -38,6 +66,7 @@ class Watermark:
 
     mark: Mark
     read_at: datetime
+    of: Origin
 
 
 class ExtractionLedger:
@@ -47,16 +76,12 @@ class ExtractionLedger:
         self._dynamodb, self._ledger, self._table, self._column = dynamodb, ledger, table, column
 
     def watermark(self) -> Watermark | None:
-        """Return the stored watermark; SourceRefusedError when it is of another column than the contract names."""
+        """Return the stored watermark, whatever it is of."""
         item = self._get("WATERMARK") if self._column else {}
         if "value" not in item:
             return None
-        if item["column"].lower() != self._column.lower():
-            raise SourceRefusedError(
-                f"{self._table}: the stored watermark is of {item['column']}, and source.watermark is {self._column}: "
-                "extract once with mode full"
-            )
-        return Watermark(Mark(item["kind"], item["value"]), datetime.fromisoformat(item["read_at"]))
+        origin = Origin(*(item.get(field.name, "") for field in fields(Origin)))
+        return Watermark(Mark(item["kind"], item["value"]), datetime.fromisoformat(item["read_at"]), origin)
 
     def record(self, extraction: str) -> Record | None:
         """Return what an extraction came to, or None for one that has not begun to land."""
@@ -101,8 +126,8 @@ class ExtractionLedger:
             self._dynamodb.put_item(TableName=self._ledger, Item=self._item(record))
 
     def _advance(self, record: Record, seen: Watermark | None) -> Mapping[str, Any]:
-        item = {
-            "column": self._column,
+        origin = {field.name: getattr(record, field.name) for field in fields(Origin)}
+        item = {name: value for name, value in origin.items() if value} | {
             "kind": record.watermark_kind,
             "value": record.watermark,
             "extraction": record.extraction,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
@@ -19,6 +20,14 @@ OVERLAPS = {DAY: "10m", SECONDS: "70m", MOMENT: "70m", ZONED: "10m"}
 _LENGTHS = {DAY: timedelta(days=1)}
 _FARTHEST_ZONE = timedelta(hours=12)  # behind UTC; times with a zone are known to the instant
 _EXACT = Context(prec=150_000)  # more digits than a number of any database has
+_DAY, _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[ T][0-9]{2}:[0-9]{2}:[0-9]{2}"
+_FORMS = {
+    NUMBER: (r"-?[0-9]+(\.[0-9]+)?", "a number such as 1000"),
+    DAY: (_DAY, "a day such as 2013-01-31"),
+    SECONDS: (rf"{_DAY}{_TIME}(\.0)?", "a time such as 2013-01-31 23:59:59"),
+    MOMENT: (rf"{_DAY}{_TIME}(\.[0-9]{{1,9}})?", "a time such as 2013-01-31 23:59:59.5"),
+    ZONED: (rf"{_DAY}{_TIME}(\.[0-9]{{1,9}})?", "a time in UTC such as 2013-01-31 23:59:59.5"),
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -71,6 +80,17 @@ class Mark:
         return dialect.timestamp.format(value=self.value)
 
 
+def parsed(kind: str, text: str) -> Mark:
+    """Return the mark that a text names; ValueError says what it must be."""
+    pattern, wanted = _FORMS[kind]
+    whole, _, fraction = text.replace("T", " ").partition(".")
+    if not re.fullmatch(pattern, text) or (kind in TIMES and not _is_time(whole)):
+        raise ValueError(wanted)
+    if kind in (NUMBER, DAY):
+        return Mark(kind, text)
+    return Mark(kind, f"{whole}.{fraction or '0'}")
+
+
 def mark_of(kind: str, moment: datetime) -> Mark:
     """Return a time as a mark."""
     return Mark(kind, str(moment.date()) if kind == DAY else moment.isoformat(sep=" ", timespec="microseconds"))
@@ -96,6 +116,13 @@ def highest(column: str, kind: str, dialect: Dialect, function: str = "MAX") -> 
 def seconds_of(text: str) -> int:
     """Return the seconds of a time such as `10m`."""
     return int(text[:-1]) * _UNITS[text[-1]]
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _moment(text: str) -> datetime:

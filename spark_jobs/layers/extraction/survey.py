@@ -25,44 +25,49 @@ from spark_jobs.layers.extraction.marks import (
     mark_of,
     seconds_of,
 )
+from spark_jobs.layers.extraction.resuming import is_ahead, resumed
 from spark_jobs.layers.extraction.splits import EVERYTHING, buckets, ranges
 
 SPLIT = "landfall_split"
-_CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """How an extraction reads: the query, its partitions' conditions, and the watermark that it reaches.
+    """How an extraction reads: the query, its partitions' conditions, and the watermarks that it begins at and reaches.
 
-    `rows` is how many rows the database counted, None where nothing asked it to count.
+    `since` is None where everything is read. `rows` is how many rows the database counted, None where nothing asked it
+    to count.
     """
 
     readings: Sequence[Reading]
     query: str
     predicates: Sequence[str]
+    since: Mark | None
     watermark: Mark | None
     rows: int | None
 
 
-def survey(database: Database, table: Table, extract: Extract, stored: Watermark | None, now: datetime) -> Survey:
+def survey(
+    database: Database, table: Table, extract: Extract, stored: Watermark | None, now: datetime, given: str = ""
+) -> Survey:
     """Ask the database what there is; `stored` is the watermark to go on from, None to read everything.
 
-    The watermark's upper bound is read here, before any row: what is committed later is above it, or within the
-    overlap that the next extraction reads again.
+    A `given` value takes its place. The watermark's upper bound is read here, before any row: what is committed later
+    is above it, or within the overlap that the next extraction reads again.
     """
     columns = database.describe(extract.relation)
     read = chosen(table, extract.said, columns)
-    asked = _Questions(database, table, extract, columns, stored)
+    asked = _Questions(database, table, extract, columns)
+    begin = asked.begin(stored, given, now)
     found = asked.answer(now)
-    known = [mark for mark in (stored.mark if stored else None, found.reached) if mark]
+    known = [mark for mark in (begin, found.reached) if mark]
     reached = max(known, key=lambda mark: mark.order, default=None)
     how = readings(table, read, database.dialect, database.quote)
     selected = [f"{r.sql} AS {database.quote(r.name)}" if r.sql else database.quote(r.name) for r in how]
     where = asked.window(reached)
     query = f"SELECT {', '.join([*selected, *asked.split_column()])} FROM {extract.relation}"
     query += f" WHERE {where}" if where else ""
-    return Survey(how, query, asked.predicates(found), reached, found.rows)
+    return Survey(how, query, asked.predicates(found), begin, reached, found.rows)
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,23 @@ class _Answer:
 class _Questions:
     """The one question that finds watermark and split bounds, and what follows from its answer."""
 
-    def __init__(
-        self,
-        database: Database,
-        table: Table,
-        extract: Extract,
-        columns: Sequence[SourceColumn],
-        stored: Watermark | None,
-    ) -> None:
-        self._database, self._table, self._extract, self._stored = database, table, extract, stored
+    def __init__(self, database: Database, table: Table, extract: Extract, columns: Sequence[SourceColumn]) -> None:
+        self._database, self._table, self._extract = database, table, extract
         self._dialect = database.dialect
+        self._low: Mark | None = None
+        self._is_strict = False
         self._mark, self._mark_kind = self._ordering(columns, extract.watermark, "source.watermark")
         self._split, self._split_kind = self._ordering(columns, extract.split_by, "source.split_by")
         self._refuse_overlap()
-        self._low = self._lower_bound()
-        self._is_strict = self._low is not None and stored is not None and self._low == stored.mark
+
+    def begin(self, stored: Watermark | None, given: str, now: datetime) -> Mark | None:
+        """Begin where the last extraction ended or at a given value, and return that; None for everything."""
+        last = resumed(self._table, self._extract, self._mark_kind, stored, given, now)
+        if last is None:
+            return None
+        self._low = self._lower_bound(last)
+        self._is_strict = self._low == last.mark
+        return last.mark
 
     def _ordering(self, columns: Sequence[SourceColumn], name: str, word: str) -> tuple[str, str]:
         """Return the quoted column that a word names and its kind: of marks, `hash`, or '' where there is none."""
@@ -122,22 +129,15 @@ class _Questions:
             wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
             raise SourceRefusedError(f"{place} {overlap} must be {wanted}, as the watermark is")
 
-    def _lower_bound(self) -> Mark | None:
-        """Return where the window begins: the stored watermark less the overlap, as long as that may hold news."""
-        if self._stored is None:
-            return None
-        mark, overlap, name = self._stored.mark, self._extract.overlap, self._table.name
-        if mark.kind != self._mark_kind:
-            raise SourceRefusedError(
-                f"{name}: {self._extract.watermark} is a {self._mark_kind}, and the stored watermark a {mark.kind}: "
-                "extract once with mode full"
-            )
+    def _lower_bound(self, last: Watermark) -> Mark:
+        """Return where the window begins: the last watermark less the overlap, as long as that may hold news."""
+        mark, overlap = last.mark, self._extract.overlap
         if self._table.load == "append":
             return mark
         if mark.kind == NUMBER:
             return mark.less(int(overlap or 0))
         span = timedelta(seconds=seconds_of(str(overlap or OVERLAPS[mark.kind])))
-        settled = mark.over + span <= self._stored.read_at
+        settled = mark.over + span <= last.read_at
         has_none = not span and mark.kind in (MOMENT, ZONED)
         return mark if settled or has_none else mark_of(mark.kind, mark.moment - span)
 
@@ -223,9 +223,7 @@ class _Questions:
             )
 
     def _refuse_future(self, reached: Mark | None, now: datetime) -> None:
-        if reached is None or reached.kind not in TIMES:
-            return
-        if reached.moment > now.replace(tzinfo=None) + _CLOCKS_DIFFER:
+        if reached and is_ahead(reached, now):
             raise SourceRefusedError(
                 f"{self._table.name}: {self._extract.watermark} of {self._extract.said} reaches {reached.value}, more "
                 "than a day ahead: the watermark would pass over all that is written until then; correct these rows, "

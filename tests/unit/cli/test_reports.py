@@ -104,7 +104,14 @@ def test_the_input_to_rerun_is_a_command(failed: Execution, kind: str, request_t
     assert rerun == f"RERUN    .venv/bin/landfall start {request_text}"
 
 
-@pytest.mark.parametrize(("mode", "option"), [({}, ""), ({"mode": "full"}, " --full")])
+@pytest.mark.parametrize(
+    ("mode", "option"),
+    [
+        ({}, ""),
+        ({"mode": "full"}, " --full"),
+        ({"watermark": "2013-01-02 00:00:00"}, " --watermark '2013-01-02 00:00:00'"),
+    ],
+)
 def test_an_extraction_is_begun_again_by_the_command_that_extracts(mode: dict[str, str], option: str) -> None:
     arn = "arn:aws:states:eu-west-1:123456789012:execution:shop-dev-extract-source:planes-1"
     lost = dataclasses.replace(execution("FAILED", error="SourceUnavailableError", cause="no answer"), arn=arn)

@@ -34,6 +34,15 @@ def test_an_extraction_that_failed_says_that_nothing_landed_and_how_to_start_it_
     assert attributes(told)["severity"]["StringValue"] == "error"
 
 
+def test_an_input_that_was_refused_is_not_the_one_to_start_again() -> None:
+    cause = "planes: mode full would land every row a second time. To set its watermark: start "
+    told = report("SourceRefusedError", cause + '{"table": "planes", "watermark": "<value after which to go on>"}')
+    assert body(told).split("\n\n")[1].splitlines()[3:5] == [
+        "TO DO    Start the input that the sentence above names; where it says <…>, put the value.",
+        'RERUN    {"table": "planes", "watermark": "<value after which to go on>"}',
+    ]
+
+
 def test_a_table_that_is_not_extracted_is_an_input_that_was_refused() -> None:
     told = report("InvalidRequestError", "planes is not extracted from a database")
     assert "The execution's input was refused; nothing was done." in body(told)

@@ -291,14 +291,6 @@ def test_a_watermark_in_the_future_is_refused_for_it_would_hide_what_comes_befor
         derby.extract(derby.table(COLUMNS), whole(watermark="UPD"))
 
 
-def test_another_watermark_column_wants_one_full_extraction(derby: Bench) -> None:
-    filled(derby, f"1, 'a', {at(1)}")
-    derby.extract(derby.table(COLUMNS), whole(watermark="UPD"))
-    with pytest.raises(SourceRefusedError, match="the stored watermark is of UPD, and source.watermark is ID"):
-        derby.extract(derby.table(COLUMNS), whole(watermark="ID", overlap=0))
-    assert derby.extract(derby.table(COLUMNS), whole(watermark="ID", overlap=0), mode="full").watermark == "1"
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
