@@ -51,6 +51,7 @@ def enforce_limits(table: Table, limits: Limits, books: Books, living: int | Non
     """Raise LimitExceededError where one of a table's circuit breakers trips and the manifest does not let it through.
 
     `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
+    `min_rows` passes over an extraction that found nothing above its watermark.
     """
     good = books.read - books.rejected
     deletable = (books.read, "records read") if living is None else (living, "living keys")
@@ -67,7 +68,8 @@ def enforce_limits(table: Table, limits: Limits, books: Books, living: int | Non
                 f"nothing was published. {_way_out(manifest, name)}",
                 name,
             )
-    if limits.min_rows is not None and "min_rows" not in manifest.allow and good < limits.min_rows:
+    has_news = books.read > 0 or not (table.source.extract and table.source.extract.watermark)
+    if limits.min_rows is not None and "min_rows" not in manifest.allow and has_news and good < limits.min_rows:
         raise LimitExceededError(
             f"{table.name}: min_rows: {good} good rows, the limit is {limits.min_rows}; nothing was published. "
             + _way_out(manifest, "min_rows"),

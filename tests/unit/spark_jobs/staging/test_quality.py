@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from contracts.databases import Extract
 from contracts.model import Check, Column, EffectiveAt, Limits, Source
 from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
 from spark_jobs.layers.staging.rejections import Rejected
@@ -207,6 +210,20 @@ def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds
     assert kept(bench, table) == [1, 2, 10, 11, 12, 13]
     bench.stage(table, files["bad"], files["short"], files["empty"], allow=["max_rejected", "min_rows"])
     assert kept(bench, table) == [1, 2, 3, 4, 5, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
+def test_an_extraction_that_found_nothing_above_its_watermark_breaks_no_min_rows(bench, feed):
+    source = Source("planes/", extract=Extract("ops", "PLANES", watermark="N"))
+    table = upserts(**feed, source=source)
+    bench.stage(table, daily(bench, 1, "1,a,1", "2,b,1"), daily(bench, 2))
+    bench.stage(table, daily(bench, 3))
+    assert kept(bench, table) == [1, 2]
+    with pytest.raises(LimitExceededError, match="min_rows: 1 good rows, the limit is 2"):
+        bench.stage(table, daily(bench, 4, "3,c,1"))
+    whole = replace(table, source=replace(source, extract=Extract("ops", "PLANES")))
+    with pytest.raises(LimitExceededError, match="min_rows: 0 good rows, the limit is 2"):
+        bench.stage(whole, daily(bench, 5))
 
 
 def test_a_breaker_that_stops_a_table_staged_anew_is_let_through_by_the_same_input(bench):
