@@ -97,8 +97,7 @@ class _Questions:
         last = resumed(self._table, self._extract, self._mark_kind, stored, given, now)
         if last is None:
             return None
-        self._low = self._lower_bound(last)
-        self._is_strict = self._low == last.mark
+        self._low, self._is_strict = self._lower_bound(last)
         return last.mark
 
     def _ordering(self, columns: Sequence[SourceColumn], name: str, word: str) -> tuple[str, str]:
@@ -129,17 +128,17 @@ class _Questions:
             wanted = "a time such as 10m" if self._mark_kind in TIMES else "a number"
             raise SourceRefusedError(f"{place} {overlap} must be {wanted}, as the watermark is")
 
-    def _lower_bound(self, last: Watermark) -> Mark:
-        """Return where the window begins: the last watermark less the overlap, as long as that may hold news."""
+    def _lower_bound(self, last: Watermark) -> tuple[Mark, bool]:
+        """Return where the window begins, and whether behind that: no overlap is read that can hold no news."""
         mark, overlap = last.mark, self._extract.overlap
         if self._table.load == "append":
-            return mark
+            return mark, True
         if mark.kind == NUMBER:
-            return mark.less(int(overlap or 0))
+            return mark.less(int(overlap or 0)), not overlap
         span = timedelta(seconds=seconds_of(str(overlap or OVERLAPS[mark.kind])))
         settled = mark.over + span <= last.read_at
         has_none = not span and mark.kind in (MOMENT, ZONED)
-        return mark if settled or has_none else mark_of(mark.kind, mark.moment - span)
+        return (mark, True) if settled or has_none else (mark_of(mark.kind, mark.moment - span), False)
 
     def answer(self, now: datetime) -> _Answer:
         """Return what there is to read.

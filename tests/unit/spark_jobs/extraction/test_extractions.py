@@ -192,6 +192,15 @@ def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Benc
     assert ids(derby, derby.extract(table, extract)) == [3]
 
 
+def test_a_day_without_overlap_is_read_again_while_it_lasts(derby: Bench) -> None:
+    derby.execute("CREATE TABLE planes (id INT, upd DATE)", "INSERT INTO planes VALUES (1, '2013-01-01')")
+    derby.execute("INSERT INTO planes VALUES (2, '2013-01-02')")
+    table, extract = derby.table({"id": "bigint", "upd": "date"}), whole(watermark="UPD", overlap="0s")
+    derby.extract(table, extract)
+    derby.execute("INSERT INTO planes VALUES (3, '2013-01-02')")
+    assert ids(derby, derby.extract(table, extract)) == [2, 3]
+
+
 def test_a_number_with_an_overlap_of_0_reads_what_is_above_it(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "7, 'b', NULL")
     table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=0)
