@@ -8,6 +8,7 @@ from pathlib import Path
 
 from contracts.check_rules import check_references
 from contracts.connections import build_connection, check_connection, check_extract
+from contracts.deployment_rules import check_deployment
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
 from contracts.model import Connection, Plan, Table
@@ -49,6 +50,8 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
         mistakes += check_references(document, table, tables, whole=len(sound) == table_names)
     drafts, mart_names = _read_marts(folder, mistakes)
     mistakes += _check_names(sound, drafts)
+    mistakes += check_deployment((document for document, _ in sound), "table")
+    mistakes += check_deployment((draft.document for draft in drafts), "mart")
     if not table_names:
         mistakes.append(Mistake(folder.name, 1, "tables", "holds no contract: write tables/<table>.yaml"))
     whole = len(sound) == table_names and len(drafts) == mart_names

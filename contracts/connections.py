@@ -15,6 +15,7 @@ from contracts.wording import Path_, one_of, shown
 KNOWN_DATABASES = ("derby", "h2", "mysql", "oracle", "postgresql", "sqlserver")
 _ORACLE = re.compile(r"jdbc:oracle:thin://@[A-Za-z0-9.-]+:\d{1,5}/[A-Za-z0-9_.$#-]+")
 _CREDENTIALS = re.compile(r"//[^/@?;]+@|thin:[^@]*[^@/]@|[?;&](?:user|username|password)=", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"user(?:name)?|.*(?:passw|pwd|secret|token).*", re.IGNORECASE)
 _NETWORK = ("subnet_id", "security_groups", "availability_zone")
 _WORDS = ("table", "query", "watermark", "overlap", "split_by", "splits", "fetch_size", "schedule")
 _NOT_ITS = ("compression", "options")
@@ -51,6 +52,9 @@ def _check_place(document: Document, connection: Connection, path: Path_) -> Ite
                 f"{database} needs `driver`, the class of its JDBC driver; known are {', '.join(KNOWN_DATABASES)}",
                 *place,
             )
+    for name in own.get("properties", {}):
+        if _CREDENTIAL.fullmatch(name):
+            yield document.mistake("holds a user or password, which belong in the secret", *path, "properties", name)
     lacks = [name for name in _NETWORK if not getattr(connection, name)]
     if 0 < len(lacks) < len(_NETWORK):
         has = " and ".join(name for name in _NETWORK if name not in lacks)

@@ -10,9 +10,10 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.model import Plan, Table
 from orchestration.grants import allow
-from orchestration.jobs import Jobs, words
+from orchestration.jobs import Jobs
 from orchestration.settings import Settings
 from orchestration.storage import Storage
 
@@ -82,7 +83,7 @@ class Crawlers(Construct):
         classifier = self._build_classifier(table)
         crawler = glue.CfnCrawler(
             self,
-            words(table.name),
+            resource_words(table.name),
             name=f"{self._settings.crawler_prefix}{table.name}",
             description=f"Keeps the columns of {table.name}",
             role=self.role.role_arn,
@@ -115,11 +116,11 @@ class Crawlers(Construct):
                 contains_header="PRESENT",
                 allow_single_column=True,
             )
-            return glue.CfnClassifier(self, f"{words(table.name)}Classifier", csv_classifier=csv)
+            return glue.CfnClassifier(self, f"{resource_words(table.name)}Classifier", csv_classifier=csv)
         if table.source.format == "json":
             path = f"$.{options['row_path']}[*]" if "row_path" in options else "$[*]"
             found = glue.CfnClassifier.JsonClassifierProperty(name=name, json_path=path)
-            return glue.CfnClassifier(self, f"{words(table.name)}Classifier", json_classifier=found)
+            return glue.CfnClassifier(self, f"{resource_words(table.name)}Classifier", json_classifier=found)
         return None
 
     def _allow_staging(self, role: iam.Role, tables: Sequence[Table]) -> None:

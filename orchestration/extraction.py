@@ -15,11 +15,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.model import Connection, Plan
 from orchestration.extraction_roles import ExtractionRoles
 from orchestration.grants import allow
 from orchestration.job_stack import come_after
-from orchestration.jobs import Jobs, words
+from orchestration.jobs import Jobs
 from orchestration.machines import allow_jobs, build_machine, tell_ended_executions
 from orchestration.settings import Settings
 from orchestration.storage import Storage
@@ -53,7 +54,6 @@ class Extraction(Construct):
         self.roles = ExtractionRoles(
             self, "Roles", settings=settings, plan=plan, storage=storage, ledger=ledger, jobs=jobs
         )
-        self.roles.read_code([self._script, jobs.code.library, jobs.code.plan], jobs)
         self._stack = jobs.build_stack(self, "Jobs", f"Landfall {settings.stem}: extractions and their schedules")
         come_after(self._stack, self.connections.values())
         for table in sorted(plan.extracts):
@@ -90,7 +90,7 @@ class Extraction(Construct):
         """Build what leads a job into the network; address and credentials the job reads by itself."""
         built = glue.CfnConnection(
             self,
-            f"Connection{words(connection.name)}",
+            f"Connection{resource_words(connection.name)}",
             catalog_id=Stack.of(self).account,
             connection_input=glue.CfnConnection.ConnectionInputProperty(
                 name=connection_name(self._settings, connection.name),
@@ -115,7 +115,7 @@ class Extraction(Construct):
         jar = {"--extra-jars": connection.driver_jar} if connection.driver_jar else {}
         return jobs.build_job(
             self._stack,
-            f"Extract{words(table)}",
+            f"Extract{resource_words(table)}",
             name=f"{self._settings.extract_job_prefix}{table}",
             description=f"Extracts {table} from {name}",
             role=self.roles.of(name).role_arn,
@@ -147,7 +147,7 @@ class Extraction(Construct):
             if extract.schedule:
                 events.Rule(
                     self._stack,
-                    f"Schedule{words(table)}",
+                    f"Schedule{resource_words(table)}",
                     description=f"Extracts {table} from {extract.connection}",
                     schedule=events.Schedule.expression(extract.schedule),
                     targets=[

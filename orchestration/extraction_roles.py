@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.model import Connection, Plan
 from orchestration.grants import allow
 from orchestration.groups import groups
-from orchestration.jobs import Jobs, words
+from orchestration.jobs import Jobs
 from orchestration.settings import Settings
 from orchestration.storage import EXTRACTS_PREFIX, Storage
 
@@ -45,20 +45,16 @@ class ExtractionRoles(Construct):
         super().__init__(scope, construct_id)
         self._settings, self._plan = settings, plan
         used = sorted({extract.connection for extract in plan.extracts.values()})
-        self._roles = {name: jobs.roles.build_role(f"Extract{words(name)}") for name in used}
+        self._roles = {name: jobs.roles.build_role(f"Extract{resource_words(name)}") for name in used}
         for name, role in self._roles.items():
             self._land(role, name, storage)
             self._note(role, name, ledger)
             self._reach(role, plan.connections[name])
+            jobs.roles.read_code(role, jobs.code.plan.bucket)
 
     def of(self, connection: str) -> iam.Role:
         """Return the role of a connection's jobs."""
         return self._roles[connection]
-
-    def read_code(self, assets: Iterable[s3_assets.Asset], jobs: Jobs) -> None:
-        """Let all roles read the jobs' script, library and plan."""
-        for role in self._roles.values():
-            jobs.roles.read_assets(role, assets)
 
     def _tables(self, connection: str) -> Sequence[str]:
         return sorted(name for name, extract in self._plan.extracts.items() if extract.connection == connection)

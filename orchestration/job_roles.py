@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from orchestration.grants import allow
@@ -72,9 +71,11 @@ class JobRoles(Construct):
         allow(role, ("s3:PutObject",), [reports], "Reports are named by the execution.")
         return role
 
-    def read_assets(self, role: iam.Role, assets: Iterable[s3_assets.Asset]) -> None:
-        """Let a role read these assets, and no other object of the deployment's bucket."""
-        allow(role, _READ_OBJECT, [asset.bucket.arn_for_objects(asset.s3_object_key) for asset in assets])
+    def read_code(self, role: iam.Role, bucket: s3.IBucket) -> None:
+        """Let a role read what this pipeline deploys, and no other object of the deployment's bucket."""
+        code = bucket.arn_for_objects(f"{self._settings.code_prefix}*")
+        why = "While a deployment replaces jobs and roles, runs need the code of before and of after."
+        allow(role, _READ_OBJECT, [code], why)
 
     def build_role(self, construct_id: str) -> iam.Role:
         """Build a role that may write its own logs and metrics, and nothing else yet."""

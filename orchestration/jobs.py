@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.model import Capacity, Plan
 from orchestration.acknowledgments import acknowledge
 from orchestration.assets import PLAN_FILE, library_sources, write_zip
@@ -102,7 +103,7 @@ class Jobs(Construct):
                 location_uri=self._bucket(layer).s3_url_for_object(f"{name}/"),
             ),
         )
-        database.apply_removal_policy(self._settings.removal_policy)
+        database.apply_removal_policy(self._settings.database_removal_policy)
         return database
 
     def _build_log_groups(self) -> list[logs.LogGroup]:
@@ -131,8 +132,8 @@ class Jobs(Construct):
         )
 
     def _grant_code(self) -> None:
-        for role, script in ((self.roles.staging, self.code.staging), (self.roles.mart, self.code.mart)):
-            self.roles.read_assets(role, [script, self.code.library, self.code.plan])
+        for role in (self.roles.staging, self.roles.mart):
+            self.roles.read_code(role, self.code.plan.bucket)
 
     def _build_stage_jobs(self) -> None:
         stack = self.build_stack(self, "Staging", f"Landfall {self._settings.stem}: a staging job for each table")
@@ -151,7 +152,7 @@ class Jobs(Construct):
         contract = self._plan.tables[table]
         return self.build_job(
             stack,
-            f"Stage{words(table)}",
+            f"Stage{resource_words(table)}",
             name=f"{self._settings.stage_job_prefix}{table}",
             description=contract.description or f"Stages what landed for {table}",
             role=self.roles.staging.role_arn,
@@ -169,7 +170,7 @@ class Jobs(Construct):
         contract = self._plan.marts[mart]
         return self.build_job(
             stack,
-            f"Mart{words(mart)}",
+            f"Mart{resource_words(mart)}",
             name=f"{self._settings.mart_job_prefix}{mart}",
             description=contract.description or f"Builds the mart {mart}",
             role=self.roles.mart.role_arn,
@@ -238,7 +239,3 @@ class Jobs(Construct):
             "--enable-auto-scaling": "true",
             "--custom-logGroup-prefix": self._log_prefix,
         }
-
-
-def words(name: str) -> str:
-    return name.title().replace("_", "")

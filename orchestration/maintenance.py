@@ -46,7 +46,7 @@ class Maintenance(Construct):
         self._settings = settings
         self._script = s3_assets.Asset(self, "Script", path=str(root / SCRIPT))
         self.role = jobs.roles.build_maintenance(storage)
-        jobs.roles.read_assets(self.role, [self._script, jobs.code.library, jobs.code.plan])
+        jobs.roles.read_code(self.role, jobs.code.plan.bucket)
         self.job = self._build_job(jobs)
         placeholders = {
             "MaintainJob": settings.maintain_job_name,

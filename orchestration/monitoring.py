@@ -13,6 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.model import Plan
 from orchestration.freshness import watch
 from orchestration.groups import groups
@@ -23,6 +24,7 @@ from orchestration.workflow import Workflow
 
 _QUEUE_AGE_SECONDS = 15 * 60
 _MAX_METRICS_PER_EXPRESSION = 10
+_ANSWER_TO_THE_MACHINE = ("OpenBatch", "CloseBatch")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -81,7 +83,10 @@ class Alarms(Construct):
         )
 
     def _watch_functions(self, functions: Sequence[lambda_.Function]) -> None:
-        """A function that is throttled altogether counts no errors, not even none."""
+        """A function that is throttled altogether counts no errors, not even none.
+
+        Of those that answer to the state machine, notify_failure tells what the machine did not get done.
+        """
         for function in functions:
             self._alarm(
                 f"{function.node.id}Errors",
@@ -94,6 +99,7 @@ class Alarms(Construct):
                     },
                     period=FIVE_MINUTES,
                 ),
+                tell=function.node.id not in _ANSWER_TO_THE_MACHINE,
             )
 
     def _watch_executions(self, workflow: Workflow) -> None:
@@ -123,7 +129,7 @@ class Alarms(Construct):
                 window = watch(table.name, table.freshness)
                 metric = self._metrics.closed("BatchesPublished", table.name, Duration.seconds(window.period_seconds))
                 self._alarm(
-                    f"Freshness{table.name.title().replace('_', '')}",
+                    f"Freshness{resource_words(table.name)}",
                     f"{table.name} has had no good batch for {table.freshness}.",
                     metric,
                     threshold=1,
@@ -136,7 +142,7 @@ class Alarms(Construct):
         for table in plan.tables.values():
             if table.source.parts and table.freshness:
                 self._alarm(
-                    f"Overdue{table.name.title().replace('_', '')}",
+                    f"Overdue{resource_words(table.name)}",
                     f"A snapshot of {table.name} has waited for the rest of its parts for more than "
                     f"{table.freshness}: the output of the table's last execution says for which.",
                     self._metrics.opened("OverdueSnapshots", table.name, Duration.minutes(2 * SWEEP_MINUTES)),

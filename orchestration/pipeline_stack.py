@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, NestedStack, Stack, Tags
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, NestedStack, Stack, Tags
 from constructs import Construct
 
 from contracts.model import Plan
@@ -41,7 +41,13 @@ class PipelineStack(Stack):
         build: Path,
         **options: Any,
     ) -> None:
-        super().__init__(scope, construct_id, description=f"Landfall pipeline {settings.stem}", **options)
+        super().__init__(
+            scope,
+            construct_id,
+            description=f"Landfall pipeline {settings.stem}",
+            synthesizer=DefaultStackSynthesizer(bucket_prefix=settings.code_prefix),
+            **options,
+        )
         self.storage = Storage(self, "Storage", settings)
         self.ledger = Ledger(self, "Ledger", settings)
         self.notifications = Notifications(self, "Notifications", settings)
@@ -159,6 +165,8 @@ class PipelineStack(Stack):
             "WorkgroupName": self.views.workgroup.name,
             "MartReadersPolicyArn": self.views.readers.managed_policy_arn,
         }
+        # Stacks of views import it: without them it stays, or CloudFormation would refuse to take it from them.
+        self.export_value(self.views.readers.managed_policy_arn)
         if self.extraction:
             outputs["ExtractMachineArn"] = self.extraction.state_machine.state_machine_arn
         for name, value in outputs.items():

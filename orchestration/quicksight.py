@@ -10,11 +10,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_quicksight as quicksight
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.mart_columns import columns_of_marts
 from contracts.model import Plan
 from orchestration.athena_sql import Output, outputs, select
 from orchestration.groups import groups
-from orchestration.jobs import words
 from orchestration.quicksight_sheets import definition
 from orchestration.settings import Settings
 
@@ -108,7 +108,7 @@ class QuickSightStack(Stack):
         )
         return quicksight.CfnDataSet(
             self,
-            f"Dataset{words(mart)}",
+            f"Dataset{resource_words(mart)}",
             aws_account_id=self.account,
             data_set_id=_identifier(f"{self._settings.stem}-{mart}"),
             name=f"{mart} ({self._settings.stem})",

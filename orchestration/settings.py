@@ -163,8 +163,23 @@ class Settings:
 
     @property
     def removal_policy(self) -> RemovalPolicy:
-        """What `cdk destroy` does to buckets, databases and ledger: production keeps them."""
+        """What `cdk destroy` does to buckets and ledger: production keeps them."""
         return RemovalPolicy.RETAIN if self.is_prod else RemovalPolicy.DESTROY
+
+    @property
+    def database_removal_policy(self) -> RemovalPolicy:
+        """The same for databases, whose names are fixed: those of a first deployment that fails go with it."""
+        return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if self.is_prod else RemovalPolicy.DESTROY
+
+    @property
+    def operators_workgroup(self) -> str:
+        """Return the name of the Athena workgroup for those who look at all layers."""
+        return f"{self.stem}-operators"
+
+    @property
+    def code_prefix(self) -> str:
+        """Return where the deployment's bucket holds what this pipeline deploys: scripts, plans, functions."""
+        return f"landfall-{self.stem}/"
 
     @property
     def log_retention(self) -> logs.RetentionDays:

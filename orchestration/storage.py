@@ -15,6 +15,7 @@ CLAIMS_PREFIX = "claims/"
 EXTRACTS_PREFIX = "extracts/"
 BATCHES_PREFIX = "batches/"
 RESULTS_PREFIX = "query-results/"
+OPERATORS_PREFIX = "operators-query-results/"
 MAINTENANCE_PREFIX = "maintenance/"
 _CLAIM_DAYS = 7
 _EXTRACT_DAYS = 1
@@ -32,7 +33,7 @@ class Storage(Construct):
         self.access_logs = self._build_access_logs()
         self.raw = self._build_raw()
         self.staging = self._build_lake("Staging", self._passing_rules())
-        self.mart = self._build_lake("Mart", [self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS)])
+        self.mart = self._build_lake("Mart", self._results_rules())
         self.artifacts = self._build_lake("Artifacts", self._reports_rules())
 
     def _build_raw(self) -> s3.Bucket:
@@ -65,6 +66,12 @@ class Storage(Construct):
         return (
             self._expire("old-claims", CLAIMS_PREFIX, _CLAIM_DAYS),
             self._expire("old-extracts", EXTRACTS_PREFIX, _EXTRACT_DAYS),
+        )
+
+    def _results_rules(self) -> Sequence[s3.LifecycleRule]:
+        return (
+            self._expire("old-query-results", RESULTS_PREFIX, _RESULT_DAYS),
+            self._expire("old-operators-results", OPERATORS_PREFIX, _RESULT_DAYS),
         )
 
     def _reports_rules(self) -> Sequence[s3.LifecycleRule]:

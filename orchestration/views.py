@@ -7,14 +7,15 @@ from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from contracts.deployment_rules import resource_words
 from contracts.mart_columns import columns_of_marts
 from contracts.model import Mart, Plan
 from orchestration.athena_sql import outputs, select, view_text
 from orchestration.job_stack import come_after
-from orchestration.jobs import Jobs, words
+from orchestration.jobs import Jobs
 from orchestration.readers import MartReaders
 from orchestration.settings import Settings
-from orchestration.storage import RESULTS_PREFIX, Storage
+from orchestration.storage import OPERATORS_PREFIX, RESULTS_PREFIX, Storage
 
 _CURRENT = {"scd2": "is_current", "dimension": "NOT is_deleted"}
 _SCAN_LIMIT_BYTES = {"dev": 100 * 1024**3, "prod": 1024**4}
@@ -33,34 +34,44 @@ def current_views(plan: Plan) -> list[str]:
 
 
 class Views(Construct):
-    """Workgroup, views and named queries; the results lie in the mart bucket, the only one an analyst needs."""
+    """Workgroups, views and named queries; the results lie in the mart bucket, the only one an analyst needs.
+
+    Operators have a workgroup of their own: what they ask of books and quarantine, readers of marts do not see.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, plan: Plan, storage: Storage, jobs: Jobs
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.workgroup = self._build_workgroup(storage)
+        self.workgroup = self._build_workgroup("Workgroup", settings.stem, "reads the marts", storage, RESULTS_PREFIX)
+        self.operators = self._build_workgroup(
+            "OperatorsWorkgroup", settings.operators_workgroup, "reads every layer", storage, OPERATORS_PREFIX
+        )
         self.readers = MartReaders(self, "Readers", settings=settings, storage=storage).policy
         self._stack = NestedStack(self, "Sql", description=f"Landfall {settings.stem}: views and named queries")
-        come_after(self._stack, [jobs.databases["mart"], self.workgroup])
+        come_after(self._stack, [jobs.databases["mart"], self.workgroup, self.operators])
         for name in current_views(plan):
             self._build_view(name, plan)
         for mart in sorted(plan.marts.values(), key=lambda m: m.name):
-            self._build_query(mart.name, mart.description or f"The mart {mart.name}", "mart", self._mart_sql(mart))
+            text = mart.description or f"The mart {mart.name}"
+            self._build_query(mart.name, text, "mart", self._mart_sql(mart), settings.stem)
         self._build_query(
             "books",
             "What the newest batches read, wrote and refused",
             "audit",
             f'SELECT * FROM "{settings.database("audit")}"."batches" ORDER BY published_at DESC LIMIT 100',
+            settings.operators_workgroup,
         )
 
-    def _build_workgroup(self, storage: Storage) -> athena.CfnWorkGroup:
+    def _build_workgroup(
+        self, construct_id: str, name: str, description: str, storage: Storage, prefix: str
+    ) -> athena.CfnWorkGroup:
         return athena.CfnWorkGroup(
             self,
-            "Workgroup",
-            name=self._settings.stem,
-            description=f"Landfall {self._settings.stem}: reads the marts",
+            construct_id,
+            name=name,
+            description=f"Landfall {self._settings.stem}: {description}",
             recursive_delete_option=True,  # what was asked lies in the bucket
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
@@ -70,7 +81,7 @@ class Views(Construct):
                     selected_engine_version="Athena engine version 3"
                 ),
                 result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                    output_location=storage.mart.s3_url_for_object(RESULTS_PREFIX),
+                    output_location=storage.mart.s3_url_for_object(prefix),
                     encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
                         encryption_option="SSE_S3"
                     ),
@@ -85,7 +96,7 @@ class Views(Construct):
         sql = select(database, mart, columns, _CURRENT[plan.marts[mart].kind])
         glue.CfnTable(
             self._stack,
-            f"View{words(mart)}",
+            f"View{resource_words(mart)}",
             catalog_id=Stack.of(self).account,
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
@@ -108,13 +119,13 @@ class Views(Construct):
         current = " WHERE is_current" if mart.kind == "scd2" else ""
         return f"SELECT * FROM {table}{current} LIMIT 100"
 
-    def _build_query(self, name: str, description: str, layer: str, sql: str) -> None:
+    def _build_query(self, name: str, description: str, layer: str, sql: str, workgroup: str) -> None:
         athena.CfnNamedQuery(
             self._stack,
-            f"Query{name.title().replace('_', '')}",
+            f"Query{resource_words(name)}",
             name=name,
             description=description,
             database=self._settings.database(layer),
             query_string=sql,
-            work_group=self._settings.stem,
+            work_group=workgroup,
         )

@@ -29,8 +29,8 @@ def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
         table=_text(event["table"]),
         execution=event["execution"]["id"],
         request=event["input"],
-        failures=[] if event.get("recovered") else event["failures"],
-        summaries=event["summaries"],
+        failures=[] if event.get("recovered") else _lines(event["failures"]),
+        summaries=_lines(event["summaries"]),
     )
 
 
@@ -48,7 +48,7 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
         table=table,
         execution=detail["executionArn"],
         request=request,
-        failures=[{"kind": kind, "name": table or "the execution", "error": name, "cause": why, "skipped": []}],
+        failures=[{"kind": kind, "name": table or "the execution", "error": name, "cause": _lines(why), "skipped": []}],
     )
 
 
@@ -58,6 +58,17 @@ def _request(text: str | None) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return request if isinstance(request, dict) else {}
+
+
+def _lines(value: Any) -> Any:
+    """Return what came with files, every text of it in one line: no key or value writes lines of a message."""
+    if isinstance(value, Mapping):
+        return {name: _lines(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_lines(one) for one in value]
+    if isinstance(value, str):
+        return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in value)
+    return value
 
 
 def _text(value: Any) -> str:

@@ -53,7 +53,11 @@ def test_raw_objects_are_kept_in_every_version_and_never_expire(resources: Resou
 
 @pytest.mark.parametrize(
     ("bucket", "prefixes"),
-    [("Staging", ["claims/", "extracts/"]), ("Artifacts", ["batches/", "maintenance/"]), ("Mart", ["query-results/"])],
+    [
+        ("Staging", ["claims/", "extracts/"]),
+        ("Artifacts", ["batches/", "maintenance/"]),
+        ("Mart", ["query-results/", "operators-query-results/"]),
+    ],
 )
 def test_only_what_can_be_made_again_expires(resources: Resources, bucket: str, prefixes: list[str]) -> None:
     rules = resources.one("AWS::S3::Bucket", f"Storage{bucket}")["LifecycleConfiguration"]["Rules"]
@@ -183,9 +187,10 @@ def test_a_sweep_looks_for_landings_that_nobody_works_on(resources: Resources) -
 def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resources) -> None:
     alarms = resources.of_type("AWS::CloudWatch::Alarm")
     silent = {name for name, alarm in alarms.items() if not alarm.get("AlarmActions")}
-    assert len(silent) == 3 and all(name.startswith("AlarmsExecutions") for name in silent)
+    quiet = ("AlarmsExecutions", "AlarmsOpenBatchErrors", "AlarmsCloseBatchErrors")
+    assert len(silent) == 5 and all(name.startswith(quiet) for name in silent)
     told = ("DeadLetters", "QueueAge", "UnroutedObjects", "BooksUnbalanced0", "LandingsQuarantined0", "FreshnessPlanes")
-    for name in (*told, *(f"{function}Errors" for function in FUNCTIONS)):
+    for name in (*told, "ReceiveFilesErrors", "NotifyFailureErrors"):
         assert resources.one("AWS::CloudWatch::Alarm", f"Alarms{name}")["AlarmActions"]
     names = [alarm["AlarmName"] for alarm in alarms.values()]
     assert len(set(names)) == len(names) and all(name.startswith("landfall-nycflights-dev-") for name in names)
@@ -227,19 +232,28 @@ def test_the_dashboard_shows_the_books_of_every_table_and_what_their_jobs_cost(
     assert found["expression"] == f"SEARCH('{schema} {facts}', 'Sum', 3600)"
 
 
-def test_analysts_have_a_workgroup_and_a_first_query_for_each_mart(resources: Resources) -> None:
-    [workgroup] = resources.of_type("AWS::Athena::WorkGroup").values()
-    configuration = workgroup["WorkGroupConfiguration"]
-    assert configuration["EnforceWorkGroupConfiguration"] is True
-    assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
-    assert "<StorageMart" in text(configuration["ResultConfiguration"]["OutputLocation"])
-    queries = {query["Name"]: query["QueryString"] for query in resources.of_type("AWS::Athena::NamedQuery").values()}
-    assert set(queries) == {"dim_planes", "fct_flights", "books"}
+def test_analysts_and_operators_have_workgroups_apart_and_their_first_queries(resources: Resources) -> None:
+    results = {}
+    for workgroup in resources.of_type("AWS::Athena::WorkGroup").values():
+        configuration = workgroup["WorkGroupConfiguration"]
+        assert configuration["EnforceWorkGroupConfiguration"] is True
+        assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+        results[workgroup["Name"]] = text(configuration["ResultConfiguration"]["OutputLocation"]).rpartition(">")[2]
+    assert results == {"nycflights-dev": "/query-results/", "nycflights-dev-operators": "/operators-query-results/"}
+    named = resources.of_type("AWS::Athena::NamedQuery").values()
+    assert {query["Name"]: query["WorkGroup"] for query in named} == {
+        "dim_planes": "nycflights-dev",
+        "fct_flights": "nycflights-dev",
+        "books": "nycflights-dev-operators",
+    }
+    queries = {query["Name"]: query["QueryString"] for query in named}
     assert queries["dim_planes"] == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current LIMIT 100'
 
 
 def test_outputs_name_what_the_command_line_needs(template: Template) -> None:
-    assert set(template["Outputs"]) == {
+    [exported] = [name for name in template["Outputs"] if name.startswith("ExportsOutput")]  # for stacks of views
+    assert "ReadersPolicy" in exported
+    assert set(template["Outputs"]) - {exported} == {
         "RawBucketName",
         "StagingBucketName",
         "MartBucketName",
@@ -261,6 +275,8 @@ def test_production_keeps_its_data_and_development_does_not(resources: Resources
     assert {r["DeletionPolicy"] for r in production.all.values() if r["Type"] in kept} == {"Retain"}
     assert {r["DeletionPolicy"] for r in resources.all.values() if r["Type"] in kept} == {"Delete"}
     assert production.one("AWS::DynamoDB::Table", "Ledger")["DeletionProtectionEnabled"] is True
+    databases = {r["DeletionPolicy"] for r in production.all.values() if r["Type"] == "AWS::Glue::Database"}
+    assert databases == {"RetainExceptOnCreate"}
 
 
 def test_synth_twice_gives_the_same_template_and_the_same_assets(

@@ -138,6 +138,11 @@ def test_schedules_that_eventbridge_takes_are_taken(write: Write, schedule: str)
         ("subnet-0123456789abcdef0", "sub-1", "4: subnet_id: 'sub-1' must be the id of a subnet"),
         ("eu-west-1a", "eu-west-1", "6: availability_zone: 'eu-west-1' must be an availability zone"),
         ("secret: landfall/ops", "password: tiger", "3: password: is no field here"),
+        (
+            "secret: landfall/ops\n",
+            "properties: {oracle.net.CONNECT_TIMEOUT: '9', sslPassword: hush}\n",
+            "3: properties.sslPassword: holds a user or password, which belong in the secret",
+        ),
         ("  dev:", "  test:", "8: environments.test: is no field here; allowed: dev, prod"),
         ("@dev.example.com:1521/OPS", "@dev", "8: environments.dev.url: 'jdbc:oracle:thin://@dev' must be"),
     ],

@@ -188,6 +188,18 @@ def test_names_and_prefixes_belong_to_one_contract_each(write):
     ]
 
 
+def test_what_a_deployment_would_refuse_is_told_before(write):
+    capacity = "capacity: {worker_type: G.8X, workers: 2, flex: true}\n"
+    files = {
+        "tables/orders2.yaml": ORDERS.replace("orders", "orders2") + "source: {prefix: a/}\n" + capacity,
+        "tables/orders_2.yaml": ORDERS.replace("orders", "orders_2") + "source: {prefix: b/}\n",
+    }
+    assert [str(mistake) for mistake in check(write(files))] == [
+        "shop/tables/orders2.yaml:10: capacity.flex: is for workers of G.1X or G.2X, not G.8X",
+        "shop/tables/orders_2.yaml:1: table: orders_2 is too like orders2: their resources would have one name",
+    ]
+
+
 def test_a_folder_without_tables(write):
     assert [str(m) for m in check(write({"marts/x.sql": ""}))] == [
         "shop:1: tables: holds no contract: write tables/<table>.yaml"

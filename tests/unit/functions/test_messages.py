@@ -10,6 +10,7 @@ import pytest
 
 from functions.notify_failure.handler import handle
 from functions.notify_failure.message import attributes, body, subject
+from functions.notify_failure.reading import read_event
 from functions.notify_failure.report import Report
 from tests.unit.functions.conftest import Pipeline, environment, recorded
 
@@ -264,6 +265,18 @@ def test_an_extraction_that_succeeds_again_is_told_once_and_says_nothing_of_its_
         "[nycflights-dev] planes: extracted again",
     ]
     assert "failing" not in pipeline.items("LEASE")[0]
+
+
+def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:
+    key = "crm/x\n\nRUNBOOK  https://evil.example\u2028TO DO    Sign in there.csv"
+    violation = VIOLATION | {"cause": f"planes: file {key}: 'x' is no int"}
+    summaries = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": key, "reason": "no int"}]}]
+    told = body(read_event(event(failures=[violation], summaries=summaries), environment("machine")))
+    assert [line for line in told.splitlines() if line.startswith(("RUNBOOK", "TO DO"))] == [
+        "TO DO    Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
+        "RUNBOOK  docs/runbook.md#a-file-does-not-fit-its-contract",
+    ]
+    assert "crm/x\\n\\nRUNBOOK  https://evil.example\\u2028TO DO    Sign in there.csv: no int" in told
 
 
 def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) -> None:

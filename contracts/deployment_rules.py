@@ -1,0 +1,33 @@
+"""What only a deployment would refuse: workers that do not go together, names that become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from contracts.documents import Document, Mistake
+from contracts.parts import Capacity
+
+_FLEXIBLE = ("G.1X", "G.2X")
+
+
+def resource_words(name: str) -> str:
+    """Return a contract's name as resources of the stack bear it: `dim_planes` as `DimPlanes`."""
+    return name.title().replace("_", "")
+
+
+def check_deployment(documents: Iterable[Document], field: str) -> Iterator[Mistake]:
+    """Yield the mistakes of contracts of one kind, whose names stand in `field`."""
+    owners: dict[str, Document] = {}
+    for document in documents:
+        yield from _check_capacity(document)
+        name = document.data[field]
+        other = owners.setdefault(resource_words(name), document)
+        if name != (like := other.data[field]):
+            yield document.mistake(f"{name} is too like {like}: their resources would have one name", field)
+
+
+def _check_capacity(document: Document) -> Iterator[Mistake]:
+    capacity = Capacity(**document.data.get("capacity", {}))
+    if capacity.flex and capacity.worker_type not in _FLEXIBLE:
+        kinds = " or ".join(_FLEXIBLE)
+        yield document.mistake(f"is for workers of {kinds}, not {capacity.worker_type}", "capacity", "flex")
