@@ -30,7 +30,7 @@ class Ingestion(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = self._build_dead_letters()
-        self.queue = self._build_queue(receive_files.timeout or Duration.seconds(3))
+        self.queue = self._build_queue(receive_files.timeout or Duration.seconds(3), settings)
         self._notify(raw)
         self._feed(receive_files, settings)
 
@@ -43,15 +43,16 @@ class Ingestion(Construct):
             retention_period=Duration.days(14),
         )
 
-    def _build_queue(self, receive_timeout: Duration) -> sqs.Queue:
-        """A message is hidden six times as long as its handler may run, as Lambda asks for."""
+    def _build_queue(self, receive_timeout: Duration, settings: Settings) -> sqs.Queue:
+        """A message is hidden six times as long as its handler may run, and while events gather, as Lambda asks for."""
+        hidden = 6 * int(receive_timeout.to_seconds()) + settings.batch_window_seconds
         return sqs.Queue(
             self,
             "Landings",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),
-            visibility_timeout=Duration.seconds(6 * int(receive_timeout.to_seconds())),
+            visibility_timeout=Duration.seconds(hidden),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MAX_RECEIVES),
         )
 
