@@ -204,18 +204,19 @@ class _Reader:
         extra = next((name for name in names if name not in self._read), None)
         texts: list[str | None] = []
         held: list[str] = []
-        missing = None
+        missing = problem = None
         for one in self._wanted:
+            found = _follow(element, one.steps)
             try:
-                found = _follow(element, one.steps)
                 texts.append(_text_of(found or [], one))
-            except MisfitError as error:
-                return Row(raw, tuple(names), (None,) * len(self._wanted), str(error))
+            except MisfitError as error:  # the other columns stand: a key among them is known
+                texts.append(None)
+                problem = problem or str(error)
             if found is not None:
                 held.append(one.name)
             elif not one.is_extra:
                 missing = missing or one.name
-        return Row(raw, tuple(names), tuple(texts), None, extra, missing, tuple(held))
+        return Row(raw, tuple(names), tuple(texts), problem, extra, missing, tuple(held))
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise BrokenDocumentError(f"declares the entity {name}: entities of a document's own are refused")

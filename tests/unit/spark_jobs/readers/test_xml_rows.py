@@ -74,12 +74,12 @@ def test_arrays_structs_and_maps_become_json():
     ]
 
 
-def test_elements_that_do_not_fit_are_told():
-    body = "<rs><r><a>1</a><a>2</a></r><r><a><b/></a></r><r><m><x/><x/></m></r></rs>"
-    assert [row.problem for row in cut(body, "a", "m map<string,string>")] == [
-        "a stands 2 times; declare an array, or a path to one of them",
-        "a holds elements; declare a struct, or a path into it",
-        "m.x stands 2 times; declare an array, or a path to one of them",
+def test_elements_that_do_not_fit_are_told_and_the_others_stand():
+    body = "<rs><r k='1'><a>1</a><a>2</a></r><r k='2'><a><b/></a><m><x/><x/></m></r><r k='3'><m><x/><x/></m></r></rs>"
+    assert [(row.texts, row.problem) for row in cut(body, "a", "m map<string,string>", "@k")] == [
+        ((None, None, "1"), "a stands 2 times; declare an array, or a path to one of them"),
+        ((None, None, "2"), "a holds elements; declare a struct, or a path into it"),
+        ((None, None, "3"), "m.x stands 2 times; declare an array, or a path to one of them"),
     ]
 
 
