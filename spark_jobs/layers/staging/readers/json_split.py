@@ -30,6 +30,8 @@ def records_of(chunks: Iterator[bytes], path: tuple[str, ...]) -> Iterator[str]:
     Bytes that are no UTF-8 are U+DCFF in the text.
     """
     document = _Document(chunks)
+    if not document.peek():
+        raise BrokenDocumentError("holds no value")
     found = 0
     while document.peek():
         for record in document.values(path):

@@ -118,6 +118,7 @@ class _Reader:
         self._open: list[Element] = []
         self._done: list[Row] = []
         self._depth = self._found = 0
+        self._has_text = False  # outside rows
         self._raw = bytearray()
         self._before, self._piece, self._piece_at, self._row_at = b"", b"", 0, 0
         self._encoding = encoding or "utf-8"
@@ -146,7 +147,7 @@ class _Reader:
 
     def close(self) -> None:
         self.feed(b"", is_last=True)
-        if not self._found and self._depth > 1:
+        if not self._found and (self._depth > 1 or self._has_text):
             raise BrokenDocumentError(f"holds no element {self._row.name}, which row_tag names")
 
     def taken(self) -> list[Row]:
@@ -180,6 +181,8 @@ class _Reader:
     def _text(self, text: str) -> None:
         if self._open:
             self._open[-1].texts.append(text)
+        elif not self._found:
+            self._has_text = self._has_text or not text.isspace()
 
     def _end(self, _: str) -> None:
         if not self._open:

@@ -48,6 +48,7 @@ def test_records(text, path, records, size):
 @pytest.mark.parametrize(
     ("text", "path", "reason"),
     [
+        ("\ufeff \n", "", "holds no value"),
         ('[{"a": 1}', "", "ends before its ] (character 10)"),
         ('[{"a": 1}, {"a"', "", "ends inside a record"),
         ('[{"a": "x', "", "ends inside a record"),

@@ -152,6 +152,7 @@ REFUSED = {
         "is no well-formed XML: multi-byte encodings are not supported",
     ),
     "other elements": ("<rs><row/><row/></rs>", "holds no element r, which row_tag names"),
+    "an error": ("<error>Service unavailable</error>", "holds no element r, which row_tag names"),
 }
 
 
