@@ -135,9 +135,10 @@ def _read_alike(
 
 
 def _without_return(dialect: Dialect, line_end: str) -> Column:
-    text = F.col(TEXT)
-    bare = without_return(text, line_end)
-    return F.when(text.rlike(dialect.escapes_the_return), text).otherwise(bare) if dialect.escape else bare
+    bare = without_return(F.col(TEXT), line_end)
+    if not dialect.escape or line_end != "\n":
+        return bare
+    return F.when(F.col(TEXT).rlike(dialect.escapes_the_return), F.concat(bare, F.lit("\r"))).otherwise(bare)
 
 
 def _broken(fields: Fields, width: int, invalid: Column | None) -> Column:

@@ -53,9 +53,9 @@ class Dialect:
 
     @property
     def escapes_the_return(self) -> str:
-        """Matches a line whose last character is an escaped carriage return."""
+        """Matches a line whose text ends in an escaped carriage return."""
         e = _java(self.escape)
-        return rf"(?:\A|[^{e}])(?:{e}{e})*+{e}\r\z"
+        return rf"(?:\A|[^{e}])(?:{e}{e})*+{e}\r+\z"
 
     def escaped(self, quoted: bool) -> str:
         """Matches what stands for another character, inside quotes or outside: group 1 or 2 is that character."""
@@ -78,7 +78,7 @@ class Dialect:
         place = 0
         fields: list[str] = []
         field = re.compile(rf"({quoted})|({self._plain(_python, breaks=False)})")
-        behind = re.compile(rf"({re.escape(self.delimiter)})|\r\n|\r|\n|\Z")
+        behind = re.compile(rf"({re.escape(self.delimiter)})|\r*\n|\r|\Z")
         while True:
             match = field.match(text, place)
             end = behind.match(text, match.end()) if match else None

@@ -37,10 +37,11 @@ def lines(spark: SparkSession, claims: Sequence[Claim]) -> DataFrame:
 
 
 def without_return(text: Column, line_end: str) -> Column:
-    """Return lines without the carriage return of CRLF."""
+    """Return lines without the carriage return of CRLF, or the several that Windows can make of one."""
     if line_end != "\n":
         return text
-    return F.when(text.endswith("\r"), text.substr(F.lit(1), F.length(text) - 1)).otherwise(text)
+    bare = F.when(text.endswith("\r\r"), F.regexp_replace(text, r"\r+\z", ""))
+    return bare.when(text.endswith("\r"), text.substr(F.lit(1), F.length(text) - 1)).otherwise(text)
 
 
 def _lines_before(claims: Sequence[Claim]) -> Column:

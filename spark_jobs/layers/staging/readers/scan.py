@@ -13,8 +13,7 @@ from spark_jobs.layers.staging.readers.plain import UTF8, UnreadableError
 HEAD_BYTES = 65_536
 # A record is held whole by a task, several times over.
 LONGEST_LINE = 32 * 1024 * 1024
-_LAST_BREAK = re.compile(r"(?:\r\n|\n|\r)\Z")
-_FIRST_BREAK = re.compile(r"\r\n|\n|\r")
+_FIRST_BREAK = re.compile(r"\r*\n|\r")
 
 
 @dataclass(frozen=True)
@@ -144,11 +143,16 @@ class _Parity:
 
 
 def first_line_end(head: str, dialect: Dialect | None) -> str:
-    """Return what ends the lines, by the first break outside quotes: a line feed, or a carriage return alone."""
+    """Return what ends the lines, by the first break outside quotes: a line feed, or a carriage return alone.
+
+    Before a line feed stand any number of returns: Windows makes two of one when CRLF is written as text.
+    """
     try:
         behind = dialect.fields(head)[1] if dialect else head
     except ValueError:
         behind = head
     record = head.removesuffix(behind) if behind != head else ""
-    match = _FIRST_BREAK.search(head) if not record else _LAST_BREAK.search(record)
+    if record:
+        return "\r" if record.endswith("\r") else "\n"
+    match = _FIRST_BREAK.search(head)
     return "\r" if match and match[0] == "\r" else "\n"

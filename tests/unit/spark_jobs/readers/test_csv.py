@@ -26,6 +26,8 @@ def check(files, of, corpus: dict[str, tuple[str | bytes, Read]]) -> None:
 LINES = {
     "plain": ("a,b\n1,2\n", Read([("1", "2")])),
     "crlf": ("a,b\r\n1,2\r\n3,4\r\n", Read([("1", "2"), ("3", "4")])),
+    "crlf that Windows wrote as text": ("a,b\r\r\n1,2\r\r\n\r\r\n3,4", Read([("1", "2"), ("3", "4")])),
+    "one such line": ("a,b\n1,2\r\r\n3,4\r\n", Read([("1", "2"), ("3", "4")])),
     "carriage returns alone": ("a,b\r1,2\r3,4\r", Read([("1", "2"), ("3", "4")])),
     "line ends of both kinds": ("a,b\r\n1,2\n3,4\r\n", Read([("1", "2"), ("3", "4")])),
     "no final line end": ("a,b\n1,2", Read([("1", "2")])),
@@ -91,6 +93,10 @@ SPANNING = {
     "a line break in quotes": ('a,b\n"1\n2",3\n4,5\n', Read([("1\n2", "3"), ("4", "5")])),
     "crlf in quotes": ('a,b\r\n"1\r\n2",3\r\n4,5\r\n', Read([("1\r\n2", "3"), ("4", "5")])),
     "crlf in quotes, line feeds outside": ('a,b\n1,"x\r\ny"\n4,5\n', Read([("1", "x\r\ny"), ("4", "5")])),
+    "crlf that Windows wrote as text, values quoted": (
+        'a,b\r\r\n"1\r\n2","x\r"\r\r\n4,"5"\r\r\n',
+        Read([("1\r\n2", "x\r"), ("4", "5")]),
+    ),
     "a line feed in quotes, crlf outside": ('a,b\r\n1,"x\ny"\r\n4,5\r\n', Read([("1", "x\ny"), ("4", "5")])),
     "a return in quotes": ('a,b\n1,"x\ry"\n"\r",5\n', Read([("1", "x\ry"), ("\r", "5")])),
     "a value that ends in a return": ('a,b\n1,"x\r"\n2,3\n', Read([("1", "x\r"), ("2", "3")])),
@@ -236,8 +242,8 @@ DIALECTS = {
     ),
     "an escape and crlf": (
         {"escape": "\\"},
-        'a,b\r\n1,x\\\\\r\n2,y\\\r\n3,"z\\\r\nz"\r\n',
-        [("1", "x\\"), ("2", "y\r"), ("3", "z\r\nz")],
+        'a,b\r\n1,x\\\\\r\n2,y\\\r\n3,"z\\\r\nz"\r\n4,y\\\r\r\n',
+        [("1", "x\\"), ("2", "y\r"), ("3", "z\r\nz"), ("4", "y\r")],
     ),
 }
 

@@ -30,7 +30,9 @@ def test_a_plain_file():
     ("body", "end"),
     [
         (b"a,b\r\n1,2\r\n", "\n"),
+        (b"a,b\r\r\n1,2\r\r\n", "\n"),
         (b"a,b\r1,2\r", "\r"),
+        (b"a,b\r\r1,2\r", "\r"),
         (b"a,b", "\n"),
         (b'"a\n",b\r1,2\r', "\r"),
         (b'"a\r",b\n1,2\n', "\n"),
