@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructType
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError
@@ -36,16 +39,34 @@ _OPTIONS = {
 _NANOS = re.compile(r"TIMESTAMP\(NANOS,(true|false)\)")
 
 
+class UnknownTypeError(Exception):
+    """A column of a type that Spark does not know."""
+
+    def __init__(self, column: str, kind: str) -> None:
+        super().__init__(
+            f"column {column} is of a type that cannot be read ({kind}); send it as text, or leave it out of the "
+            "contract and allow it with extra_columns: ignore"
+        )
+        self.column = column
+
+
 @dataclass(frozen=True)
 class Footer:
     """The schema of a file as Parquet words it, its top-level columns, and which of them count nanoseconds.
 
-    `nanos` maps such a column to whether it is an instant (in UTC) or a time on some clock.
+    `nanos` maps such a column to whether it is an instant (in UTC) or a time on some clock; `parquet` is the schema
+    in Java.
     """
 
     schema: str
     columns: tuple[str, ...]
     nanos: tuple[tuple[str, bool], ...]
+    parquet: Any = field(compare=False)
+
+    def places(self, names: Sequence[str]) -> dict[str, str]:
+        """Return what the file calls columns of these names, without those that it lacks."""
+        known = {name.lower(): name for name in self.columns}
+        return {name: known[name.lower()] for name in names if name.lower() in known}
 
 
 def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
@@ -62,13 +83,13 @@ def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterato
         else:
             alike.setdefault(footer, []).append(claim)
     for footer, some in alike.items():
-        for column, reason in mismatches(_read_alike(spark, table, footer, some), table)[:1]:
+        for column, reason in _mistakes(spark, table, footer, some)[:1]:
             yield from (refuse(table, claim, reason, column) for claim in some)
 
 
 def names(spark: SparkSession, _: Table, claims: Sequence[Claim]) -> list[str]:
     """Return the columns of all files."""
-    return [name for claim in claims for name in spark.read.parquet(claim.uri).columns]
+    return [name for claim in claims for name in _footer(spark, claim).columns]
 
 
 def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[DataFrame]:
@@ -95,17 +116,53 @@ def _footer(spark: SparkSession, claim: Claim) -> Footer:
     fields = [schema.getType(index) for index in range(schema.getFieldCount())]
     found = [(field.getName(), _NANOS.search(str(field.getLogicalTypeAnnotation()))) for field in fields]
     nanos = tuple((name, match[1] == "true") for name, match in found if match)
-    return Footer(schema.toString(), tuple(name for name, _ in found), nanos)
+    return Footer(schema.toString(), tuple(name for name, _ in found), nanos, schema)
+
+
+def _mistakes(spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]) -> list[tuple[str, str]]:
+    """Return (column, reason) for columns of types that are unknown, or do not fit the contract."""
+    try:
+        if table.extra_columns == "add":
+            _types(spark, footer, footer.columns)
+        return mismatches(_read_alike(spark, table, footer, claims), table)
+    except UnknownTypeError as error:
+        return [(error.column, str(error))]
+
+
+def _types(spark: SparkSession, footer: Footer, names: Sequence[str]) -> StructType:
+    """Return the types of some of a file's columns."""
+    jvm: Any = spark._jvm
+    settings = spark._jsparkSession.sessionState().conf()
+    converter = jvm.org.apache.spark.sql.execution.datasources.parquet.ParquetToSparkSchemaConverter(settings)
+
+    def converted(names: Sequence[str]) -> StructType:
+        fields = [footer.parquet.getType(name) for name in names]
+        found = converter.convert(jvm.org.apache.parquet.schema.MessageType("columns", fields))
+        return StructType.fromJson(json.loads(found.json()))
+
+    try:
+        return converted(names)
+    except AnalysisException:
+        for name in names:
+            try:
+                converted([name])
+            except AnalysisException as error:
+                raise UnknownTypeError(name, first_words(error).rstrip(".")) from error
+        raise
 
 
 def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]) -> DataFrame:
-    frame = spark.read.options(**_OPTIONS).parquet(*(claim.uri for claim in claims))
-    names, nanos = {name.lower(): name for name in footer.columns}, dict(footer.nanos)
-    places = [names.get(name.lower()) for name in table.source_names]
-    sources = [_source(place, nanos).alias(name) for place, name in zip(places, table.source_names, strict=True)]
+    """Return the records of files of one footer, of which nothing is read but what the table takes."""
+    places, nanos = footer.places(table.source_names), dict(footer.nanos)
+    types = _types(spark, footer, list(dict.fromkeys(places.values())))
+    frame = spark.read.schema(types).options(**_OPTIONS).parquet(*(claim.uri for claim in claims))
+    sources = {name: _source(place, nanos) for name, place in places.items()}
+    for name in table.source.optional:
+        if name in places:
+            sources[name] = _as_text(sources[name], types[places[name]].dataType)
     rows = frame.select(
-        *sources,
-        _broken([place for place in places if place is not None and place in nanos]).alias(BROKEN),
+        *(sources.get(name, F.lit(None).cast("string")).alias(name) for name in table.source_names),
+        _broken([place for place in places.values() if place in nanos]).alias(BROKEN),
         landing_number(claims).alias(LANDING),
         (_rows_before(claims) + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
     )
@@ -120,13 +177,21 @@ def _rows_before(claims: Sequence[Claim]) -> Column:
     return F.when(told != "", told.cast("bigint")).otherwise(F.lit(0))
 
 
-def _source(place: str | None, nanos: Mapping[str, bool]) -> Column:
-    if place is None:
-        return F.lit(None).cast("string")
+def _source(place: str, nanos: Mapping[str, bool]) -> Column:
     if place not in nanos:
         return F.col(quoted(place))
     kind = "timestamp" if nanos[place] else "timestamp_ntz"
     return F.expr(f"CAST(timestamp_micros({quoted(place)} div 1000) AS {kind})")
+
+
+def _as_text(value: Column, kind: DataType) -> Column:
+    """Return the text that an extra column holds; bytes are left to the cast, which refuses those that are no text."""
+    match kind:
+        case ArrayType() | MapType() | StructType():
+            return F.to_json(value, {"ignoreNullFields": "false"})
+        case BinaryType():
+            return value
+    return value.cast("string")
 
 
 def _broken(nanos: Sequence[str]) -> Column:

@@ -128,6 +128,18 @@ def test_types_that_have_nothing_to_do_with_each_other_are_named(files, parquet)
         assert found[1].rows == [("x" if kind == "string" else None,)]
 
 
+def test_a_type_that_nobody_knows_does_harm_only_where_the_column_is_taken(files, parquet):
+    bodies = [parquet("SELECT 1 a, TIME '10:00:00' t, INTERVAL 1 DAY T2"), parquet("SELECT 1 a, '10:00:00' t")]
+    assert [read.rows for read in files.read_all(of("a int", extra_columns="ignore"), bodies)] == [[(1,)], [(1,)]]
+    reason = (
+        "column t is of a type that cannot be read (Illegal Parquet type: INT64 (TIME(MICROS,false))); send it as text, "
+        "or leave it out of the contract and allow it with extra_columns: ignore"
+    )
+    found = files.read_all(of("a int", "t string", extra_columns="ignore"), bodies)
+    assert found == [Read(failed=reason), Read([(1, "10:00:00")])]
+    assert files.read(of("a int", extra_columns="add"), bodies[0]).failed == reason
+
+
 def test_files_of_different_schemas_are_read_together(files, parquet):
     bodies = [
         parquet("SELECT 1::INTEGER A, 'x' b"),

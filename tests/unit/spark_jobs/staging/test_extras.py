@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import duckdb
 import pytest
 
 from contracts.model import Column, Source
@@ -103,6 +104,18 @@ def test_a_document_of_json_is_followed_like_its_lines(bench):
 def test_a_field_that_another_differs_from_by_case_alone_is_refused_and_not_lost(bench):
     with pytest.raises(ContractViolationError, match="column n: is not in the contract"):
         bench.stage(LINES, bench.land('{"k": 1, "v": "a", "N": 1, "n": 2}\n', "planes/2020-01-01/planes.jsonl"))
+
+
+def test_columns_of_parquet_become_text_whatever_their_type(bench, tmp_path):
+    table = dataclasses.replace(OPEN, source=Source("planes/", "parquet"))
+    duckdb.sql(
+        "COPY (SELECT 1 k, 'a' v, 7 n, 1.50 d, true f, TIMESTAMP_NS '2020-02-29 01:02:03.5' t, [1, NULL] l, "
+        f"{{'x': NULL, 'y': 'z'}} s, 'b'::BLOB b) TO '{tmp_path}/p' (FORMAT parquet)"
+    )
+    bench.stage(table, bench.land((tmp_path / "p").read_bytes(), "planes/2020-01-01/planes.parquet"))
+    assert bench.log(table, "k", "n", "d", "f", "t", "l", "s", "b") == [
+        (1, "7", "1.50", "true", "2020-02-29 01:02:03.5", "[1,null]", '{"x":null,"y":"z"}', "b", "I", at(1))
+    ]
 
 
 def test_a_file_with_very_many_fields_is_refused(bench):
