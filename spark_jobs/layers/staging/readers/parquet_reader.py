@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -83,8 +84,10 @@ def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterato
         else:
             alike.setdefault(footer, []).append(claim)
     for footer, some in alike.items():
-        for column, reason in _mistakes(spark, table, footer, some)[:1]:
-            yield from (refuse(table, claim, reason, column) for claim in some)
+        mistakes = _mistakes(spark, table, footer, some)
+        for claim in some:
+            for column, reason in mistakes.get(claim.number, ())[:1]:
+                yield refuse(table, claim, reason, column)
 
 
 def names(spark: SparkSession, _: Table, claims: Sequence[Claim]) -> list[str]:
@@ -97,7 +100,7 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[Dat
     alike: dict[Footer, list[Claim]] = {}
     for claim in claims:
         alike.setdefault(_footer(spark, claim), []).append(claim)
-    return [_read_alike(spark, table, footer, some) for footer, some in alike.items()]
+    return [_read_fitting(spark, table, footer, some) for footer, some in alike.items()]
 
 
 def _footer(spark: SparkSession, claim: Claim) -> Footer:
@@ -119,14 +122,47 @@ def _footer(spark: SparkSession, claim: Claim) -> Footer:
     return Footer(schema.toString(), tuple(name for name, _ in found), nanos, schema)
 
 
-def _mistakes(spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]) -> list[tuple[str, str]]:
-    """Return (column, reason) for columns of types that are unknown, or do not fit the contract."""
+def _mistakes(
+    spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]
+) -> dict[int, list[tuple[str, str]]]:
+    """Return by claim (column, reason) for columns of types that are unknown, or do not fit the contract."""
     try:
         if table.extra_columns == "add":
             _types(spark, footer, footer.columns)
-        return mismatches(_read_alike(spark, table, footer, claims), table)
+        rows = _read_alike(spark, table, footer, claims)
     except UnknownTypeError as error:
-        return [(error.column, str(error))]
+        return {claim.number: [(error.column, str(error))] for claim in claims}
+    wrong = mismatches(rows, table)
+    empty = _without_values(rows, table, [column for column, _ in wrong], claims)
+    return {n: [(column, reason) for column, reason in wrong if column not in columns] for n, columns in empty.items()}
+
+
+def _without_values(
+    rows: DataFrame, table: Table, columns: Sequence[str], claims: Sequence[Claim]
+) -> dict[int, set[str]]:
+    """Return by claim those of some columns that hold nothing but NULL: whatever their type, it fits any.
+
+    Writers such as pandas have no type to tell for them. What `expr` gives is not looked at.
+    """
+    plain = [column for column in columns if not table.column(column).expr]
+    empty = {claim.number: set(plain) for claim in claims}
+    if not plain:
+        return empty
+    counts = rows.groupBy(LANDING).agg(*(F.count(quoted(table.column(column).source_name)) for column in plain))
+    try:
+        found = counts.collect()
+    except Py4JJavaError:  # one of them is broken too: none is read
+        return {claim.number: set() for claim in claims}
+    for number, *values in found:
+        empty[number] = {column for column, count in zip(plain, values, strict=True) if not count}
+    return empty
+
+
+def _read_fitting(spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]) -> DataFrame:
+    """Return the records of files that were checked: what does not fit holds nothing but NULL."""
+    rows = _read_alike(spark, table, footer, claims)
+    wrong = [table.column(column) for column, _ in mismatches(rows, table)]
+    return rows.withColumns({c.source_name: F.lit(None).cast("string") for c in wrong if not c.expr})
 
 
 def _types(spark: SparkSession, footer: Footer, names: Sequence[str]) -> StructType:

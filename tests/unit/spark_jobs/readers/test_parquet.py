@@ -128,12 +128,20 @@ def test_types_that_have_nothing_to_do_with_each_other_are_named(files, parquet)
         assert found[1].rows == [("x" if kind == "string" else None,)]
 
 
+def test_a_column_without_a_value_has_any_type(files, parquet):
+    nothing = "SELECT i::INTEGER a, NULL::INTEGER s, NULL::INTEGER t, NULL::DOUBLE l FROM range(1, {}) r(i)"
+    bodies = [parquet(nothing.format(3)), parquet(nothing.format(1)), parquet("SELECT 3 a, NULL s, 4 t, 0.5::DOUBLE l")]
+    found = files.read_all(of("a int", "s string", "t boolean", "l array<int>"), bodies)
+    reason = "column t is declared boolean, but the file holds int; declare that type, or convert it with expr"
+    assert found == [Read([(1, None, None, None), (2, None, None, None)]), Read(), Read(failed=reason)]
+
+
 def test_a_type_that_nobody_knows_does_harm_only_where_the_column_is_taken(files, parquet):
     bodies = [parquet("SELECT 1 a, TIME '10:00:00' t, INTERVAL 1 DAY T2"), parquet("SELECT 1 a, '10:00:00' t")]
     assert [read.rows for read in files.read_all(of("a int", extra_columns="ignore"), bodies)] == [[(1,)], [(1,)]]
     reason = (
-        "column t is of a type that cannot be read (Illegal Parquet type: INT64 (TIME(MICROS,false))); send it as text, "
-        "or leave it out of the contract and allow it with extra_columns: ignore"
+        "column t is of a type that cannot be read (Illegal Parquet type: INT64 (TIME(MICROS,false))); send it as "
+        "text, or leave it out of the contract and allow it with extra_columns: ignore"
     )
     found = files.read_all(of("a int", "t string", extra_columns="ignore"), bodies)
     assert found == [Read(failed=reason), Read([(1, "10:00:00")])]
