@@ -121,13 +121,18 @@ def as_utf8(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         return
     decoder = codecs.getincrementaldecoder(encoding)(_UNREADABLE)
     begun = False
-    for chunk in chunks:
-        text = decoder.decode(chunk)
-        if text:
-            yield (text if begun else text.removeprefix(_BOM)).encode(UTF8, "surrogatepass")
-            begun = True
-    if text := decoder.decode(b"", True):
-        yield text.encode(UTF8, "surrogatepass")
+    try:
+        for chunk in chunks:
+            text = decoder.decode(chunk)
+            if text:
+                yield (text if begun else text.removeprefix(_BOM)).encode(UTF8, "surrogatepass")
+                begun = True
+        if text := decoder.decode(b"", True):
+            yield text.encode(UTF8, "surrogatepass")
+    except UnicodeError as error:  # of utf-16 and utf-32 alone: what means nothing else is marked
+        name = codecs.lookup(encoding).name
+        reason = f"has no byte order mark, by which {name} is read; declare encoding: {name}-le or {name}-be"
+        raise UnreadableError(f"{reason}, or send it again with one") from error
 
 
 def refuse_utf16(head: bytes, encoding: str) -> None:

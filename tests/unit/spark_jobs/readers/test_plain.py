@@ -101,6 +101,17 @@ def test_text_becomes_utf8_however_it_is_cut(encoding):
         assert b"".join(as_utf8(pieces(body, size), encoding)).decode() == text
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "UTF_32"])
+def test_utf16_and_utf32_without_a_byte_order_mark_are_refused(encoding):
+    name = encoding.lower().replace("_", "-")
+    with pytest.raises(UnreadableError) as raised:
+        list(as_utf8(pieces("a,b\n".encode(f"{name}-le"), 3), encoding))
+    assert str(raised.value) == (
+        f"has no byte order mark, by which {name} is read; declare encoding: {name}-le or {name}-be, or send it again "
+        "with one"
+    )
+
+
 def test_a_byte_order_mark_that_an_encoding_leaves_is_taken_off():
     assert b"".join(as_utf8(iter(["\ufeffa\ufeff".encode("utf-16-le")]), "utf-16-le")) == "a\ufeff".encode()
 
