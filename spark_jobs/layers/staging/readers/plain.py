@@ -11,6 +11,7 @@ from typing import Any
 CHUNK_BYTES = 1024 * 1024
 NONE, GZIP, BZIP2 = "none", "gzip", "bzip2"
 UTF8 = "utf-8"
+_MAGIC = {GZIP: b"\x1f\x8b", BZIP2: b"BZh"}
 _ARCHIVES = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf": "7z"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BOM = "\ufeff"
@@ -33,6 +34,9 @@ def chunks_of(body: Any) -> Iterator[bytes]:
 def compression_of(head: bytes, word: str) -> str:
     """Return how content is packed, by the contract's word or (auto) by its first bytes, whatever its suffix says."""
     if word != "auto":
+        if head and not head.startswith(_MAGIC.get(word, b"")):
+            reason = f"is no {word} archive, which compression: {word} promises"
+            raise UnreadableError(f"{reason}; declare compression: auto, or send it packed")
         return word
     if head.startswith(b"\x1f\x8b\x08"):
         return GZIP

@@ -81,7 +81,10 @@ def test_compression_is_what_the_bytes_say_unless_the_contract_does():
     assert compression_of(bz2.compress(TEXT), "auto") == compression_of(bz2.compress(b""), "auto") == BZIP2
     assert compression_of(b"BZh,a\n", "auto") == compression_of(b"", "auto") == NONE
     assert compression_of(gzip.compress(TEXT), "none") == NONE
-    assert compression_of(b"a,b\n", "gzip") == GZIP
+    assert compression_of(b"", "gzip") == GZIP
+    for word in PACK:
+        with pytest.raises(UnreadableError, match=f"is no {word} archive, which compression: {word} promises"):
+            compression_of(b"a,b\n", word)
     for head, name in ((b"PK\x03\x04", "zip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz")):
         with pytest.raises(UnreadableError, match=f"is a {name} archive; allowed: none, gzip, bzip2"):
             compression_of(head, "auto")
