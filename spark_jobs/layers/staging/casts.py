@@ -278,7 +278,9 @@ def _to_number(source: str, have: DataType, want: DataType, _: Column) -> Cast |
     value = _try_cast(source, want)
     if isinstance(want, _Floats):  # the nearest float is the value, but infinity is not
         return Cast(value, _failed(source, f"abs({VALUE}) <> double('Infinity') OR {VALUE} = {source}"))
-    return Cast(value, _failed(source, f"{VALUE} = {source}"))
+    # A float is compared as one: as a double it is 19.989999771118164.
+    back = f"CAST({VALUE} AS float)" if isinstance(have, FloatType) else VALUE
+    return Cast(value, _failed(source, f"{back} = {source}"))
 
 
 def _to_time(source: str, have: DataType, want: DataType, column: Column) -> Cast | None:

@@ -33,17 +33,18 @@ def test_logical_types(files, parquet):
     body = parquet(
         "SELECT 1::TINYINT a, 2::USMALLINT b, 3::UBIGINT c, 1.50::DECIMAL(30,5) d, 'x' e, true f, 0.5::FLOAT g, "
         "DATE '0001-01-01' h, '\\x01'::BLOB i, [1, NULL] j, {'x': 1, 'y': 'z'} k, MAP {'p': 1} l, "
-        "'6ccd780c-baba-1026-9564-5b8c656024db'::UUID::VARCHAR m, NULL::INTEGER n"
+        "'6ccd780c-baba-1026-9564-5b8c656024db'::UUID::VARCHAR m, NULL::INTEGER n, 19.99::FLOAT o"
     )
     columns = (
         "a int", "b bigint", "c bigint", "d decimal(10,2)", "e string", "f boolean", "g double", "h date", "i binary",
         "j array<bigint>", "k struct<y:string,x:bigint>", "l map<string,bigint>", "m string", "n bigint",
+        "o decimal(12,2)",
     )  # fmt: skip
     assert files.read(of(*columns), body) == Read(
         [
             (
                 1, 2, 3, Decimal("1.50"), "x", True, 0.5, date(1, 1, 1), b"\x01", [1, None], ("z", 1), {"p": 1},
-                "6ccd780c-baba-1026-9564-5b8c656024db", None,
+                "6ccd780c-baba-1026-9564-5b8c656024db", None, Decimal("19.99"),
             )
         ]
     )  # fmt: skip
