@@ -84,9 +84,14 @@ class Table:
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """Return the columns of the file that the contract reads, once each, without regard to case."""
-        read = [name for column in self.columns for name in column.sources]
-        return tuple({name.lower(): name for name in [*read, *self.unstored]}.values())
+        """Return the columns of the file that the contract reads, once each, without regard to case.
+
+        They are spelled as they are first.
+        """
+        names: dict[str, str] = {}
+        for name in [*(source for column in self.columns for source in column.sources), *self.unstored]:
+            names.setdefault(name.lower(), name)
+        return tuple(names.values())
 
     def columns_of_file(self, fields: int) -> tuple[str, ...]:
         """Return the columns of a file without a header whose records have this many fields."""

@@ -22,7 +22,7 @@ from spark_jobs.layers.staging.claims import Claim
 
 BROKEN, RAW, LANDING, ROW_NUMBER = "_broken", "_raw", "_landing", "_row_number"
 FINGERPRINT = ("_text_high", "_text_low")
-READING = 3  # to be raised when the same text comes to mean another row, or the state to keep fingerprints otherwise
+READING = 4  # to be raised when the same text comes to mean another row, or the state to keep fingerprints otherwise
 HELD = "_held"  # the source columns that a record holds, where a contract has a use for them
 CARRIED = (BROKEN, RAW, LANDING, ROW_NUMBER)
 CARRIED_SCHEMA = f"{BROKEN} {REASON}, {RAW} string, {LANDING} int, {ROW_NUMBER} bigint"

@@ -56,8 +56,7 @@ def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], told: Told
     encoding = "utf-8" if option(table, "encoding", "") else None  # what is declared, the claim has transcoded
     columns = ", ".join(f"{quoted(name)} string" for name in table.source_names)
     schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {HELD} array<string>, {columns}"
-    # Under add, what is extra still differs by case alone from a column.
-    drift = (table.extra_columns != "ignore", table.missing_columns == "fail")
+    drift = (table.extra_columns == "fail", table.missing_columns == "fail")
     return parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift, told), schema)
 
 

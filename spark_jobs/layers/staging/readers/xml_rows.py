@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from xml.parsers import expat
 
@@ -34,6 +35,7 @@ class Element:
 
     name: str
     namespace: str = ""
+    key: str = ""  # the name in small letters, by which columns find it
     texts: list[str] = field(default_factory=list)
     parts: list[Element] = field(default_factory=list)
     is_nil: bool = False
@@ -50,15 +52,28 @@ class Element:
         """Return the children, the attribute, or the text that a step of a path names."""
         if step.name == OWN_TEXT:
             return [Element(OWN_TEXT, texts=self.texts)] if self.text.strip() else []
-        return [part for part in self.parts if part.name == step.name and step.namespace in (None, part.namespace)]
+        key = step.key
+        return [part for part in self.parts if part.key == key and step.namespace in (None, part.namespace)]
+
+    @property
+    def by_name(self) -> dict[str, list[Element]]:
+        """Return what it holds, by names as they are."""
+        found: dict[str, list[Element]] = {}
+        for part in self.parts:
+            found.setdefault(part.name, []).append(part)
+        return found
 
 
 @dataclass(frozen=True)
 class Step:
-    """One name of a path; `namespace` None stands for any."""
+    """One name of a path, in any case; `namespace` None stands for any."""
 
     name: str
     namespace: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        return self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -114,7 +129,7 @@ class _Reader:
 
     def __init__(self, row: Step, wanted: Sequence[Wanted], encoding: str | None) -> None:
         self._row, self._wanted = row, wanted
-        self._read = {one.steps[0].name for one in wanted}
+        self._read = {one.steps[0].key for one in wanted}
         self._open: list[Element] = []
         self._done: list[Row] = []
         self._depth = self._found = 0
@@ -176,7 +191,7 @@ class _Reader:
             if part.namespace == _XSI:
                 element.is_nil = element.is_nil or (part.name == "nil" and value in ("true", "1"))
             else:
-                element.parts.append(Element(f"@{part.name}", part.namespace, [value]))
+                element.parts.append(Element(f"@{part.name}", part.namespace, f"@{part.key}", [value]))
 
     def _text(self, text: str) -> None:
         if self._open:
@@ -204,7 +219,7 @@ class _Reader:
         names = list(dict.fromkeys(part.name for part in element.parts))
         if element.text.strip():
             names.append(OWN_TEXT)
-        extra = next((name for name in names if name not in self._read), None)
+        extra = next((name for name in names if name.lower() not in self._read), None)
         texts: list[str | None] = []
         held: list[str] = []
         missing = problem = None
@@ -229,8 +244,13 @@ class _Reader:
 
 
 def _element(name: str) -> Element:
+    return Element(*_parts_of(name))
+
+
+@lru_cache(maxsize=10_000)
+def _parts_of(name: str) -> tuple[str, str, str]:
     namespace, _, local = name.rpartition(" ")
-    return Element(local, namespace)
+    return local, namespace, local.lower()
 
 
 def _follow(element: Element, steps: Sequence[Step]) -> list[Element] | None:
@@ -261,8 +281,7 @@ def _shaped(found: Sequence[Element], kind: SparkType | None, name: str) -> Any:
         fields = zip(kind.fields, kind.inner, strict=True)
         return {field: _shaped(_field(found[0], field), inner, f"{name}.{field}") for field, inner in fields}
     if kind is not None and kind.name == "map":
-        names = list(dict.fromkeys(part.name for part in found[0].parts))
-        return {one: _shaped(found[0].named(Step(one)), kind.inner[1], f"{name}.{one}") for one in names}
+        return {one: _shaped(parts, kind.inner[1], f"{name}.{one}") for one, parts in found[0].by_name.items()}
     if found[0].has_children:
         raise MisfitError(f"{name} holds elements; declare a struct, or a path into it")
     return found[0].text
@@ -273,11 +292,10 @@ def _as_it_is(found: Sequence[Element]) -> Any:
     if len(found) != 1:
         return [_as_it_is([one]) for one in found] or None
     element = found[0]
-    names = list(dict.fromkeys(part.name for part in element.parts))
-    if element.is_nil or not names:
+    if element.is_nil or not element.parts:
         return None if element.is_nil else element.text
     own = {OWN_TEXT: element.text} if element.text.strip() else {}
-    return {name: _as_it_is(element.named(Step(name))) for name in names} | own
+    return {name: _as_it_is(parts) for name, parts in element.by_name.items()} | own
 
 
 def _field(element: Element, name: str) -> list[Element]:

@@ -58,8 +58,25 @@ def test_lines_that_are_no_object_are_refused_each_by_itself(files):
 
 
 def test_a_field_twice_is_refused(files):
-    read = files.read(lines("a int"), '{"a": 1, "a": 2}\n{"a": 3}\n')
-    assert read == Read([(3,)], [(1, "", "record", "has a field twice", '{"a": 1, "a": 2}')])
+    twice = ['{"a": 1, "a": 2}', '{"a": 1, "A": 2}', '{"O": {"b": 1, "b": 2}}', '{"o": {"b": 1}, "O": null}']
+    allowing = lines("a int", Column("b", "int", "o.b"), extra_columns="ignore")
+    read = files.read(allowing, "\n".join([*twice, '{"x": 1, "X": 2}']))
+    assert read.rows == [(None, None)]
+    assert [row[1:] for row in read.refused] == [
+        ("", "record", "has a field twice", twice[0]),
+        ("", "record", "has a field twice", twice[1]),
+        ("o", "record", "o has a field twice", twice[2]),
+        ("", "record", "has a field twice", twice[3]),
+    ]
+
+
+def test_fields_are_found_in_any_case(files):
+    columns = ("customer_id int", Column("twice", "int", expr="ID * 2", reads=("ID",)), Column("id", "int", "Id"),
+               Column("city", "string", "Address.CITY"), Column("zip", "string", "address.zip"))  # fmt: skip
+    body = '{"Customer_ID": 1, "iD": 2, "ADDRESS": {"City": "Rome", "ZIP": "00100"}}\n'
+    found = files.read_all(lines(*columns, missing_columns="fail"), [body, body.replace("}}", '}, "Zip": 1}')])
+    assert found[0] == Read([(1, 4, 2, "Rome", "00100")])
+    assert found[1].failed.startswith("record 1: column Zip: is not in the contract")
 
 
 def test_bytes_that_are_no_text(files):

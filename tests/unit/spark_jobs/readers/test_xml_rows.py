@@ -60,6 +60,14 @@ def test_what_is_extra_or_missing_is_told():
     assert [(row.extra, row.missing) for row in rows] == [("z", None), ("b", "a"), ("#text", "@k")]
 
 
+def test_names_are_found_in_any_case_but_those_of_a_map_are_values():
+    body = "<rs><r K='1'><Name>x</Name><M><a>1</a><A>2</A></M></r><r k='2'><name>x</name><NAME>y</NAME></r></rs>"
+    rows = cut(body, "@k", "NAME", "m map<string,string>")
+    assert [row.texts for row in rows] == [("1", "x", '{"a": "1", "A": "2"}'), ("2", None, None)]
+    assert [row.extra for row in rows] == [None, None]
+    assert rows[1].problem == "NAME stands 2 times; declare an array, or a path to one of them"
+
+
 def test_arrays_structs_and_maps_become_json():
     body = "<rs><r><t>1</t><t/><p k='é'><x>2</x><x>3</x><y><z>4</z></y></p><m><a>1</a><b>2</b></m></r><r/></rs>"
     kinds = (
