@@ -16,8 +16,9 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")
 _FRACTION = re.compile(r"[+-]?(0|[1-9]\d*)\.(\d+)")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?")
-# Patterns as Python reads them and as Spark does; where two fit, the first wins.
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6}(\d*))?)?(Z|[+-]\d{2}:?\d{2})?")
+_SHORT_MINUTE = re.compile(r":\d(?!\d)")
+# Patterns as Python reads them and as Spark does, days and hours of two digits; where two fit, the first wins.
 _FORMATS = (
     ("date", "%d/%m/%Y", "dd/MM/yyyy"),
     ("date", "%m/%d/%Y", "MM/dd/yyyy"),
@@ -67,7 +68,7 @@ def _of_texts(texts: Sequence[str]) -> Inferred:
     rest = [text for text in texts if text not in words]
     plain = _plain(rest) if rest else Inferred("string")
     if plain.type == "string":
-        return Inferred("string") if words else plain
+        return Inferred("string", note=plain.note)
     return Inferred(plain.type, plain.format, words, plain.note)
 
 
@@ -80,9 +81,15 @@ def _plain(texts: Sequence[str]) -> Inferred:
         return Inferred(_fraction(texts))
     if all(_ISO_DATE.fullmatch(text) and _reads(text, "%Y-%m-%d") for text in texts):
         return Inferred("date")
-    if all(_ISO_TIME.fullmatch(text) for text in texts):
-        return Inferred("timestamp")
-    fitting = [(kind, spark) for kind, python, spark in _FORMATS if all(_reads(text, python) for text in texts)]
+    times = [_ISO_TIME.fullmatch(text) for text in texts]
+    if all(times):
+        finer = any(time[3] and time[3].strip("0") for time in times if time)
+        return Inferred("string", note="it tells more than microseconds") if finer else Inferred("timestamp")
+    fitting = [
+        (kind, _spelled(spark, texts))
+        for kind, python, spark in _FORMATS
+        if all(_reads(text, python) for text in texts)
+    ]
     if fitting:
         other = f"the sample fits {fitting[1][1]} too" if len(fitting) > 1 else ""
         return Inferred(*fitting[0], note=other)
@@ -121,7 +128,14 @@ def _reads(text: str, pattern: str) -> bool:
         datetime.strptime(text, pattern)  # noqa: DTZ007 (only the shape matters)
     except ValueError:
         return False
-    return True
+    return not _SHORT_MINUTE.search(text)
+
+
+def _spelled(pattern: str, texts: Sequence[str]) -> str:
+    """Return Spark's pattern for texts that Python's reads: of one digit or two, unless all have two."""
+    if all(len(text) == len(pattern) for text in texts):
+        return pattern
+    return pattern.replace("dd", "d").replace("MM", "M").replace("HH", "H")
 
 
 def _nested(values: Sequence[Any]) -> str:

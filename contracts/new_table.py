@@ -41,13 +41,18 @@ class Draft:
 def draft(sample: Sample, file: Path, table: str = "", prefix: str = "", key: Sequence[str] = ()) -> Draft:
     """Draw a contract from a sample; NoKeyError where the given key is none in it."""
     found = {name: infer(record.get(name) for record in sample.records) for name in sample.columns}
-    found |= {name: Inferred(kind) for name, kind in sample.types.items()}
+    found |= {name: Inferred(kind) for name, kind in sample.types.items() if not _is_unknown(kind, found[name])}
     names = _names(sample.columns)
     candidates = key_candidates(sample.records, {name: column.type for name, column in found.items()})
     chosen = _given_key(sample, names, key) if key else (candidates[0] if candidates else ())
     table = table or _table_name(file)
     dated = bool(_DATE.search(file.as_posix()))
     return Draft(table, sample, found, names, chosen, tuple(candidates), prefix or f"{table}/", dated)
+
+
+def _is_unknown(kind: str, found: Inferred) -> bool:
+    """Tell whether a file's type may say nothing: Parquet stores a column without type as integers, all NULL."""
+    return kind == "int" and bool(found.note)
 
 
 def _names(sources: Sequence[str]) -> dict[str, str]:
@@ -109,6 +114,8 @@ def to_yaml(found: Draft, folder: Path) -> str:
         lines.append(r"effective_at: {from_key: '(?P<date>\d{4}-\d{2}-\d{2})'}")
     lines += ["schema:", "  columns:"]
     lines += [_column(found, source) for source in found.sample.columns]
+    if found.sample.is_unnamed:
+        lines.append("  extra_columns: ignore  # the sample has a column without a name")
     if found.sample.has_gaps:
         lines.append("  missing_columns: null  # records of the sample lack some")
     return "\n".join(lines) + "\n"

@@ -8,8 +8,9 @@ import gzip
 import io
 import json
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
@@ -30,7 +31,9 @@ SUFFIXES = {
     ".parquet": "parquet",
 }
 _PACKED = {".gz": "gzip", ".bz2": "bzip2"}
+_YEAR = re.compile(r"(19|20)\d\d")
 Record = Mapping[str, Any]
+Way = tuple[str, ...]
 
 
 class SampleError(ValueError):
@@ -41,7 +44,8 @@ class SampleError(ValueError):
 class Sample:
     """What a file holds: records by path in the file, and its columns in their order.
 
-    `quotes_nothing`: an empty value may be quoted, which makes it a text.
+    `quotes_nothing`: an empty value may be quoted, which makes it a text. `is_unnamed`: a column has no name, and is
+    none of `columns`.
     """
 
     format: str
@@ -50,6 +54,7 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     quotes_nothing: bool = False
+    is_unnamed: bool = False
 
     @property
     def has_gaps(self) -> bool:
@@ -63,6 +68,8 @@ def read_sample(path: Path, read_parquet: Callable[[Path, int], Sample]) -> Samp
     suffixes = [suffix for suffix in path.suffixes if suffix not in _PACKED]
     kind = SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
     body = _unpacked(path)
+    if not body:
+        raise SampleError(f"{path}: is empty")
     if body[:4] == b"PAR1" or kind == "parquet":
         return read_parquet(path, MOST_RECORDS)
     text, encoding = _decoded(body)
@@ -82,9 +89,12 @@ def read_sample(path: Path, read_parquet: Callable[[Path, int], Sample]) -> Samp
 
 def _unpacked(path: Path) -> bytes:
     body = path.read_bytes()
-    if body.startswith(b"\x1f\x8b"):
-        return gzip.decompress(body)
-    return bz2.decompress(body) if body.startswith(b"BZh") else body
+    try:
+        if body.startswith(b"\x1f\x8b"):
+            return gzip.decompress(body)
+        return bz2.decompress(body) if body.startswith(b"BZh") else body
+    except (EOFError, OSError, ValueError, zlib.error) as error:
+        raise SampleError(f"{path}: cannot be unpacked to its end: {error}") from error
 
 
 def _decoded(body: bytes) -> tuple[str, str]:
@@ -112,20 +122,32 @@ def _csv(text: str) -> Sample:
     head = next(rows)
     options: dict[str, Any] = {} if delimiter == "," else {"delimiter": delimiter}
     body = list(islice(rows, MOST_RECORDS))
-    if _is_header(head):
+    if _is_header(head, body):
         names = tuple(name.strip() for name in head)
     else:
         options["header"] = False
         names, body = tuple(f"c{number}" for number in range(1, len(head) + 1)), [head, *body]
     records = [dict(zip(names, (value or None for value in row), strict=False)) for row in body]
     quoted = re.search(rf'(^|{re.escape(delimiter)})""({re.escape(delimiter)}|\r?$)', text, re.MULTILINE)
-    return Sample("csv", names, tuple(records), options, quotes_nothing=quoted is not None)
+    named = tuple(name for name in names if name)
+    is_unnamed = len(named) < len(names)
+    return Sample("csv", named, tuple(records), options, quotes_nothing=quoted is not None, is_unnamed=is_unnamed)
 
 
-def _is_header(row: list[str]) -> bool:
-    """Tell whether a first row names columns: names are there, differ, and are no numbers."""
+def _is_header(row: list[str], body: list[list[str]]) -> bool:
+    """Tell whether a first row names columns: names differ, and are no numbers but years above what is none.
+
+    The first may be empty, as pandas leaves an index's, and the last, as a delimiter at the end does.
+    """
     names = [name.strip() for name in row]
-    return all(names) and len(set(names)) == len(names) and not any(_is_number(name) for name in names)
+    filled = [name for name in names if name]
+    if not filled or not all(names[1:-1]) or len(set(filled)) < len(filled) or all(map(_is_number, filled)):
+        return False
+    below = [[cells[place] for cells in body if place < len(cells)] for place in range(len(names))]
+    return not any(
+        _is_number(name) and not (_YEAR.fullmatch(name) and values and not any(map(_YEAR.fullmatch, values)))
+        for name, values in zip(names, below, strict=True)
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -186,8 +208,9 @@ def _columns_in(records: Sequence[Record]) -> tuple[str, ...]:
 def _xml(text: str) -> Sample:
     root = ElementTree.fromstring(text)
     tag = _row_tag(root)
-    rows = islice(root.iter(tag), MOST_RECORDS)
-    records = [dict(_element(row, ())) for row in rows]
+    rows = list(islice(root.iter(tag), MOST_RECORDS))
+    repeated = {way for row in rows for way in _repeated(row, ())}
+    records = [dict(_element(row, (), repeated)) for row in rows]
     return Sample("xml", _columns_in(records), tuple(records), {"row_tag": _local(tag)})
 
 
@@ -202,24 +225,50 @@ def _row_tag(root: ElementTree.Element) -> str:
     return root[0].tag if len(root) else root.tag
 
 
-def _element(element: ElementTree.Element, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _repeated(element: ElementTree.Element, path: Way) -> Iterator[Way]:
+    """Yield the ways to children that stand more than once."""
+    for name, children in _children(element).items():
+        if len(children) > 1:
+            yield (*path, name)
+        for child in children:
+            yield from _repeated(child, (*path, name))
+
+
+def _children(element: ElementTree.Element) -> dict[str, list[ElementTree.Element]]:
+    found: dict[str, list[ElementTree.Element]] = {}
+    for child in element:
+        found.setdefault(_local(child.tag), []).append(child)
+    return found
+
+
+def _element(element: ElementTree.Element, path: Way, repeated: Container[Way]) -> Iterator[tuple[str, Any]]:
     """Yield attributes (@name), children and a row's own text (#text) by path; of children that repeat a list."""
     yield from _attributes(element, path)
-    times = Counter(child.tag for child in element)
-    for child in element:
-        way = (*path, _local(child.tag))
-        if times[child.tag] > 1:
-            yield ".".join(way), [one.text or "" for one in element if one.tag == child.tag]
-        elif len(child):
-            yield from _element(child, way)
+    for name, children in _children(element).items():
+        way = (*path, name)
+        if way in repeated:
+            yield ".".join(way), [_whole(child, way, repeated) for child in children]
+        elif len(children[0]):
+            yield from _element(children[0], way, repeated)
         else:
-            yield ".".join(way), child.text or ""
-            yield from _attributes(child, way)
+            yield ".".join(way), children[0].text or ""
+            yield from _attributes(children[0], way)
     if not path and element.text and element.text.strip() and not len(element):
         yield "#text", element.text
 
 
-def _attributes(element: ElementTree.Element, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _whole(element: ElementTree.Element, path: Way, repeated: Container[Way]) -> Any:
+    """Return an element as a struct takes it: its text, or an object of its attributes and children."""
+    if not len(element):
+        return element.text or ""
+    found: dict[str, Any] = {_local(name): value for name, value in element.attrib.items()}
+    for name, children in _children(element).items():
+        inner = [_whole(child, (*path, name), repeated) for child in children]
+        found[name] = inner if (*path, name) in repeated else inner[0]
+    return found
+
+
+def _attributes(element: ElementTree.Element, path: Way) -> Iterator[tuple[str, Any]]:
     for name, value in element.attrib.items():
         yield ".".join((*path, f"@{_local(name)}")), value
 

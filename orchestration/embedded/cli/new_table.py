@@ -64,17 +64,25 @@ def read_parquet(file: Path, most: int) -> Sample:
     """Read a sample of a Parquet file, with the types that its schema says."""
     import tempfile
 
+    from py4j.protocol import Py4JJavaError
     from pyspark.sql import SparkSession
 
-    from contracts.samples import Sample
+    from contracts.samples import Sample, SampleError
     from orchestration.embedded.session import laptop_session
+    from spark_jobs.layers.staging.readers.parquet_reader import UnknownTypeError, typed
+    from spark_jobs.layers.staging.readers.seam import first_words
+    from spark_jobs.layers.staging.session import configure
 
     running = SparkSession.getActiveSession()
     with tempfile.TemporaryDirectory() as root:
-        spark = running or laptop_session(Path(root), {}, [])
-        frame = spark.read.parquet(f"file://{file.resolve()}")
-        rows = tuple(row.asDict(recursive=True) for row in frame.limit(most).collect())
+        spark = configure(running or laptop_session(Path(root), {}, []))
+        try:
+            frame = typed(spark, file.resolve().as_uri())
+            rows = tuple(row.asDict(recursive=True) for row in frame.limit(most).collect())
+        except (UnknownTypeError, Py4JJavaError) as error:
+            raise SampleError(f"{file}: cannot be read as parquet: {first_words(error)}") from error
+        finally:
+            if running is None:
+                spark.stop()
         types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-        if running is None:
-            spark.stop()
     return Sample("parquet", tuple(frame.columns), rows, types=types)

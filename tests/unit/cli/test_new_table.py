@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 from click.testing import CliRunner, Result
 
 from orchestration.embedded.cli.main import cli
@@ -49,10 +50,18 @@ def test_a_file_that_holds_nothing_is_wrong_usage(tmp_path):
 
 
 def test_parquet_says_its_types_itself(tmp_path, spark):
-    spark.sql("SELECT 1L AS id, date '2020-01-01' AS day, array(1) AS xs").write.parquet(str(tmp_path / "p"))
-    file = next((tmp_path / "p").glob("*.parquet"))
+    file = tmp_path / "days.parquet"
+    types = "1::BIGINT id, DATE '2020-01-01' \"day\", [1] xs, NULL::INTEGER n, TIMESTAMP_NS '2020-01-01' ns"
+    duckdb.sql(f"COPY (SELECT {types}) TO '{file}' (FORMAT parquet)")
     result = landfall(tmp_path / "shop", "new-table", "--from", str(file), "--name", "days")
     assert result.exit_code == 0
     assert result.stdout.partition("  columns:\n")[2] == (
         '    - {name: id, type: bigint}\n    - {name: day, type: date}\n    - {name: xs, type: "array<int>"}\n'
+        "    - {name: n, type: string}  # the sample has no value\n    - {name: ns, type: timestamp_ntz}\n"
+    )
+    duckdb.sql(f"COPY (SELECT uuid() u) TO '{file}' (FORMAT parquet)")
+    result = landfall(tmp_path / "shop", "new-table", "--from", str(file), "--force")
+    assert (result.exit_code, result.stderr.splitlines()[-1][:80]) == (
+        2,
+        f"Error: {file}: cannot be read as parquet: column u is of a type that cannot be read"[:80],
     )

@@ -112,6 +112,56 @@ def test_a_json_document_whose_records_lie_inside(tmp_path):
     assert text.endswith("    - {name: k, type: string}\n    - {name: n, type: string}\n")
 
 
+def test_dates_of_one_digit_or_two_and_moments_finer_than_a_timestamp(tmp_path):
+    body = (
+        b"id,us,de,at,fine,zeros\n1,1/2/2024,1.2.2024,1/2/2024 9:05,2024-01-01T00:00:00.1234567Z,"
+        b"2024-01-01T00:00:00.123456000Z\n"
+        b"2,3/14/2024,13.2.2024,12/31/2024 10:30,2024-01-01T00:00:00.1Z,2024-01-01 00:00\n"
+    )
+    text = drawn(tmp_path, "days.csv", body)
+    assert text.partition("  columns:\n")[2] == (
+        "    - {name: id, type: bigint}\n"
+        "    - {name: us, type: date, format: M/d/yyyy}\n"
+        "    - {name: de, type: date, format: d.M.yyyy}\n"
+        '    - {name: at, type: timestamp, format: "M/d/yyyy H:mm"}\n'
+        "    - {name: fine, type: string}  # it tells more than microseconds\n"
+        "    - {name: zeros, type: timestamp}\n"
+    )
+
+
+HEADERS = {
+    ",name,city\n0,Ada,London\n1,Alan,Wilmslow\n": ("name", "city"),
+    "id,name,\n1,Ada,\n2,Alan,\n": ("id", "name"),
+    "country,2019,2020\nDE,1,2\nFR,3,4\n": ("country", "2019", "2020"),
+    "Rome,2019,5\nParis,2020,7\n": ("c1", "c2", "c3"),
+    "Ann,,Rome\nBob,x,Paris\n": ("c1", "c2", "c3"),
+    "2019,2020\n1,2\n": ("c1", "c2"),
+}
+
+
+@pytest.mark.parametrize("body", HEADERS)
+def test_a_header_may_lack_a_name_or_hold_years(tmp_path, body):
+    text = drawn(tmp_path, "sample.csv", body.encode())
+    assert read_sample(tmp_path / "sample.csv", no_parquet).columns == HEADERS[body]
+    unnamed = "  extra_columns: ignore  # the sample has a column without a name\n"
+    assert text.endswith(unnamed) is ("" in body.partition("\n")[0].split(",") and "c1" not in HEADERS[body])
+
+
+REPEATED = (
+    '<os><o id="1"><tag>a</tag><item n="1"><sku>x</sku></item></o><o id="2"><tag>b</tag><tag>c</tag>'
+    '<item n="2"><sku>y</sku><sku>z</sku></item><item n="3"><sku>w</sku></item></o></os>'
+)
+
+
+def test_what_repeats_in_one_row_of_xml_is_an_array_in_all(tmp_path):
+    text = drawn(tmp_path, "orders.xml", REPEATED.encode())
+    assert text.partition("  columns:\n")[2] == (
+        '    - {name: id, type: bigint, from: "@id"}\n'
+        '    - {name: tag, type: "array<string>"}\n'
+        '    - {name: item, type: "array<struct<n:bigint,sku:array<string>>>"}\n'
+    )
+
+
 XML = (
     '<list xmlns="urn:x"><meta/><airline code="UA"><name>United</name><hub>ORD</hub><hub>EWR</hub></airline>'
     '<airline code="AA"><name lang="en">American</name></airline></list>'
@@ -156,6 +206,11 @@ UNREADABLE = {
     "empty.csv": (b"\n", "is empty"),
     "header.csv": (b"a,b\n", "holds no record"),
     "broken.csv": (b'a,b\n1,"x\n', "cannot be read as csv: unexpected end of data"),
+    "empty.parquet": (b"", "is empty"),
+    "cut.csv.gz": (
+        gzip.compress(b"a,b\n1,2\n")[:-9],
+        "cannot be unpacked to its end: Compressed file ended before the end-of-stream marker was reached",
+    ),
     "broken.jsonl": (b'{"a": 1}\n[2]\n', "cannot be read as jsonl: record 2 is no object"),
     "broken.xml": (b"<a><b></a>", "cannot be read as xml: mismatched tag: line 1, column 8"),
 }

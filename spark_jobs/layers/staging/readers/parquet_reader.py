@@ -103,11 +103,23 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[Dat
     return [_read_fitting(spark, table, footer, some) for footer, some in alike.items()]
 
 
+def typed(spark: SparkSession, uri: str) -> DataFrame:
+    """Return the rows of any file, its columns typed as jobs read them; UnknownTypeError on one that they cannot."""
+    footer = _footer_at(spark, uri)
+    frame = spark.read.schema(_types(spark, footer, footer.columns)).options(**_OPTIONS).parquet(uri)
+    return frame.select(*(_source(name, dict(footer.nanos)).alias(name) for name in footer.columns))
+
+
 def _footer(spark: SparkSession, claim: Claim) -> Footer:
+    return _footer_at(spark, claim.uri, is_folder=is_manifest(claim.landing.key))
+
+
+def _footer_at(spark: SparkSession, uri: str, is_folder: bool = False) -> Footer:
+    """Return the footer of a file, or of a folder's first part: one extraction writes them all."""
     jvm: Any = spark._jvm
     hadoop = spark._jsparkSession.sessionState().newHadoopConf()
-    path = jvm.org.apache.hadoop.fs.Path(claim.uri)
-    if is_manifest(claim.landing.key):  # a folder of parts, all written by one extraction
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    if is_folder:
         path = path.getFileSystem(hadoop).listStatus(path)[0].getPath()
     reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(
         jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, hadoop)
