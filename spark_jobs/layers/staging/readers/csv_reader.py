@@ -59,11 +59,11 @@ class Shape:
     spans: bool
 
 
-def check(_: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
+def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterator[ContractViolationError]:
     """Yield the errors of files whose header does not fit the contract."""
     for claim in claims:
         try:
-            header_of(table, claim)
+            header_of(spark, table, claim)
         except ContractViolationError as error:
             yield error
 
@@ -75,18 +75,18 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim], only: DataF
     """
     alike: dict[Shape, list[Claim]] = {}
     for claim in claims:
-        header = header_of(table, claim)
+        header = header_of(spark, table, claim)
         if header is not None:
             alike.setdefault(Shape(header, claim.content.line_end, claim.content.spans), []).append(claim)
     return [_read_alike(spark, table, shape, some, only) for shape, some in alike.items()]
 
 
-def names(_: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
+def names(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
     """Return the columns of all headers."""
-    return [name for claim in claims if (header := header_of(table, claim)) for name in header.columns]
+    return [name for claim in claims if (header := header_of(spark, table, claim)) for name in header.columns]
 
 
-def header_of(table: Table, claim: Claim) -> Header | None:
+def header_of(spark: SparkSession, table: Table, claim: Claim) -> Header | None:
     """Return the header of a file, None when it is empty; ContractViolationError when it breaks the contract."""
     head = claim.content.head
     text = head.lstrip("\r\n")
@@ -99,13 +99,24 @@ def header_of(table: Table, claim: Claim) -> Header | None:
         if has_header:
             raise refuse(table, claim, f"its header has {error}") from error
         names, behind = [], ""
+    is_cut_off = not behind and claim.content.size > HEAD_BYTES
     if not has_header:
-        return Header(table.columns_of_file(len(names)), 0)
-    if not behind and claim.content.size > HEAD_BYTES:
+        counts = is_cut_off and table.source.optional
+        return Header(table.columns_of_file(_width(spark, table, claim) if counts else len(names)), 0)
+    if is_cut_off:
         raise refuse(table, claim, f"its header is longer than {HEAD_BYTES} bytes")
     header = Header(tuple(name.strip() for name in names), _count(head.removesuffix(behind), claim.content.line_end))
     check_columns(table, claim, header.columns)
     return header
+
+
+def _width(spark: SparkSession, table: Table, claim: Claim) -> int:
+    """Return how many fields a file's first record has, where the head does not hold it to its end."""
+    dialect, line_end = dialect_of(table.source.options), claim.content.line_end
+    records = _records(spark, dialect, Shape(Header((), 0), line_end, claim.content.spans), [claim])
+    fields = Fields(dialect, 1, line_end, ())
+    first: int = fields.divided(records).select(F.min_by(fields.count, LINE)).collect()[0][0]
+    return first
 
 
 def _count(text: str, line_end: str) -> int:
@@ -118,9 +129,7 @@ def _read_alike(
 ) -> DataFrame:
     dialect = dialect_of(table.source.options)
     columns, below = shape.header.columns, shape.header.lines
-    rows = lines(spark, claims).filter(F.col(LINE) > below)
-    rows = joined_lines(rows, dialect, shape.line_end) if shape.spans else rows.withColumn(OPEN, F.lit(False))
-    rows = rows.withColumn(TEXT, _without_return(dialect, shape.line_end)).filter(F.col(TEXT) != "")
+    rows = _records(spark, dialect, shape, claims)
     rows = with_fingerprint(rows, table, TEXT, only, columns, shape.line_end)
     fields = Fields(dialect, len(columns), shape.line_end, null_words(table, escaped=True))
     places = {name.lower(): place for place, name in reversed(list(enumerate(columns)))}
@@ -132,6 +141,13 @@ def _read_alike(
         LANDING,
         (F.col(LINE) - below).alias(ROW_NUMBER),
     )
+
+
+def _records(spark: SparkSession, dialect: Dialect, shape: Shape, claims: Sequence[Claim]) -> DataFrame:
+    """Return the texts of the records below the header, blank ones left out."""
+    rows = lines(spark, claims).filter(F.col(LINE) > shape.header.lines)
+    rows = joined_lines(rows, dialect, shape.line_end) if shape.spans else rows.withColumn(OPEN, F.lit(False))
+    return rows.withColumn(TEXT, _without_return(dialect, shape.line_end)).filter(F.col(TEXT) != "")
 
 
 def _without_return(dialect: Dialect, line_end: str) -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
@@ -192,6 +194,14 @@ def test_files_without_a_header_hold_the_columns_in_their_order(files):
         Read(),
         Read(failed="record 1: opens a quote that is never closed, or ends in an escape"),
     ]
+
+
+def test_a_first_record_longer_than_the_head_tells_which_columns_a_file_has(files):
+    of = table("Op string", *AB, options={"header": False})
+    of = replace(of, source=replace(of.source, names=("Op", "a", "b"), optional=("Op",)))
+    long = "x" * 70_000
+    found = files.read_all(of, [f"\n{long},1\ny,2\n", f'I,"{long}\n",1\nD,y,2\n'])
+    assert found == [Read([(None, long, "1"), (None, "y", "2")]), Read([("I", f"{long}\n", "1"), ("D", "y", "2")])]
 
 
 def test_words_that_mean_null(files):
