@@ -89,8 +89,9 @@ class Lambdas:
 
     def _load(self, function: str) -> _Function:
         found = self._client.get_function(FunctionName=function)
-        key = found["Code"]["Location"].rsplit("/", 1)[-1]
-        loaded = self._functions[function] = _Function(found["Configuration"], self._assets[key])
+        place = found["Code"]["Location"]
+        [folder] = [path for key, path in self._assets.items() if place.endswith(f"/{key}")]
+        loaded = self._functions[function] = _Function(found["Configuration"], folder)
         return loaded
 
     def _variables(self, called: _Function) -> dict[str, str]:
