@@ -48,7 +48,13 @@ BAD = {
     "Notify the failure": CLOSED,
     "End as failed": CLOSED,
 }
+WORKS = {"Open the batch", "Stage the table", "Build the marts", "Close the batch", "Notify the failure"}
 VIOLATION = "planes: file crm/planes/a.csv: column seats: 'many' is no int"
+
+
+def begun_from(states: Mapping[str, object]) -> list[Any]:
+    """Return states to begin from; between those that do work, `make law` alone begins."""
+    return [state if state in WORKS else pytest.param(state, marks=pytest.mark.long) for state in states]
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def lease(console: Console) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("state", GOOD)
+@pytest.mark.parametrize("state", begun_from(GOOD))
 def test_a_good_execution_goes_on_from_any_state_and_once_more_from_there(console: Console, state: str) -> None:
     variables = console.cut_before(state, GOOD[state])
     for _ in range(2):
@@ -168,7 +174,7 @@ def test_a_good_execution_goes_on_from_any_state_and_once_more_from_there(consol
     assert (batch["state"], batch["batch_id"]) == ("published", "cut-0")
 
 
-@pytest.mark.parametrize("state", BAD)
+@pytest.mark.parametrize("state", begun_from(BAD))
 def test_a_failed_execution_goes_on_from_any_state_and_tells_once(console: Console, state: str) -> None:
     console.cloud.refuses = True
     variables = console.cut_before(state, BAD[state])

@@ -118,6 +118,7 @@ def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     assert b.build("facts").status == "unchanged"
 
 
+@pytest.mark.long
 def test_a_member_of_another_fact_is_not_swept(bench):
     other = mart(
         "others",
@@ -274,6 +275,7 @@ def test_columns_that_no_table_can_take_are_refused_with_a_way_out(bench):
     assert b.rows("totals") == [(1, 1, "A")]
 
 
+@pytest.mark.long
 def test_members_are_written_although_another_run_publishes_the_dimension_meanwhile(bench, monkeypatch):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("planes", [plane("B", 1, D1)])

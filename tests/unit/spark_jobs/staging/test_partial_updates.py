@@ -71,6 +71,7 @@ def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(benc
         assert bench.log(partial, "k", "a", "b") == LOG, order
 
 
+@pytest.mark.long
 def test_the_last_file_may_come_first(bench):
     partial = table()
     landings = [land(bench, str(place), *records) for place, records in enumerate(FILES)]
@@ -86,6 +87,7 @@ def test_several_records_of_one_instant_add_up(bench):
     assert (staged.books.inserted, staged.books.duplicate, staged.books.balanced) == (1, 1, True)
 
 
+@pytest.mark.long
 def test_a_truncation_ends_the_life_that_patches_build_on(bench):
     for number, order in enumerate(((0, 1), (1, 0))):
         partial = table(name=f"planes{number}")

@@ -128,6 +128,7 @@ def test_a_later_landing_of_a_staged_time_replaces_that_snapshot(bench):
     ]
 
 
+@pytest.mark.long
 def test_keep_leaves_absent_keys_and_unites_snapshots_of_one_time(bench):
     table = snapshot_table(on_missing="keep")
     bench.stage(table, snapshot(bench, 1, "1,a", "2,b"))
