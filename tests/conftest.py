@@ -38,12 +38,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 def lake(spark, request):
     """A lake of its own for one test: a database prefix that no other test has.
 
-    What takes long runs with generated code, as Glue does; for the few rows of the others that costs more than it
-    saves.
+    What takes long runs with generated code, as Glue does; for the few rows of the others, and of those that are long
+    only because others are like them (`little`), that costs more than it saves.
     """
     from orchestration.embedded.profile import LITTLE, MUCH
     from spark_jobs.layers.lake import Lake
 
-    for name, value in (MUCH if request.node.get_closest_marker("long") else LITTLE).items():
+    long = request.node.get_closest_marker("long")
+    for name, value in (MUCH if long and not long.kwargs.get("little") else LITTLE).items():
         spark.conf.set(name, value)
     return Lake(spark, f"t{uuid.uuid4().hex[:12]}_dev")

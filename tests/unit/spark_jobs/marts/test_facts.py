@@ -106,6 +106,7 @@ def test_unknown_and_inferred_members_are_written_and_replaced_when_the_real_row
     assert (b.data_snapshots("facts"), b.data_snapshots("dim_planes")) == snapshots
 
 
+@pytest.mark.long(little=True)
 def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("flights", [flight(1, D1, "A"), flight(2, D1, None)])
@@ -118,7 +119,7 @@ def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     assert b.build("facts").status == "unchanged"
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_a_member_of_another_fact_is_not_swept(bench):
     other = mart(
         "others",
@@ -227,7 +228,7 @@ FLOWN = mart(
 )
 
 
-ORDERS = ("facts", "seats"), pytest.param(("seats", "facts"), marks=pytest.mark.long)
+ORDERS = ("facts", "seats"), pytest.param(("seats", "facts"), marks=pytest.mark.long(little=True))
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=["facts", "seats"])
@@ -275,7 +276,7 @@ def test_columns_that_no_table_can_take_are_refused_with_a_way_out(bench):
     assert b.rows("totals") == [(1, 1, "A")]
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_members_are_written_although_another_run_publishes_the_dimension_meanwhile(bench, monkeypatch):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("planes", [plane("B", 1, D1)])
@@ -295,6 +296,7 @@ def test_members_are_written_although_another_run_publishes_the_dimension_meanwh
     assert b.rows("dim_planes", "tail", "is_inferred") == [("A", True), ("B", False)]
 
 
+@pytest.mark.long(little=True)
 def test_a_run_that_died_before_its_sweep_is_made_good_by_the_next(bench, monkeypatch):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("flights", [flight(1, D1, "A")])

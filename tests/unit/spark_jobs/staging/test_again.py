@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from contracts.model import Check, Column
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
@@ -31,6 +33,7 @@ def test_a_landing_that_counts_no_more_takes_its_events_with_it_and_those_behind
     assert bench.log(table) == [(1, "a", "I", at(5)), (1, "c", "U", at(7)), (2, "x", "I", at(5)), (2, "z", "U", at(8))]
 
 
+@pytest.mark.long(little=True)
 def test_a_snapshot_that_counts_no_more_is_as_if_it_had_not_come(bench):
     table = snapshot_table()
     second = daily(bench, 2, "1,b", "4,d")
@@ -44,6 +47,7 @@ def test_a_snapshot_that_counts_no_more_is_as_if_it_had_not_come(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_replay_through_another_contract_replaces_rows_and_quarantine(bench):
     table = snapshot_table(load="upsert")
     landing = daily(bench, 1, "1,a", "2,bad", "x,c")

@@ -24,7 +24,7 @@ def dms(bench, key: str, *rows: str, at: str = "2014-10-30T00:00:00Z"):
 def test_a_dms_task_full_load_first_then_changes_by_the_time_in_their_names(bench):
     logs = []
     for number, order in enumerate(itertools.permutations(range(3))):
-        if number % 2:  # three of the six orders
+        if number % 3:  # two of the six orders
             continue
         table = feed("csv", "dms", f"planes{number}")
         files = [
@@ -49,7 +49,7 @@ def test_a_dms_task_full_load_first_then_changes_by_the_time_in_their_names(benc
                 (105, "", "I", first),
             ]
         ]
-        * 3
+        * 2
     )
 
 
@@ -174,6 +174,7 @@ def test_a_key_that_a_dms_file_deletes_and_inserts_again_lives_and_the_other_way
     assert (books.read, books.updated, books.deleted, books.balanced) == (4, 1, 0, True)
 
 
+@pytest.mark.long(little=True)
 def test_debezium_events_of_one_transaction_count_in_its_order_whatever_is_staged_first(bench):
     files = [
         [envelope("r", 1000, after=row(1, "Reno")), envelope("r", 1000, after=row(2, "Ely"))],

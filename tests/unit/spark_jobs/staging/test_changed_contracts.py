@@ -152,7 +152,7 @@ NUMBERS = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")), li
 TEXTS = snapshot_table(columns=(Column("k", "string"), Column("v", "string")))
 
 
-@pytest.mark.parametrize("load", [pytest.param("snapshot", marks=pytest.mark.long), "append"])
+@pytest.mark.parametrize("load", [pytest.param("snapshot", marks=pytest.mark.long(little=True)), "append"])
 def test_a_rebuild_that_a_limit_stops_leaves_the_table_as_it_was(bench, load):
     texts, numbers = (dataclasses.replace(table, load=load, on_missing="keep") for table in (TEXTS, NUMBERS))
     landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")

@@ -42,7 +42,7 @@ def test_an_observation_that_only_confirmed_comes_back_when_a_late_one_makes_it_
     assert bench.log(table) == [(1, "v", "I", at(1)), (1, "w", "U", at(3)), (1, "v", "U", at(5))]
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_changes_end_the_same_in_any_order(bench):
     header = "k,v,op,ts,n"
     files = [

@@ -71,7 +71,7 @@ def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(benc
         assert bench.log(partial, "k", "a", "b") == LOG, order
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_the_last_file_may_come_first(bench):
     partial = table()
     landings = [land(bench, str(place), *records) for place, records in enumerate(FILES)]
@@ -87,7 +87,7 @@ def test_several_records_of_one_instant_add_up(bench):
     assert (staged.books.inserted, staged.books.duplicate, staged.books.balanced) == (1, 1, True)
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_a_truncation_ends_the_life_that_patches_build_on(bench):
     for number, order in enumerate(((0, 1), (1, 0))):
         partial = table(name=f"planes{number}")
@@ -153,6 +153,7 @@ def test_debezium_says_by_a_word_what_it_does_not_send(bench):
     assert staged.books.balanced
 
 
+@pytest.mark.long(little=True)
 def test_a_key_that_is_deleted_and_created_in_one_transaction_keeps_nothing_of_before(bench):
     debezium = replace(feed("jsonl", "debezium"), updates="partial")
     absent = {"absent_value": "__absent"}

@@ -183,7 +183,9 @@ FEEDS = {
 }
 
 
-@pytest.mark.parametrize("feed", [FEEDS["upsert"], pytest.param(FEEDS["append"], marks=pytest.mark.long)], ids=FEEDS)
+@pytest.mark.parametrize(
+    "feed", [FEEDS["upsert"], pytest.param(FEEDS["append"], marks=pytest.mark.long(little=True))], ids=FEEDS
+)
 def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds(bench, feed):
     table = upserts(**feed)
     files = {

@@ -145,7 +145,7 @@ def test_files_whose_records_never_return_are_tried_but_not_learnt(bench):
     assert [row[2:] for row in bench.log(table)] == [("I", at(1))] * len(STABLE)
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_a_snapshot_without_records_and_a_late_one(bench):
     table = snapshot_table()
     bench.stage(table, land(bench, 1, STABLE))
@@ -161,7 +161,7 @@ def test_a_snapshot_without_records_and_a_late_one(bench):
     ]
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypatch):
     monkeypatch.setattr(known_keys, "MANY", 10)
     table = snapshot_table()
@@ -201,6 +201,7 @@ def test_many_keys_are_written_anew_only_when_many_of_them_moved(bench, monkeypa
     ]
 
 
+@pytest.mark.long(little=True)
 def test_fingerprints_that_were_kept_otherwise_are_learnt_anew(bench, monkeypatch):
     monkeypatch.setattr(known_keys, "MANY", 10)
     table = snapshot_table()
@@ -217,7 +218,7 @@ def test_fingerprints_that_were_kept_otherwise_are_learnt_anew(bench, monkeypatc
     assert texts_are_counted_without_keys(bench, table)
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_a_key_that_stays_held_moves_once(bench, monkeypatch):
     monkeypatch.setattr(known_keys, "MANY", 10)
     table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))

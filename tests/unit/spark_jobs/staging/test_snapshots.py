@@ -115,6 +115,7 @@ def test_of_two_snapshots_of_one_time_the_last_landing_is_the_snapshot(bench):
     assert bench.log(table) == [(1, "A", "I", at(1)), (3, "c", "I", at(1))]
 
 
+@pytest.mark.long(little=True)
 def test_a_later_landing_of_a_staged_time_replaces_that_snapshot(bench):
     table = snapshot_table()
     bench.stage(table, snapshot(bench, 1, "1,a", "2,b"))
@@ -128,7 +129,7 @@ def test_a_later_landing_of_a_staged_time_replaces_that_snapshot(bench):
     ]
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_keep_leaves_absent_keys_and_unites_snapshots_of_one_time(bench):
     table = snapshot_table(on_missing="keep")
     bench.stage(table, snapshot(bench, 1, "1,a", "2,b"))
@@ -143,6 +144,7 @@ def test_keep_leaves_absent_keys_and_unites_snapshots_of_one_time(bench):
     assert staged.books.deleted == 0
 
 
+@pytest.mark.long(little=True)
 def test_a_row_dates_its_own_change_and_a_correction_keeps_the_earlier_state_safe(bench):
     table = snapshot_table(
         columns=(Column("k", "bigint"), Column("v", "string"), Column("u", "date")),
@@ -172,6 +174,7 @@ def test_the_same_batch_again_changes_nothing(bench):
     assert bench.lake.read(bench.lake.table("audit", "batches")).count() == 1
 
 
+@pytest.mark.long(little=True)
 def test_what_a_newest_snapshot_changes_is_told_without_the_history_of_its_keys(bench, monkeypatch):
     table = snapshot_table()
     for day, rows in enumerate((["1,a", "2,b", "3,c"], ["1,A", "2,b"], ["1,a", "2,b", "3,c"]), start=1):
@@ -201,7 +204,7 @@ def test_what_a_newest_snapshot_changes_is_told_without_the_history_of_its_keys(
     assert counted == {"read": 3, "inserted": 1, "updated": 1, "unchanged": 1, "deleted": 1}
 
 
-@pytest.mark.long
+@pytest.mark.long(little=True)
 def test_a_newest_snapshot_stores_what_the_history_of_its_keys_would(bench, monkeypatch):
     words = {"columns": (Column("k", "bigint"), Column("v", "int"))}
     table, by_history = snapshot_table(**words), snapshot_table(name="by_history", **words)
@@ -231,6 +234,7 @@ def test_a_newest_snapshot_stores_what_the_history_of_its_keys_would(bench, monk
     ]  # fmt: skip
 
 
+@pytest.mark.long(little=True)
 def test_a_key_that_was_held_last_is_told_by_its_history(bench):
     table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
     bench.stage(table, snapshot(bench, 1, "1,1", "2,2", "3,3"))

@@ -83,6 +83,7 @@ def test_a_truncation_without_its_instant_is_refused(bench):
     assert [(one.row, one.column, one.reason) for one in staged.rejected] == [(2, "ts", "is NULL")]
 
 
+@pytest.mark.long(little=True)
 def test_a_truncation_taken_back_brings_back_what_it_ended(bench):
     feed = table()
     landings = [land(bench, str(place), *rows) for place, rows in enumerate(FILES)]
