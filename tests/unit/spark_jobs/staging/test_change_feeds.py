@@ -6,6 +6,8 @@ import itertools
 import json
 from dataclasses import replace
 
+import pytest
+
 from contracts.model import Column, Source, Table
 from contracts.presets import expanded, with_defaults
 
