@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.model import Capacity, Plan
 from functions.shared.attributes import Item
-from functions.shared.causes import first_cause, named
+from functions.shared.causes import first_cause, first_of_files, named
 from functions.shared.landings import FAILED, QUARANTINED, Landing
 from functions.shared.settling import LIMIT_ERROR, StageOutcome
 from functions.shared.world import World
@@ -64,7 +64,7 @@ def failures(
 ) -> list[dict[str, Any]]:
     """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it."""
     told = []
-    mine = [one for one in found.values() if one.batch_id == batch["batch_id"]]
+    mine = _of_batch(batch, found)
     holds = world.plan.tables[batch["table"]].on_failed_file == "hold" and any(one.state == FAILED for one in mine)
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
@@ -75,6 +75,10 @@ def failures(
     for mart, (error, cause) in marts.errors.items():
         told.append(_failure("mart", mart, error, cause, sorted(world.plan.downstream(mart, marts.skipped))))
     return told
+
+
+def _of_batch(batch: Item, found: Mapping[str, Landing]) -> list[Landing]:
+    return [one for one in found.values() if one.batch_id == batch["batch_id"]]
 
 
 def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
@@ -111,14 +115,14 @@ def _blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
         f"file {found[id_].key if id_ in found else id_}: {_at(column)}{reason}"
         for id_, (reason, column) in outcome.blamed.items()
     ]
-    return words[0] + (f" (and {len(words) - 1} more files)" if len(words) > 1 else "")
+    return first_of_files(words)
 
 
 def summary(
     plan: Plan, batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]
 ) -> dict[str, Any]:
     """Return what the execution's output shows of the batch."""
-    mine = [one for one in found.values() if one.batch_id == batch["batch_id"]]
+    mine = _of_batch(batch, found)
     told: dict[str, Any] = {
         "batch_id": batch["batch_id"],
         "mode": batch["mode"],

@@ -12,6 +12,7 @@ from functions.open_batch.claiming import Claims, claim_manifest, open_marts, re
 from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
+from functions.shared.causes import first_of_files
 from functions.shared.choosing import Change, Work, choose, held_words, is_held
 from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
@@ -164,9 +165,8 @@ def marts_to_build(plan: Plan, request: Request, lease: Lease) -> frozenset[str]
 
 def refusals(table: str, changes: Iterable[Change]) -> list[dict[str, Any]]:
     """Return the failure to tell of landings that `on_overwrite: fail` refuses: one, however many they are."""
-    refused = [one for one in changes if one.state == FAILED]
-    if not refused:
+    causes = [f"file {one.landing.key}: {one.reason}" for one in changes if one.state == FAILED]
+    if not causes:
         return []
-    more = f" (and {len(refused) - 1} more files)" if len(refused) > 1 else ""
-    cause = f"file {refused[0].landing.key}: {refused[0].reason}{more}"
+    cause = first_of_files(causes)
     return [{"kind": "stage", "name": table, "error": "OverwriteRefusedError", "cause": cause, "skipped": []}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from contracts.model import Limits
@@ -23,7 +23,7 @@ _PLAIN = {
 def first_cause(error: Mapping[str, str]) -> tuple[str, str]:
     """Return an error's name and its cause; `error` is what Step Functions caught (Error, Cause)."""
     name, cause = error.get("Error") or "UnknownError", error.get("Cause") or ""
-    run = _job_run(cause)
+    run = _object(cause)
     if (state := run.get("JobRunState", "")) in _PLAIN:
         return _PLAIN[state]
     if not name.startswith("States."):
@@ -53,15 +53,21 @@ def limits_to_allow(cause: str) -> list[str]:
     return list(json.loads(told.group(1))) if told else [limit_in(cause) or "max_deleted"]
 
 
+def first_of_files(causes: Sequence[str]) -> str:
+    """Return the first of the causes of several files, and how many files more there are."""
+    return causes[0] + (f" (and {len(causes) - 1} more files)" if len(causes) > 1 else "")
+
+
 def input_to_start(cause: str) -> dict[str, str]:
     """Return the input that an extraction's sentence says to start, or nothing."""
     told = _START.search(cause)
-    return dict(json.loads(told.group(1))) if told else {}
+    return _object(told.group(1)) if told else {}
 
 
-def _job_run(cause: str) -> dict[str, str]:
+def _object(text: str) -> dict[str, str]:
+    """Return the object that a text holds as JSON, an empty one where it holds none."""
     try:
-        run = json.loads(cause)
+        found = json.loads(text)
     except ValueError:
         return {}
-    return run if isinstance(run, dict) else {}
+    return found if isinstance(found, dict) else {}

@@ -171,7 +171,9 @@ def test_a_watermark_of_an_older_ledger_is_taken_and_completed(derby: Bench) -> 
     assert [item[name]["S"] for name in ("column", "relation", "connection")] == ["ID", "PLANES", "ops"]
 
 
-def test_what_landed_by_another_column_before_its_job_died_stands_in_no_way(derby: Bench) -> None:
+def test_what_landed_by_another_column_before_its_job_died_stands_in_no_way(
+    derby: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = extracted(derby)
     add(derby, 3)
     extraction = derby.extraction(table, by("ID"))
@@ -179,7 +181,7 @@ def test_what_landed_by_another_column_before_its_job_died_stands_in_no_way(derb
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    extraction.ledger.settle = die  # type: ignore[method-assign]
+    monkeypatch.setattr(extraction.ledger, "settle", die)
     with pytest.raises(KeyboardInterrupt):
         run(extraction)
     with pytest.raises(SourceRefusedError, match="is of ID of PLANES"):
