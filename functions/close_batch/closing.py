@@ -15,7 +15,7 @@ from functions.shared.causes import limit_in
 from functions.shared.choosing import choose
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.health import still_fails
-from functions.shared.landings import FAILED, Landing
+from functions.shared.landings import FAILED, Landing, object_in
 from functions.shared.lease import release
 from functions.shared.ledger import Action, Lease, batch_key
 from functions.shared.settling import (
@@ -207,9 +207,9 @@ def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: st
     if world.plan.tables[lease.table].on_failed_file != "hold":
         return frozenset()
     mine = [one for one in found.values() if one.batch_id == batch_id]
-    failed = {"#".join(one.order) for one in mine if one.state == FAILED}
+    failed = {one.entry for one in mine if one.state == FAILED}
     mended = {one.object_id for one in mine if one.state not in (FAILED, "pending", "claimed")}
-    kept = {entry for entry in lease.held if entry.partition("#")[2].partition("-")[0] not in mended}
+    kept = {entry for entry in lease.held if object_in(entry) not in mended}
     return frozenset(kept | failed)
 
 

@@ -16,7 +16,7 @@ from functions.shared.causes import first_of_files
 from functions.shared.choosing import Change, Work, choose, held_words, is_held
 from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
-from functions.shared.landings import FAILED, REBUILD
+from functions.shared.landings import FAILED, REBUILD, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, lost, settle
@@ -109,7 +109,7 @@ def _why_nothing(world: World, name: str, lease: Lease) -> str:
     pending = world.ledger.pending(table.name)
     held = [one for one in pending if is_held(one, lease.held)]
     if held:
-        first = min(lease.held).partition("#")[2]
+        first = id_in(min(lease.held))
         [failed] = world.ledger.landings(table.name, [first]).values()
         return held_words(len(held), failed.key)
     return waiting_words(table, pending, datetime.now(UTC)) or "nothing is pending"

@@ -101,7 +101,7 @@ def stopped(world: World, lease: Lease) -> list[Stopped]:
 
 def _keep(world: World, lease: Lease, chosen: list[Landing], stopped: frozenset[str]) -> None:
     """Forget that later files wait for these landings, and that these batches were stopped."""
-    held = lease.held - {"#".join(one.order) for one in chosen}
+    held = lease.held - {one.entry for one in chosen}
     if (held, stopped) == (lease.held, lease.stopped):
         return
     try:

@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from itertools import takewhile
 
 from contracts.model import Table
-from functions.shared.landings import CLAIMED, DUPLICATE, FAILED, PENDING, REBUILD, STAGED, SUPERSEDED, Landing
+from functions.shared.landings import (
+    CLAIMED,
+    DUPLICATE,
+    FAILED,
+    PENDING,
+    REBUILD,
+    STAGED,
+    SUPERSEDED,
+    Landing,
+    object_in,
+)
 from functions.shared.wholes import wholes
 
 _UNSETTLED = (PENDING, CLAIMED)
@@ -149,8 +159,7 @@ def is_held(one: Landing, held: frozenset[str]) -> bool:
     """Tell whether a landing waits for an earlier one that failed; newer versions of that object do not."""
     if not held or one.mode or one.allow:
         return False
-    objects = {entry.partition("#")[2].partition("-")[0] for entry in held}
-    return one.object_id not in objects and "#".join(one.order) > min(held)
+    return one.object_id not in map(object_in, held) and one.entry > min(held)
 
 
 def held_words(count: int, key: str) -> str:

@@ -59,6 +59,11 @@ class Landing:
         return (self.event_time, self.id)
 
     @property
+    def entry(self) -> str:
+        """Return what a lease remembers of it while later landings wait for it; sorts like `order`."""
+        return "#".join(self.order)
+
+    @property
     def marker(self) -> str:
         """Return the sort key of the marker that it has while it is pending."""
         return f"PENDING#{self.event_time}#{self.id}"
@@ -66,7 +71,7 @@ class Landing:
     @property
     def object_id(self) -> str:
         """Return the part of the id that all versions of its object share."""
-        return self.id.partition("-")[0]
+        return _object_of(self.id)
 
     @property
     def has_failed(self) -> bool:
@@ -103,6 +108,16 @@ class Landing:
         return replace(self, state=state, updated_at=now, **{**done, **changes})
 
 
+def id_in(entry: str) -> str:
+    """Return the id of the landing of an `entry`."""
+    return entry.partition("#")[2]
+
+
+def object_in(entry: str) -> str:
+    """Return the `object_id` of the landing of an `entry`."""
+    return _object_of(id_in(entry))
+
+
 def landing_id(key: str, version_id: str) -> str:
     """Return the id of an object version: the same event gives the same id, versions share its first part."""
     return f"{_digest(key, _OBJECT_DIGITS)}-{_digest(version_id, _VERSION_DIGITS)}"
@@ -113,6 +128,10 @@ def normal_time(text: str) -> str:
     time = datetime.fromisoformat(text)
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _object_of(landing: str) -> str:
+    return landing.partition("-")[0]
 
 
 def _digest(text: str, digits: int) -> str:

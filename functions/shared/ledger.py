@@ -41,7 +41,7 @@ class Lease:
 
     `taken_by` and `iteration` say for which batch of which execution it was taken last, also when it is free.
     `orphans` are batches of holders that died, `due_marts` marts that failed or were skipped, `stopped` batches
-    that a limit stopped, `held` the failed landings (`<event time>#<id>`) that later files wait for. `known` are the
+    that a limit stopped, `held` the failed landings (their `entry`) that later files wait for. `known` are the
     table, once something of it is published, and the marts that have been built or due since.
     """
 

@@ -174,5 +174,5 @@ def test_what_a_rebuild_has_left_pending_is_what_it_was() -> None:
 )
 def test_later_files_wait_for_a_failed_one_but_a_new_version_of_it_does_not(key: str, number: int, goes: bool) -> None:
     broken = version("broken", 3, "x", "failed")
-    held = frozenset({"#".join(broken.order)})
+    held = frozenset({broken.entry})
     assert bool(chosen(KEYED, broken, version(key, number, "y"), held=held).claims) is goes
