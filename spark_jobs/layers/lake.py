@@ -68,9 +68,10 @@ class Lake:
         return self.spark.catalog.tableExists(table)
 
     def read(self, table: str, snapshot_id: int | None = None) -> DataFrame:
-        """Read a table, as of a snapshot where one is given."""
-        reader = self.spark.read.option("snapshot-id", snapshot_id) if snapshot_id else self.spark.read
-        return reader.table(table)
+        """Read a table, as of a snapshot where one is given: in the columns of its time, whatever became of them."""
+        if snapshot_id is None:
+            return self.spark.read.table(table)
+        return self.spark.sql(f"SELECT * FROM {table} VERSION AS OF {snapshot_id}")
 
     def create(
         self,

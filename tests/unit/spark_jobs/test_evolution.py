@@ -87,7 +87,8 @@ def test_where_all_rows_come_anew_readers_see_the_old_column_until_they_are_publ
     name = lake.table("staging", "t")
     ensure(lake, name, parse_schema(f"k int, {have}, z int"), ("bucket(2, k)",))
     lake.spark.sql(f"INSERT INTO {name} VALUES (1, NULL, 3)")
-    before = lake.read(name).schema["a"].dataType
+    before, old = lake.read(name).schema["a"].dataType, lake.head(name).id
+    read_meanwhile = lake.read(name, old)
     schema = parse_schema(f"k int, {want}, z int")
     ensure(lake, name, schema, anew=True)
     branch = lake.branch(name, "b_1", alone=True)
@@ -102,6 +103,9 @@ def test_where_all_rows_come_anew_readers_see_the_old_column_until_they_are_publ
     assert lake.head(name).summary["landfall.batch-id"] == "b1"
     assert lake.read(name).columns == ["k", "a", "z"]
     assert [tuple(row) for row in lake.read(name).collect()] == [(2, found, 4)]
+    for rows in (read_meanwhile, lake.read(name, old)):  # as a mart does that began before
+        assert rows.schema["a"].dataType == before
+        assert [tuple(row) for row in rows.collect()] == [(1, None, 3)]
     assert list(lake._partitions(name)) == (["truncate(2, a)"] if have == "a int" else [])
     assert [row.k for row in lake.spark.sql(f"SELECT k FROM {name} VERSION AS OF {lake.head(name).id}").collect()] == [
         2
