@@ -166,14 +166,14 @@ def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names:
     A rebuild begins with empty ones: readers see the old rows until the new ones are published.
     """
     reached("open branches")
-    base = _fence(lake, names.log, manifest)
-    anew = manifest.mode == "rebuild"
     stem, now = branch_name(manifest.batch_id), datetime.now(UTC)
+    log = lake.branch(names.log, stem, alone=True)
+    base = _fence(lake, names.log, manifest)  # who published before is seen now, and nobody else can any more
+    anew = manifest.mode == "rebuild"
     state: Branch | None = None
     if table.load != "append":
         pointer = base.summary.get(PROPERTY + "state-snapshot") if base else None
         state = lake.branch(names.state, stem, int(pointer) if pointer else None, alone=True)
-    log = lake.branch(names.log, stem, alone=True)
     quarantine = Quarantine(lake, names.quarantine, manifest.batch_id, now)
     if anew:
         for branch in filter(None, (state, log)):

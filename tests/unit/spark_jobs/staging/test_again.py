@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from contracts.model import Check, Column
+from spark_jobs.layers.errors import StaleLeaseError
+from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.staging import stage
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 COLUMNS = (Column("k", "bigint"), Column("v", "string"))
@@ -73,6 +76,33 @@ def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     bench.stage(table, landings[1], mode="rebuild")
     assert bench.log(table) == [(1, "2", "I", at(2)), (2, "x", "I", at(2))]
     assert len(refused(bench, table)) == 1
+
+
+def test_a_run_that_is_overtaken_as_it_opens_its_branches_leaves_those_alone_that_overtook_it(bench, monkeypatch):
+    table, texts = snapshot_table(), snapshot_table(columns=(Column("k", "string"), Column("v", "string")))
+    landings = [daily(bench, day, "1,a", f"2,{day}") for day in (1, 2, 3)]
+    bench.stage(table, landings[0])
+    late, anew = bench.manifest(table, landings[1]), bench.manifest(texts, *landings[:2], mode="rebuild")
+    open_branch = Lake.branch
+
+    def overtaken(*asked, **words):
+        monkeypatch.setattr(Lake, "branch", open_branch)
+        with monkeypatch.context() as dying:
+            dying.setattr(stage, "_settled", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                bench.run(texts, anew)
+        return open_branch(*asked, **words)
+
+    monkeypatch.setattr(Lake, "branch", overtaken)
+    with pytest.raises(StaleLeaseError):
+        bench.run(table, late)
+    bench.stage(texts, landings[2])
+    assert bench.log(texts) == [
+        ("1", "a", "I", at(1)),
+        ("2", "1", "I", at(1)),
+        ("2", "2", "U", at(2)),
+        ("2", "3", "U", at(3)),
+    ]
 
 
 def test_a_kept_snapshot_that_is_read_again_with_a_later_one_of_its_time_refuses_its_rows_once(bench):
