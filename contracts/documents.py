@@ -91,9 +91,11 @@ def read(path: Path, root: Path, schema: str) -> tuple[Document | None, list[Mis
         lines: dict[Path_, int] = {}
         twice = list(_walk(node, (), lines)) if node else []
         data = yaml.load(text, Loader=_Loader)
+    except OSError as error:
+        return None, [Mistake(name, 1, "(file)", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return None, [Mistake(name, 1, "(file)", f"is not written in UTF-8 (byte {error.start})")]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         return None, [Mistake(name, mark.line + 1 if mark else 1, "(file)", f"is no YAML: {problem}")]

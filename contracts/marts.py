@@ -71,7 +71,11 @@ def draft_mart(document: Document) -> tuple[Draft, list[Mistake]]:
     if not path.is_file():
         there = sorted(p.name for p in document.folder.glob("*.sql"))
         return Draft(document), [document.mistake(f"no such file: {one_of(data['sql'], there)}", "sql")]
-    text = path.read_text(encoding="utf-8").strip().rstrip(";")
+    try:
+        text = path.read_text(encoding="utf-8-sig").strip().rstrip(";")
+    except UnicodeDecodeError as error:
+        message = f"{data['sql']}: is not written in UTF-8 (byte {error.start})"
+        return Draft(document), [document.mistake(message, "sql")]
     try:
         return Draft(document, text, query_of(text)), []
     except SqlMistakeError as error:

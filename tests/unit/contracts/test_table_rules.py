@@ -82,7 +82,7 @@ SCHEMA = {
     "too few workers": (ORDERS + "capacity: {workers: 1}\n", ["9: capacity.workers: 1 must be at least 2"]),
     "a name that Athena does not take": (
         changed(("table: orders", "table: Orders-2")),
-        ["1: table: 'Orders-2' must be small letters, digits and _, a letter first"],
+        ["1: table: 'Orders-2' must be at most 63 small letters, digits and _, a letter first"],
     ),
     "yes is a word, not a truth": (
         changed(("type: bigint}", "type: bigint, required: yes}")),
@@ -108,6 +108,7 @@ UNREADABLE = {
         "table: orders\n\tload: upsert\n",
         ["2: (file): is no YAML: found character '\\t' that cannot start any token"],
     ),
+    "a list in itself": ("table: &a [*a]\n", ["1: (file): is no YAML: maximum recursion depth exceeded"]),
     "a list as a name": ("table: orders\n? [a, b]\n: 1\n", ["2: (file): is no YAML: a field's name is no word"]),
     "a Python object": (
         "table: !!python/name:os.system x\n",
@@ -128,6 +129,14 @@ def test_a_file_in_another_encoding(write):
     folder = write({"tables/orders.yaml": ORDERS})
     (folder / "tables/orders.yaml").write_bytes(b"description: caf\xe9\n")
     assert [str(m) for m in check(folder)] == ["shop/tables/orders.yaml:1: (file): is not written in UTF-8 (byte 16)"]
+
+
+def test_a_file_that_cannot_be_read(write):
+    folder = write({"tables/orders.yaml": ORDERS})
+    (folder / "tables/.#orders.yaml").symlink_to("nobody@nowhere:1")  # so Emacs locks what it edits
+    assert [str(mistake) for mistake in check(folder)] == [
+        "shop/tables/.#orders.yaml:1: (file): cannot be read: No such file or directory"
+    ]
 
 
 COLUMNS = {
