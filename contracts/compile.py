@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contracts.check_rules import check_references
 from contracts.connections import build_connection, check_connection, check_extract
-from contracts.deployment_rules import check_deployment
+from contracts.deployment_rules import PIPELINE_NAME, check_deployment, is_pipeline_name
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
 from contracts.model import Connection, Plan, Table
@@ -41,6 +41,8 @@ def check(folder: Path) -> list[Mistake]:
 def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     folder = folder.resolve()
     mistakes: list[Mistake] = []
+    if not is_pipeline_name(folder.name):
+        mistakes.append(Mistake(folder.name, 1, "(folder)", f"its name {folder.name!r} must be {PIPELINE_NAME}"))
     sound, table_names = _read_tables(folder, mistakes)
     tables = {table.name: table for _, table in sound}
     connections, connection_names = _read_connections(folder, mistakes)

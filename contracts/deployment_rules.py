@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from contracts.documents import Document, Mistake
 from contracts.parts import Capacity
 
+PIPELINE_NAME = "at most 40 small letters, digits and _, a letter first"
 _FLEXIBLE = ("G.1X", "G.2X")
+
+
+def is_pipeline_name(name: str) -> bool:
+    """Tell whether a pipeline's folder may be called so: databases, jobs and machines bear its name."""
+    return re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) is not None
 
 
 def resource_words(name: str) -> str:

@@ -11,6 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Node
 
+from contracts.deployment_rules import PIPELINE_NAME, is_pipeline_name
+
 ENVIRONMENTS = ("dev", "prod")
 OFF = "off"
 FEATURE_FLAGS: dict[str, bool | int] = {
@@ -46,11 +48,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.env not in ENVIRONMENTS:
             raise SettingsError(f"env is {self.env!r}: it must be one of {', '.join(ENVIRONMENTS)}")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", self.pipeline):
-            raise SettingsError(
-                f"pipeline is {self.pipeline!r}: it must begin with a letter and hold at most 40 "
-                "small letters, digits and underscores"
-            )
+        if not is_pipeline_name(self.pipeline):
+            raise SettingsError(f"pipeline is {self.pipeline!r}: it must be {PIPELINE_NAME}")
         if self.architecture not in ("arm64", "x86_64"):
             raise SettingsError(f"architecture is {self.architecture!r}: it must be arm64 or x86_64")
         if not re.fullmatch(r"5\.[1-9]|([6-9]|[1-9]\d+)\.\d+", self.glue_version):

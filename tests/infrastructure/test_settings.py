@@ -36,7 +36,7 @@ def test_names_are_those_that_jobs_and_lambdas_compose() -> None:
     ("settings", "sentence"),
     [
         ({"env": "test"}, "env is 'test': it must be one of dev, prod"),
-        ({"pipeline": "My Pipe"}, "pipeline is 'My Pipe': it must begin with a letter"),
+        ({"pipeline": "My Pipe"}, "pipeline is 'My Pipe': it must be at most 40 small letters"),
         ({"glue_version": "5.0"}, "glue_version is '5.0': it must be 5.1 or later"),
         ({"glue_version": "latest"}, "glue_version is 'latest': it must be 5.1 or later"),
         ({"architecture": "riscv"}, "architecture is 'riscv': it must be arm64 or x86_64"),

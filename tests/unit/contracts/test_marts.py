@@ -151,12 +151,21 @@ STATEMENTS = {
     "SELECT id FROM orders; SELECT id FROM orders": ["3: sql: fct.sql: must be one SELECT"],
     "WITH big AS (SELECT id FROM orders) SELECT id FROM big -- of all\n;\n": [],
     "SELECT * FROM orders": [],
+    "\ufeffSELECT id FROM orders": [],
 }
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)
 def test_the_sql_of_a_mart_is_one_select_over_what_there_is(write, sql):
     assert found(write, FACT, sql) == STATEMENTS[sql]
+
+
+def test_sql_in_another_encoding(write):
+    folder = write({**SHOP, "marts/fct.yaml": FACT})
+    (folder / "marts/fct.sql").write_bytes(b"SELECT id, 'caf\xe9' AS place FROM orders")
+    assert [str(mistake) for mistake in check(folder)] == [
+        "shop/marts/fct.yaml:3: sql: fct.sql: is not written in UTF-8 (byte 15)"
+    ]
 
 
 def test_marts_that_read_each_other_are_told_with_the_way(write):
@@ -197,6 +206,13 @@ def test_what_a_deployment_would_refuse_is_told_before(write):
     assert [str(mistake) for mistake in check(write(files))] == [
         "shop/tables/orders2.yaml:10: capacity.flex: is for workers of G.1X or G.2X, not G.8X",
         "shop/tables/orders_2.yaml:1: table: orders_2 is too like orders2: their resources would have one name",
+    ]
+
+
+def test_a_folder_whose_name_no_pipeline_can_bear(write):
+    folder = write({"tables/orders.yaml": ORDERS})
+    assert [str(mistake) for mistake in check(folder.rename(folder.with_name("my-shop")))] == [
+        "my-shop:1: (folder): its name 'my-shop' must be at most 40 small letters, digits and _, a letter first"
     ]
 
 
