@@ -17,7 +17,12 @@ from contracts.samples import Sample
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "~"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NAME, _LONGEST_NAME = re.compile(r"[a-z][a-z0-9_]*"), 63
 _SHOWN = 3
+
+
+class NoNameError(ValueError):
+    """A name that no table can have."""
 
 
 class NoKeyError(ValueError):
@@ -26,7 +31,10 @@ class NoKeyError(ValueError):
 
 @dataclass(frozen=True)
 class Draft:
-    """A contract in the making: its table, columns by source with what they are, and the key by source."""
+    """A contract in the making: its table, columns by source with what they are, and the key by source.
+
+    `dated` is the end of the file's path from the folder or name on that holds a date; '' where none does.
+    """
 
     table: str
     sample: Sample
@@ -35,19 +43,20 @@ class Draft:
     key: tuple[str, ...]
     candidates: tuple[tuple[str, ...], ...]
     prefix: str
-    dated: bool
+    dated: str
 
 
 def draft(sample: Sample, file: Path, table: str = "", prefix: str = "", key: Sequence[str] = ()) -> Draft:
-    """Draw a contract from a sample; NoKeyError where the given key is none in it."""
+    """Draw a contract from a sample; NoNameError and NoKeyError where the given table or key cannot be."""
+    if table and (not _NAME.fullmatch(table) or len(table) > _LONGEST_NAME):
+        raise NoNameError(f"{table!r} must be at most {_LONGEST_NAME} small letters, digits and _, a letter first")
     found = {name: infer(record.get(name) for record in sample.records) for name in sample.columns}
     found |= {name: Inferred(kind) for name, kind in sample.types.items() if not _is_unknown(kind, found[name])}
     names = _names(sample.columns)
     candidates = key_candidates(sample.records, {name: column.type for name, column in found.items()})
     chosen = _given_key(sample, names, key) if key else (candidates[0] if candidates else ())
     table = table or _table_name(file)
-    dated = bool(_DATE.search(file.as_posix()))
-    return Draft(table, sample, found, names, chosen, tuple(candidates), prefix or f"{table}/", dated)
+    return Draft(table, sample, found, names, chosen, tuple(candidates), prefix or f"{table}/", _dated(file))
 
 
 def _is_unknown(kind: str, found: Inferred) -> bool:
@@ -88,8 +97,13 @@ def _given_key(sample: Sample, names: Mapping[str, str], key: Sequence[str]) -> 
 def _table_name(file: Path) -> str:
     """Return a table name from a file's: customers_2020-01-01.csv.gz is of customers."""
     stem = file.name.partition(".")[0].lower()
-    name = re.sub(r"[^a-z]+$", "", re.sub(r"[^a-z0-9]+", "_", stem).strip("_"))
+    name = re.sub(r"[^a-z]+$", "", re.sub(r"[^a-z0-9]+", "_", stem).strip("_")[:_LONGEST_NAME])
     return name if re.match(r"[a-z]", name) else "new_table"
+
+
+def _dated(file: Path) -> str:
+    places = [place for place, part in enumerate(file.parts) if _DATE.search(part)]
+    return "/".join(file.parts[places[-1] :]) if places else ""
 
 
 def to_yaml(found: Draft, folder: Path) -> str:

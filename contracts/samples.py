@@ -160,7 +160,12 @@ def _jsonl(text: str) -> Sample:
 
 
 def _json(text: str) -> Sample:
-    document = _loads(text)
+    try:
+        document = _loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # one document after another: lines, whatever the file's name says
+            return _jsonl(text)
+        raise
     path, items = _longest_array(document, ())
     return _objects("json", islice(items, MOST_RECORDS), {"row_path": ".".join(path)} if path else {})
 

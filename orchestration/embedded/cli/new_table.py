@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -35,13 +36,13 @@ def new_table(places: Places, file: Path, key: str | None, name: str | None, pre
 
     Types are inferred from at most 100,000 records, and a key is proposed: the fewest columns whose values are unique.
     """
-    from contracts.new_table import NoKeyError, draft, to_yaml
+    from contracts.new_table import NoKeyError, NoNameError, draft, to_yaml
     from contracts.samples import SampleError, read_sample
 
     keys = [word.strip() for word in (key or "").split(",") if word.strip()]
     try:
         found = draft(read_sample(file, read_parquet), file, name or "", prefix or "", keys)
-    except (NoKeyError, SampleError) as error:
+    except (NoKeyError, NoNameError, SampleError) as error:
         raise click.UsageError(str(error)) from error
     path = places.pipeline / "tables" / f"{found.table}.yaml"
     if path.exists() and not force:
@@ -54,10 +55,14 @@ def new_table(places: Places, file: Path, key: str | None, name: str | None, pre
 
 
 def _say_what_next(places: Places, found: Draft, file: Path, path: Path) -> None:
-    options = "".join(f" {word}" for word in places.options())
+    from orchestration.embedded.cli.outcome import landfall
+
+    where = ["--table", found.table]
+    if found.dated not in ("", file.name):  # the date stands in a folder, which the key must have too
+        where = ["--prefix", str(PurePosixPath(found.prefix, found.dated).parent)]
     click.echo(f"\n{path} is written. Read it, then:", err=True)
-    for words in ("check", f"land --table {found.table} {file}", "run"):
-        click.echo(f"  landfall{options} {words}", err=True)
+    for words in (["check"], ["land", *where, str(file)], ["run"]):
+        click.echo(f"  {landfall(places)} {shlex.join(words)}", err=True)
 
 
 def read_parquet(file: Path, most: int) -> Sample:

@@ -22,11 +22,19 @@ def test_a_contract_is_written_shown_and_ready_to_check(tmp_path):
     assert (result.exit_code, result.stdout) == (0, path.read_text())
     assert result.stderr == (
         f"\n{path} is written. Read it, then:\n"
-        f"  landfall --pipeline {shop} check\n"
-        f"  landfall --pipeline {shop} land --table orders {file}\n"
-        f"  landfall --pipeline {shop} run\n"
+        f"  .venv/bin/landfall --pipeline {shop} check\n"
+        f"  .venv/bin/landfall --pipeline {shop} land --table orders {file}\n"
+        f"  .venv/bin/landfall --pipeline {shop} run\n"
     )
     assert landfall(shop, "check").stdout == "shop: 1 table and 0 marts, no mistakes\n"
+
+
+def test_the_command_that_lands_the_sample_keeps_its_date_and_holds_for_a_shell(tmp_path):
+    file = tmp_path / "2020-01-02" / "all orders.csv"
+    file.parent.mkdir()
+    file.write_text("id,total\n1,9.50\n")
+    result = landfall(tmp_path / "shop", "new-table", "--from", str(file), "--prefix", "crm/orders/")
+    assert f" land --prefix crm/orders/2020-01-02 '{file}'\n" in result.stderr
 
 
 def test_a_contract_that_is_there_stays_unless_forced(tmp_path):

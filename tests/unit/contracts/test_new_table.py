@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.compile import check
-from contracts.new_table import NoKeyError, draft, to_yaml
+from contracts.new_table import NoKeyError, NoNameError, draft, to_yaml
 from contracts.samples import Sample, SampleError, read_sample
 
 
@@ -112,6 +112,11 @@ def test_a_json_document_whose_records_lie_inside(tmp_path):
     assert text.endswith("    - {name: k, type: string}\n    - {name: n, type: string}\n")
 
 
+def test_json_lines_whose_file_is_called_json(tmp_path):
+    text = drawn(tmp_path, "things.json", b'{"k": "a"}\n{"k": "b"}\n')
+    assert "  format: jsonl\n" in text
+
+
 def test_dates_of_one_digit_or_two_and_moments_finer_than_a_timestamp(tmp_path):
     body = (
         b"id,us,de,at,fine,zeros\n1,1/2/2024,1.2.2024,1/2/2024 9:05,2024-01-01T00:00:00.1234567Z,"
@@ -200,6 +205,14 @@ def test_a_key_that_is_given_is_held_against_the_sample(tmp_path):
         with pytest.raises(NoKeyError) as raised:
             draft(sample, Path("customers.csv"), key=[key])
         assert str(raised.value) == message
+
+
+def test_a_name_is_one_that_a_table_may_have(tmp_path):
+    text = drawn(tmp_path, f"{'long' * 20}.csv", b"a\n1\n")
+    assert text.startswith(f"table: {'long' * 15}lon\n")
+    sample = read_sample(tmp_path / f"{'long' * 20}.csv", no_parquet)
+    with pytest.raises(NoNameError, match="'../x' must be at most 63 small letters, digits and _, a letter first"):
+        draft(sample, Path("customers.csv"), table="../x")
 
 
 UNREADABLE = {
