@@ -9,8 +9,9 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.base import PySparkException
-from pyspark.sql import Row, SparkSession
-from pyspark.sql.types import ArrayType, DataType, MapType, StructType, TimestampType
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, MapType, StructField, StructType, TimestampNTZType, TimestampType
 
 from orchestration.embedded.catalogs import for_queries
 from orchestration.embedded.deployment import Deployment
@@ -43,21 +44,29 @@ def answer(sql: str, lake: Path, deployment: Deployment, cores: str) -> tuple[li
         fields = result.schema.fields
         rows = [
             tuple(_plain(value, field.dataType) for value, field in zip(row, fields, strict=True))
-            for row in result.collect()
+            for row in _in_utc(result).collect()
         ]
     except PySparkException as error:
         lacks_a_table = error.getErrorClass() == "TABLE_OR_VIEW_NOT_FOUND"
         raise QueryError(_first_sentence(str(error)) + (_there(session, lake) if lacks_a_table else "")) from error
     except Py4JJavaError as error:
         raise QueryError(_first_sentence(str(error.java_exception))) from error
+    except ValueError as error:
+        raise QueryError(f"{error}: cast such times and dates to string to see them.") from error
     return [field.name for field in fields], rows
 
 
 def _refuse_changes(session: SparkSession, sql: str) -> None:
     jvm: Any = session._jvm
     plan = session._jsparkSession.sessionState().sqlParser().parsePlan(sql)
-    changes = any(jvm.java.lang.Class.forName(name).isInstance(plan) for name in _CHANGING)
-    if changes and not _TELLING.match(sql):
+    changing = [jvm.java.lang.Class.forName(name) for name in _CHANGING]
+
+    def changes(part: Any) -> bool:
+        inside = part.children()  # what follows WITH, and each INSERT of several
+        inner = (inside.apply(place) for place in range(inside.size()))
+        return any(one.isInstance(part) for one in changing) or any(map(changes, inner))
+
+    if changes(plan) and not _TELLING.match(sql):
         raise QueryError("Only questions are answered here (SELECT, SHOW, DESCRIBE): tables change by what lands.")
 
 
@@ -79,12 +88,30 @@ def _tables(session: SparkSession, lake: Path) -> list[tuple[str, str]]:
     return sorted((layer, one.parent.name) for layer, folder in folders.items() for one in folder.glob("*/metadata"))
 
 
+def _in_utc(result: DataFrame) -> DataFrame:
+    """Return a result whose times are clocks in UTC: Python's own zone cannot show all that its calendar holds."""
+    numbered = result.toDF(*map(str, range(len(result.columns))))
+    return numbered.select([F.col(field.name).cast(_zoneless(field.dataType)) for field in numbered.schema.fields])
+
+
+def _zoneless(kind: DataType) -> DataType:
+    if isinstance(kind, TimestampType):
+        return TimestampNTZType()
+    if isinstance(kind, StructType):
+        return StructType([StructField(field.name, _zoneless(field.dataType)) for field in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_zoneless(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(_zoneless(kind.keyType), _zoneless(kind.valueType))
+    return kind
+
+
 def _plain(value: Any, kind: DataType) -> Any:
     """Return a value with aware times, and structs as dictionaries."""
     if value is None:
         return None
     if isinstance(kind, TimestampType) and isinstance(value, datetime):
-        return value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
     if isinstance(kind, StructType) and isinstance(value, Row):
         return {field.name: _plain(value[field.name], field.dataType) for field in kind.fields}
     if isinstance(kind, ArrayType):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from click.testing import CliRunner
 
+from orchestration.embedded.cli.main import cli
 from orchestration.embedded.cloud import open_cloud
 from orchestration.embedded.report import CloudError, QueryError
 from tests.pipeline.conftest import SHOP, Shop
@@ -71,11 +74,27 @@ def test_status_and_queries_deploy_nothing(shop: Shop) -> None:
         ("SELEC 1", "Syntax error"),
         ("DELETE FROM mart.fct_orders", "Only questions are answered here"),
         ("DROP TABLE mart.fct_orders", "Only questions are answered here"),
+        ("WITH a AS (SELECT 1) INSERT INTO mart.fct_orders TABLE mart.fct_orders", "Only questions are answered here"),
+        ("FROM mart.fct_orders INSERT INTO mart.fct_orders SELECT * INSERT INTO mart.fct_orders SELECT *", "Only"),
+        ("SELECT DATE'+10000-01-01'", "year 10000 is out of range: cast such times and dates to string to see them"),
     ],
 )
 def test_a_query_that_cannot_be_answered_says_why(shop: Shop, sql: str, why: str) -> None:
     with pytest.raises(QueryError, match=why):
         shop.cloud.query(sql)
+
+
+def test_the_first_and_the_last_instant_are_shown(shop: Shop) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    sql = "SELECT timestamp'0001-01-01' AS first, array(timestamp'9999-12-31 23:59:59.999999') AS last"
+    assert shop.cloud.query(sql) == (["first", "last"], [(first, [last])])
+
+
+def test_json_holds_no_two_columns_of_one_name(shop: Shop) -> None:
+    places = ["--pipeline", str(SHOP), "--lake", str(shop.lake)]
+    result = CliRunner().invoke(cli, ["query", "SELECT 1 AS a, 2 AS a", "--format", "json", *places])
+    sentence = "Error: two columns are called a, and JSON holds one: name them apart with AS.\n"
+    assert (result.exit_code, result.stderr) == (2, sentence)
 
 
 def test_queries_tell_the_tables_of_the_lake_and_their_columns(shop: Shop) -> None:

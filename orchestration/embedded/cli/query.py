@@ -19,7 +19,7 @@ def query(places: Places, sql: str, form: str) -> None:
     CSV writes NULL as an empty field and '' as two quotes; timestamps are ISO 8601 in UTC.
     """
     from orchestration.embedded.cli import values
-    from orchestration.embedded.cli.access import opened
+    from orchestration.embedded.cli.access import WrongUsage, opened
     from orchestration.embedded.cli.tables import print_result
 
     with opened(places) as cloud:
@@ -27,6 +27,8 @@ def query(places: Places, sql: str, form: str) -> None:
     if form == "table":
         print_result(columns, rows)
         return
+    if form == "json" and (twice := [name for name in columns if columns.count(name) > 1]):
+        raise WrongUsage(f"two columns are called {twice[0]}, and JSON holds one: name them apart with AS.")
     lines = values.csv_lines if form == "csv" else values.json_lines
     for line in lines(columns, rows):
         click.echo(line)

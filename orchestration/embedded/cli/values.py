@@ -45,7 +45,7 @@ def to_json(value: Any) -> str:
     if isinstance(value, Decimal) or (isinstance(value, float) and math.isfinite(value)):
         return plain(value)
     if isinstance(value, Mapping):
-        members = (f"{json.dumps(str(k), ensure_ascii=False)}: {to_json(v)}" for k, v in value.items())
+        members = (f"{json.dumps(plain(k), ensure_ascii=False)}: {to_json(v)}" for k, v in value.items())
         return "{" + ", ".join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(to_json(item) for item in value) + "]"
@@ -53,10 +53,10 @@ def to_json(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """Return one value as text: ISO 8601 UTC timestamps, decimals without exponent, true and false."""
+    """Return one value as text: ISO 8601 times, those with a zone in UTC, decimals without exponent, true and false."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and value.tzinfo:
         return timestamp(value)
     if isinstance(value, date):
         return value.isoformat()

@@ -42,12 +42,13 @@ def test_a_row_of_one_null_is_an_empty_line_and_one_empty_string_is_two_quotes()
         (Decimal("1E+3"), "1000"),
         (Decimal("0.10"), "0.10"),
         (date(2013, 1, 2), "2013-01-02"),
-        (datetime(2013, 1, 2, 5), "2013-01-02T05:00:00Z"),
+        (datetime(2013, 1, 2, 5), "2013-01-02T05:00:00"),
         (datetime(2013, 1, 2, 5, 0, 0, 250_000, UTC), "2013-01-02T05:00:00.250000Z"),
         (datetime(2013, 1, 2, 5, tzinfo=timezone(timedelta(hours=-5))), "2013-01-02T10:00:00Z"),
         (bytearray(b"\x00\xff"), "00ff"),
         ([1, None, "a"], '[1, null, "a"]'),
         ({"a": Decimal("1.50")}, '{"a": 1.50}'),
+        ({datetime(2013, 1, 2, 5, tzinfo=UTC): True}, '{"2013-01-02T05:00:00Z": true}'),
     ],
     ids=str,
 )
@@ -57,7 +58,8 @@ def test_a_value_is_written_in_one_way(value: Any, text: str) -> None:
 
 def test_json_is_an_array_of_objects_with_all_digits() -> None:
     big = Decimal("12345678901234567890.123456789")
-    text = "\n".join(json_lines(["d", "t", "x"], [(big, datetime(2013, 1, 2), None), (Decimal(1), None, "é")]))
+    rows = [(big, datetime(2013, 1, 2, tzinfo=UTC), None), (Decimal(1), None, "é")]
+    text = "\n".join(json_lines(["d", "t", "x"], rows))
     assert json.loads(text, parse_float=Decimal) == [
         {"d": big, "t": "2013-01-02T00:00:00Z", "x": None},
         {"d": 1, "t": None, "x": "é"},
