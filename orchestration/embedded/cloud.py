@@ -17,7 +17,7 @@ from contracts.model import Plan
 from orchestration.embedded.lock import locked
 from orchestration.embedded.report import CloudError, Execution, Notification, Progress, Status
 from orchestration.embedded.settings import CloudSettings
-from orchestration.embedded.synth import Assembly, synthesize
+from orchestration.embedded.synth import Assembly, compiled, synthesize
 
 if TYPE_CHECKING:
     from orchestration.embedded.live import Live
@@ -119,7 +119,7 @@ class Cloud:
             return tell(self.plan, self._live.items(), self._live.executions.all(), self._live.messages())
         from orchestration.embedded.saved import saved
 
-        return tell(self.plan, *saved(self._state))
+        return tell(compiled(self._pipeline), *saved(self._state))
 
     def notifications(self) -> list[Notification]:
         """Return what the topic was sent, oldest first."""
@@ -142,8 +142,8 @@ class Cloud:
     def live(self) -> Live:
         """The deployed cloud; it is deployed now where it was not."""
         if self._live is None:
-            assembly = self._assembly
             self._opened.enter_context(locked(self.lake, self._state / "lock"))
+            assembly = self._assembly  # what was synthesized before is dropped, and nobody works with it
             self._refuse_another(assembly.stack_name)
             from orchestration.embedded.live import Live
 

@@ -97,7 +97,7 @@ class Assembly:
 
 
 def synthesize(pipeline: Path, kept: Path) -> Assembly:
-    """Return the assembly of a pipeline's folder; `kept` holds those that were synthesized before.
+    """Return the assembly of a pipeline's folder; `kept` holds the last one that was synthesized.
 
     CloudError tells what app.py complained of, such as mistakes in contracts.
     """
@@ -122,15 +122,20 @@ def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
     return [_filled(item, parameters) for item in value] if isinstance(value, list) else value
 
 
+def compiled(pipeline: Path) -> Plan:
+    """Return the plan of the contracts as they are now; CloudError lists mistakes in them."""
+    try:
+        return compile_plan(pipeline)
+    except ContractError as mistakes:
+        raise CloudError(str(mistakes)) from mistakes
+
+
 def fingerprint(pipeline: Path) -> str:
     """Return a hash of all that the synthesized stack depends on: our sources and what the contracts compile to.
 
     Other files in the pipeline's folder, such as a lake in it, do not count. CloudError lists mistakes in contracts.
     """
-    try:
-        plan = compile_plan(pipeline).to_json()
-    except ContractError as mistakes:
-        raise CloudError(str(mistakes)) from mistakes
+    plan = compiled(pipeline).to_json()
     digest = hashlib.sha256(f"{pipeline.resolve()}\n{ENVIRONMENT}\n{sys.version}\n{plan}".encode())
     for path in sorted(path for pattern in _SOURCES for path in ROOT.glob(pattern)):
         if path.is_file() and path.suffix != ".pyc" and not path.is_relative_to(_NOT_SYNTHESIZED):

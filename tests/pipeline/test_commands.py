@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -45,6 +47,19 @@ def test_two_commands_do_not_use_a_lake_at_once(shop: Shop) -> None:
     _ = shop.cloud.live
     with open_cloud(SHOP, shop.lake) as second, pytest.raises(CloudError, match="is in use by another command"):
         second.land(b"", "x")
+
+
+def test_a_command_leaves_another_what_it_works_with_though_contracts_have_changed(shop: Shop, tmp_path: Path) -> None:
+    _ = shop.cloud.live
+    folder = shop.cloud._assembly.folder
+    changed = shutil.copytree(SHOP, tmp_path / "shop")
+    with (changed / "tables" / "orders.yaml").open("a", encoding="utf-8") as contract:
+        contract.write("freshness: 2d\n")
+    with open_cloud(changed, shop.lake) as second:
+        second.status()
+        with pytest.raises(CloudError, match="is in use by another command"):
+            second.land(b"", "x")
+    assert (folder / "manifest.json").exists()
 
 
 def test_a_lake_belongs_to_one_pipeline(shop: Shop) -> None:
