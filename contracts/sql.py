@@ -66,9 +66,15 @@ def query_of(text: str) -> Query:
     tables = [table.name for table in tree.find_all(exp.Table) if table.name not in inner]
     if not tables:
         raise SqlMistakeError("reads no table")
+    for table in tree.find_all(exp.Table):
+        if table.db:
+            raise SqlMistakeError(f"{table.db}.{table.name}: tables and marts go by their names alone: {table.name}")
     source = tree.find(exp.From)
     first = source.this.name if source is not None else ""
     names = tuple(tree.named_selects)
+    for place, name in enumerate(names):
+        if name not in ("", "*") and name.lower() in map(str.lower, names[:place]):
+            raise SqlMistakeError(f"returns two columns called {name}: name them apart")
     return Query(tuple(dict.fromkeys(tables)), first if first in tables else tables[0], None if "*" in names else names)
 
 

@@ -150,6 +150,11 @@ STATEMENTS = {
     "DELETE FROM orders": ["3: sql: fct.sql: must be one SELECT"],
     "SELECT id FROM orders; SELECT id FROM orders": ["3: sql: fct.sql: must be one SELECT"],
     "WITH big AS (SELECT id FROM orders) SELECT id FROM big -- of all\n;\n": [],
+    "SELECT id FROM orders JOIN staging.customers USING (id)": [
+        "3: sql: fct.sql: staging.customers: tables and marts go by their names alone: customers"
+    ],
+    "SELECT id, note, at AS Note FROM orders": ["3: sql: fct.sql: returns two columns called Note: name them apart"],
+    "SELECT id, upper(note), upper(at) FROM orders": [],
     "SELECT * FROM orders": [],
     "\ufeffSELECT id FROM orders": [],
 }
