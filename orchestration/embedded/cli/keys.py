@@ -10,6 +10,8 @@ import click
 from contracts.file_times import FileTimeError, find_file_time
 from contracts.model import Plan
 
+_LONGEST_KEY = 1024
+
 
 @dataclass(frozen=True)
 class KeyChoice:
@@ -29,6 +31,8 @@ class KeyChoice:
         if self.key is not None:
             if len(files) > 1:
                 raise click.UsageError(f"--key names one object, and {len(files)} files are given; use --prefix.")
+            if not 0 < len(self.key.encode()) <= _LONGEST_KEY:
+                raise click.UsageError(f"--key must have 1 to {_LONGEST_KEY:,} bytes: S3 takes no other.")
             return [self.key]
         if self.prefix is not None:
             return [_below(self.prefix, file) for file in files]

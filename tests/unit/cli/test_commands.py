@@ -104,11 +104,21 @@ def test_a_file_that_is_not_there_is_named(shop: Path) -> None:
     assert (result.exit_code, says(result)) == (2, "Error: Invalid value for 'FILE…': File 'no.csv' does not exist.")
 
 
-def test_a_time_that_is_none_is_named(shop: Path) -> None:
-    result = landfall("land", str(shop / "tables" / "orders.yaml"), "--at", "yesterday", "--pipeline", str(shop))
+@pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00:00+05:00"])
+def test_a_time_that_is_none_is_named(shop: Path, text: str) -> None:
+    result = landfall("land", str(shop / "tables" / "orders.yaml"), "--at", text, "--pipeline", str(shop))
     assert (result.exit_code, says(result)) == (
         2,
-        "Error: Invalid value for '--at': 'yesterday' is not a time such as 2013-01-02T05:00:00Z.",
+        f"Error: Invalid value for '--at': '{text}' is not a time such as 2013-01-02T05:00:00Z.",
+    )
+
+
+def test_a_lake_that_cannot_be_written_is_named(shop: Path) -> None:
+    lake = shop / "tables" / "orders.yaml"
+    result = landfall("run", "--lake", str(lake), "--pipeline", str(shop))
+    assert (result.exit_code, says(result)) == (
+        1,
+        f"Error: The lake {lake} cannot be written: Not a directory. Name another with --lake.",
     )
 
 

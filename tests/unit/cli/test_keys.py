@@ -55,6 +55,12 @@ def test_a_key_is_taken_as_it_is() -> None:
     assert KeyChoice(key="a b/ü+%.csv").keys(FILES[:1], PLAN) == ["a b/ü+%.csv"]
 
 
+@pytest.mark.parametrize("key", ["", "ü" * 513])
+def test_a_key_is_one_that_s3_takes(key: str) -> None:
+    with pytest.raises(click.UsageError, match="^--key must have 1 to 1,024 bytes: S3 takes no other.$"):
+        KeyChoice(key=key).keys(FILES[:1], PLAN)
+
+
 def test_one_key_cannot_name_two_files() -> None:
     with pytest.raises(click.UsageError, match="^--key names one object, and 2 files are given; use --prefix.$"):
         KeyChoice(key="a.csv").keys(FILES, PLAN)
