@@ -18,7 +18,7 @@ from moto.stepfunctions.parser.backend import execution as moto_execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from orchestration.embedded.report import MAINTENANCE, Execution
+from orchestration.embedded.report import Execution, table_of
 
 _log = logging.getLogger(__name__)
 _plain_start: Any = moto_execution.Execution.start
@@ -26,7 +26,6 @@ _plain_logic: Any = ExecutionWorker._execution_logic
 _plain_add_event: Any = EventManager.add_event
 RUNNING = "RUNNING"
 ABORTED = "ABORTED"
-_MAINTENANCE_MACHINE = "-maintain-lake"
 _DIED = "The command that ran it was stopped."
 
 
@@ -165,14 +164,11 @@ class Executions:
 def told(execution: Any) -> Execution:
     """Return a moto execution, or a past one, in the words of the report."""
     request = json.loads(execution.execution_input)
-    table = request.get("table", "") if isinstance(request, dict) else ""
-    if str(execution.state_machine_arn).endswith(_MAINTENANCE_MACHINE):
-        table = MAINTENANCE
     output = execution.output
     return Execution(
         name=execution.name,
         arn=execution.execution_arn,
-        table=str(table),
+        table=table_of(request, str(execution.state_machine_arn)),
         input=request,
         status=str(execution.status),
         output=json.loads(output) if isinstance(output, str) else output,

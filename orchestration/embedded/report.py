@@ -9,6 +9,14 @@ from typing import Any
 
 MAINTENANCE = "maintenance"  # what stands in a table's place where all of them are maintained
 EXTRACTION = "extraction"  # the name of a job that reads a database, beside its table
+_MAINTENANCE_MACHINE = "-maintain-lake"
+
+
+def table_of(request: Any, machine: str) -> str:
+    """Return the table that an execution's input names, MAINTENANCE where its machine (an ARN) maintains all."""
+    if machine.endswith(_MAINTENANCE_MACHINE):
+        return MAINTENANCE
+    return str(request.get("table", "")) if isinstance(request, Mapping) else ""
 
 
 @dataclass(frozen=True)

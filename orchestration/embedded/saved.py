@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from orchestration.embedded.report import Execution
+from orchestration.embedded.report import Execution, table_of
 
 _FILE = "state.json"
 
@@ -26,7 +26,7 @@ def _execution(values: dict[str, Any]) -> Execution:
     return Execution(
         name=values["name"],
         arn=values["arn"],
-        table=str(request.get("table", "")) if isinstance(request, dict) else "",
+        table=table_of(request, values["machine"]),
         input=request,
         status=values["status"],
         output=json.loads(values["output"]) if values["output"] else None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.shared.attributes import to_item
 from functions.shared.landings import Landing, landing_id
 from orchestration.embedded.report import FailedFile
+from orchestration.embedded.saved import saved
 from orchestration.embedded.status import tell, unsettled
 
 TABLE = Table("planes", "append", Source(prefix="planes/"), (Column("a", "int"),))
@@ -75,3 +77,10 @@ def test_events_in_the_queue_and_dead_letters_are_counted() -> None:
     two = {"body": json.dumps({"Records": [{"s3": {}}, {"s3": {}}]})}
     seen = tell(PLAN, [], [], {"landings": [s3_test, two], "dead": [two]})
     assert (seen.queued, seen.dead) == (2, 1)
+
+
+def test_an_execution_that_maintains_all_tables_is_saved_as_that(tmp_path: Path) -> None:
+    words = dict.fromkeys(("name", "arn", "status", "output", "error", "cause", "stopped"))
+    one = words | {"input": "{}", "machine": "arn:shop-dev-maintain-lake", "started": "2024-01-01T00:00:00"}
+    (tmp_path / "state.json").write_text(json.dumps({"items": [], "executions": [one], "messages": {}}))
+    assert [execution.table for execution in saved(tmp_path)[1]] == ["maintenance"]
