@@ -103,7 +103,7 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
         last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
         lag=now - since if since else None,
         failing=lease.failing,
-        due_marts=tuple(sorted(lease.new_marts(plan) | lease.due_marts)),
+        due_marts=tuple(sorted(lease.new_marts(plan) | lease.due_marts & plan.marts.keys())),
         failed=tuple(FailedFile(one.key, one.reason) for one in sorted(failed, key=lambda one: (one.key, one.order))),
         held=sum(one.state == PENDING and is_held(one, lease.held) for one in landings),
         held_by=next((one.key for one in landings if one.entry == min(lease.held, default="")), ""),

@@ -34,6 +34,11 @@ def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
         assert unsettled(PLAN, [item]) == {}
 
 
+def test_a_mart_that_no_contract_names_any_more_is_not_due() -> None:
+    item = to_item({**LEASE, "known": {"planes", "daily"}, "due_marts": {"daily", "weekly"}})
+    assert tell(PLAN, [item], [], {}).tables[0].due_marts == ("daily",)
+
+
 def landing(key: str, state: str, reason: str = "", version: int = 1) -> dict[str, Any]:
     one = Landing(landing_id(key, f"v{version}"), "raw", key, f"v{version}", f"{version:04}", "2013-01-01", "e", 1)
     told = replace(one, state=state, reason=reason)
