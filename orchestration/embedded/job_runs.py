@@ -130,6 +130,12 @@ class JobRuns:
         with self._changed:
             self._changed.wait(_REST_SECONDS)
 
+    def wait(self, seconds: float, longest: float) -> None:
+        """Wait as a state machine does, until a run ends at most; where none is at work, no longer than `longest`."""
+        with self._changed:
+            at_work = any(run.status in _ACTIVE for run in self.all)
+            self._changed.wait(seconds if at_work else min(seconds, longest))
+
     def fail(self, job: str, message: str, times: int = 1) -> None:
         """Let the next runs of a job fail with this message, before the script does anything."""
         self._ordered[job] += [message] * times

@@ -100,11 +100,10 @@ class Live:
             settings.process_slots if jobs == "process" else settings.job_slots,
             self._job_changed,
         )
-        longest = settings.process_wait if jobs == "process" else settings.longest_wait
         world = stepfunctions.World(
             invoke=self.functions.invoke,
             client=self.client,
-            sleep=lambda seconds: time.sleep(min(seconds, longest)),
+            sleep=lambda seconds: self.jobs.wait(seconds, settings.longest_wait),
             rest=self.jobs.rest,
         )
         self._stack.enter_context(self.jobs.attached())

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from orchestration.embedded.interruptions import Interruption
-from orchestration.embedded.settings import CloudSettings
 from tests.chaos.conftest import FULL, KILLS, MINUTES, minutes_left
 from tests.chaos.lakes import DIM_CUSTOMERS, FCT_ORDERS, STAGE_CUSTOMERS, STAGE_ORDERS, Shop, Tally, opened, undisturbed
 
@@ -29,7 +28,7 @@ KILLED = "The process ended with code -9"
 @pytest.fixture(scope="module")
 def shop(spark: object, tally: Tally, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("killed")
-    with opened(folder / "a lake", tally, "process", CloudSettings(process_wait=0.5)) as shop:
+    with opened(folder / "a lake", tally, "process") as shop:
         yield shop
 
 
