@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
@@ -71,10 +71,22 @@ def drop_branches(lake: Lake, table: str, stem: str) -> None:
         refs.commit()
 
 
+def _dropped(transaction: Any, columns: Sequence[str]) -> bool:
+    """Drop columns; tell whether there are any."""
+    if not columns:
+        return False
+    schema = transaction.updateSchema()
+    for name in columns:
+        schema = schema.deleteColumn(name)
+    schema.commit()
+    return True
+
+
 class Branch:
     """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError.
 
-    `renewed` are the columns that begin anew on it, as `renewal.as_named` takes them.
+    `renewed` are the columns that begin anew on it, as `renewal.as_named` takes them; `surplus` are those, and fields
+    as paths, that the table loses when it is published.
     """
 
     def __init__(self, lake: Lake, table: str, name: str) -> None:
@@ -82,6 +94,7 @@ class Branch:
         self.table = table
         self.name = name
         self.renewed: dict[str, str] = {}
+        self.surplus: Sequence[str] = ()
 
     @property
     def identifier(self) -> str:
@@ -160,7 +173,7 @@ class Branch:
         handle, published = self._tip()
         try:
             transaction = handle.newTransaction()
-            if renewal.publish(transaction, handle, self.name):
+            if any([renewal.publish(transaction, handle, self.name), _dropped(transaction, self.surplus)]):
                 published = self._sealed_again(transaction, handle)
             transaction.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name).commit()
             reached("publish", table=self.table)

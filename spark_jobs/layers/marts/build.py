@@ -14,7 +14,7 @@ from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
 from spark_jobs.layers.marts.attempt import Attempt, Run
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.names import KEYED
-from spark_jobs.layers.marts.tables import audited, business, ensure
+from spark_jobs.layers.marts.tables import audited, business, ensure, surplus
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
 
@@ -98,7 +98,7 @@ def _compare(current: Attempt, work: Work) -> Difference:
     mart = current.run.mart
     wanted = members.needs(current.run)
     old = current.current() if work.old is None else work.old
-    columns = business(current.run.lake, current.table)
+    columns = business(current.run.lake, current.table, work.new.schema)
     new = conformed(work.new, columns)
     old = new.limit(0) if old is None else conformed(old, columns)
     changed = current.cache(diff.difference(old, new, work.ids, members.points_to_members(wanted)))
@@ -121,6 +121,7 @@ def _write_members(current: Attempt, found: Difference, seen: dict[str, int]) ->
 def _written(current: Attempt, found: Difference, base: int) -> Branch:
     run = current.run
     branch = run.lake.branch(current.table, branch_name(run.batch_id), at=base)
+    branch.surplus = surplus(run.lake, current.table, found.work.new.schema)
     if found.told["leaving"]:
         branch.remove(diff.leaving(found.changed, found.work.ids))
     if found.told["coming"]:

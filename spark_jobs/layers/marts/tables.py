@@ -12,7 +12,6 @@ from pyspark.sql.types import ArrayType, DataType, StringType, StructField, Stru
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import DataError, SchemaChangeError
 from spark_jobs.layers.lake import Lake
-from spark_jobs.layers.shaping import quoted
 
 _WAY_OUT = "Give the column another name, or drop the table and build the mart anew"
 _AUDIT_FIELDS = [StructField("_batch_id", StringType()), StructField("_built_at", TimestampType())]
@@ -40,9 +39,9 @@ def refuse(mart: str, schema: StructType) -> None:
 
 
 def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
-    """Create the table or change its columns to `schema` and the audit columns, and its partitions; return its head.
+    """Create the table or bring its columns to `schema` and the audit columns, and its partitions; return its head.
 
-    A column that `schema` lacks goes, unless the table was ever partitioned by it: Iceberg reads old files by it.
+    Columns that `schema` lacks stay until rows without them are published: who publishes drops the `surplus`.
 
     MartSchemaError where a column has no type, holds a map, or has a type that Iceberg cannot make of the one it has.
     """
@@ -52,17 +51,25 @@ def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[st
         evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
     except SchemaChangeError as error:
         raise MartSchemaError(str(error)) from error
-    needed = lake.partition_columns(table)
-    for path in _surplus(lake.read(table).schema, wanted):
-        if ".".join(path) not in needed:
-            lake.spark.sql(f"ALTER TABLE {table} DROP COLUMN {'.'.join(map(quoted, path))}")
     return lake.first_head(table).id
 
 
-def business(lake: Lake, table: str) -> StructType:
-    """Return the columns that a mart's table has beside the audit columns."""
-    audit = {f.name for f in _AUDIT_FIELDS}
-    return StructType([f for f in lake.read(table).schema.fields if f.name not in audit])
+def surplus(lake: Lake, table: str, schema: StructType) -> list[str]:
+    """Return the columns and fields, as paths, that a mart's table is to lose: those that `schema` lacks.
+
+    A column by which the table was ever partitioned stays: Iceberg reads old files by it.
+    """
+    wanted = StructType(schema.fields + _AUDIT_FIELDS)
+    paths = map(".".join, _surplus(lake.read(table).schema, wanted))
+    needed = lake.partition_columns(table)
+    return [path for path in paths if path not in needed]
+
+
+def business(lake: Lake, table: str, schema: StructType) -> StructType:
+    """Return the columns of a mart's rows: those of `schema`, and those by which the table was ever partitioned."""
+    named, needed = {f.name.lower() for f in schema.fields}, lake.partition_columns(table)
+    kept = [f for f in lake.read(table).schema.fields if f.name in needed and f.name.lower() not in named]
+    return StructType(schema.fields + kept)
 
 
 def _surplus(have: DataType, want: DataType, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

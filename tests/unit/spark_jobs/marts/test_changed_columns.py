@@ -9,6 +9,7 @@ import pytest
 
 from contracts.model import Column, EffectiveAt, Source, Table
 from spark_jobs.layers import evolution
+from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.events import log_schema
 from tests.unit.spark_jobs.marts.bench import mart, plan
 
@@ -117,3 +118,27 @@ def test_a_column_whose_name_changes_by_case_alone_keeps_its_values(bench, built
     b.plan = plan([keyed(name="string")], [anew])
     b.build("anew")
     assert b.rows("anew", "k", "name") == [(1, "a"), (2, "b")]
+
+
+def test_a_column_less_is_lost_by_a_build_that_succeeds_and_by_no_other(bench):
+    def selected(sql):
+        return plan([keyed(v="string", w="struct<x:int,y:int>")], [dataclasses.replace(SELECTED, sql=sql)])
+
+    b = bench([], [])
+    b.plan = selected("SELECT k, v, w FROM t")
+    b.log("t", [(1, "a", (1, 2), "I", T1), (2, "b", None, "I", T1)])
+    b.build("sql_t")
+    rows = b.rows("sql_t")
+    b.plan = selected("SELECT k % 1 AS k, named_struct('y', w.y) AS w FROM t")
+    with pytest.raises(DuplicateKeyError):
+        b.build("sql_t")
+    assert b.rows("sql_t") == rows
+    b.plan = selected("SELECT k, v, w FROM t")
+    assert (b.build("sql_t").status, b.rows("sql_t")) == ("unchanged", rows)
+    b.plan = selected("SELECT k, named_struct('y', w.y) AS w FROM t WHERE k = 1")
+    counts = b.build("sql_t").counts
+    assert (counts.inserted, counts.updated, counts.deleted) == (0, 0, 1)
+    name = b.lake.table("mart", "sql_t")
+    for found in (b.lake.read(name), b.lake.read(name, b.lake.head(name).id)):
+        assert found.drop("_batch_id", "_built_at").schema.simpleString() == "struct<k:bigint,w:struct<y:int>>"
+    assert b.rows("sql_t") == [(1, (2,))]
