@@ -120,9 +120,11 @@ class Attempt:
 
 
 def _real(rows: DataFrame, mart: Mart) -> DataFrame:
-    """Return a mart's rows without audit columns and inferred members."""
+    """Return a mart's rows without audit columns and inferred members; rows of another kind's time are none."""
     rows = rows.drop(*AUDIT)
-    return rows.where(~F.col("is_inferred")) if mart.kind in ("scd2", "dimension") else rows
+    if mart.kind not in ("scd2", "dimension") or "is_inferred" not in rows.columns:
+        return rows
+    return rows.where(F.coalesce(~F.col("is_inferred"), F.lit(True)))
 
 
 @contextmanager

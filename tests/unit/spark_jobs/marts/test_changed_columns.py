@@ -142,3 +142,15 @@ def test_a_column_less_is_lost_by_a_build_that_succeeds_and_by_no_other(bench):
     for found in (b.lake.read(name), b.lake.read(name, b.lake.head(name).id)):
         assert found.drop("_batch_id", "_built_at").schema.simpleString() == "struct<k:bigint,w:struct<y:int>>"
     assert b.rows("sql_t") == [(1, (2,))]
+
+
+@pytest.mark.parametrize("kind", ["scd2", "dimension"])
+def test_a_mart_of_one_kind_becomes_one_of_another(bench, kind):
+    b = bench([keyed(v="string")], [LATEST])
+    b.log("t", [(1, "a", "I", T1), (2, "b", "I", T1)])
+    b.build("latest_t")
+    b.plan = plan([keyed(v="string")], [mart("latest_t", kind, "t", track=("v",))])
+    counts = b.build("latest_t").counts
+    assert (counts.inserted, counts.updated, counts.deleted) == (2, 0, 2)
+    assert b.rows("latest_t", "k", "v", "is_inferred") == [(1, "a", False), (2, "b", False)]
+    assert b.build("latest_t", rebuild=True).status == "unchanged"
