@@ -132,7 +132,10 @@ def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:
 
 
 def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
-    """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come."""
+    """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come.
+
+    A fact whose table has no column for a lookup, as it was not built since it has that, points to none.
+    """
     lake = run.lake
     table = lake.table("mart", dimension.name)
     found = lake.read(table).where("is_inferred").select(dimension.surrogate_key)
@@ -142,7 +145,7 @@ def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
         if not columns or not lake.exists(facts):
             continue
         rows = own.read() if own is not None and own.table == facts else lake.read(facts)
-        for column in columns:
+        for column in set(columns) & set(rows.columns):
             found = anti(found, rows.select(F.col(column).alias(dimension.surrogate_key)))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime
 
 import pytest
@@ -117,6 +118,20 @@ def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     assert b.rows("dim_planes", "tail", "is_inferred") == [("B", True)]
     assert pointed(b) == [(3, "B", None, None, True)]
     assert b.build("facts").status == "unchanged"
+
+
+@pytest.mark.long(little=True)
+def test_a_fact_that_was_not_built_since_it_has_a_lookup_keeps_no_other_from_sweeping(bench):
+    other = mart("others", "fact", "flights", sql="SELECT no, day, tail FROM flights", key=("no",))
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES), other])
+    b.log("flights", [flight(1, D1, "A")])
+    b.build("facts")
+    b.build("others")
+    b.plan.marts["others"] = dataclasses.replace(other, dimensions=(TO_PLANES,), reads=("flights", "dim_planes"))
+    b.log("planes", [plane("A", 2, D1)])
+    b.build("dim_planes")
+    assert b.build("facts").counts.updated == 1
+    assert pointed(b) == [(1, "A", 2, D1, False)]
 
 
 @pytest.mark.long(little=True)
