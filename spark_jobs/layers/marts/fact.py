@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Mart
 from spark_jobs.layers.marts.attempt import Attempt
-from spark_jobs.layers.marts.events import flag, semi
+from spark_jobs.layers.marts.events import flag, log_schema, semi
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.lookups import key_column, resolve
 from spark_jobs.layers.marts.names import select
@@ -75,12 +74,12 @@ def _selected(attempt: Attempt, groups: DataFrame | None) -> DataFrame:
 
 def _resolved(attempt: Attempt, facts: DataFrame) -> DataFrame:
     """Add the surrogate key of every dimension."""
-    marts = attempt.run.plan.marts
-    return reduce(
-        lambda rows, lookup: resolve(rows, attempt.rows(lookup.dimension), lookup, marts[lookup.dimension]),
-        attempt.run.mart.dimensions,
-        facts,
-    )
+    plan = attempt.run.plan
+    for lookup in attempt.run.mart.dimensions:
+        dimension = plan.marts[lookup.dimension]
+        keys = log_schema(plan.tables[dimension.source])
+        facts = resolve(facts, attempt.rows(dimension.name), lookup, dimension, keys)
+    return facts
 
 
 def _touched(attempt: Attempt, current: DataFrame, groups: DataFrame | None) -> DataFrame:

@@ -15,15 +15,19 @@ def key_column(lookup: DimensionLookup) -> str:
     return f"{lookup.name or lookup.dimension}_key"
 
 
-def resolve(facts: DataFrame, members: DataFrame, lookup: DimensionLookup, dimension: Mart) -> DataFrame:
+def resolve(
+    facts: DataFrame, members: DataFrame, lookup: DimensionLookup, dimension: Mart, schema: StructType
+) -> DataFrame:
     """Add the lookup's key column to the facts; `members` are the real ones.
+
+    `schema` has the types that the contracts give the dimension's key; those of its table may be older.
 
     A fact with a NULL in its business key gets -1. One whose key no member fits gets, by `missing`, the
     surrogate of the key's inferred member (infer), -1 (unknown) or NULL (fail: the caller refuses it).
     """
     found = facts.join(_versions(members, lookup, dimension), _fits(members, lookup), how="left")
     absent = {
-        "infer": inferred_key(lookup, members.schema),
+        "infer": inferred_key(lookup, schema),
         "unknown": F.lit(UNKNOWN).cast("bigint"),
         "fail": F.lit(None).cast("bigint"),
     }[lookup.missing]

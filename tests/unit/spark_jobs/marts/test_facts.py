@@ -134,6 +134,28 @@ def test_a_fact_that_was_not_built_since_it_has_a_lookup_keeps_no_other_from_swe
     assert pointed(b) == [(1, "A", 2, D1, False)]
 
 
+def test_a_member_is_inferred_under_the_contracts_type_of_its_key_before_its_dimension_has_it(bench):
+    def planes(kind):
+        ddl = f"tail {kind}, seats int, since date"
+        return table("planes", ddl, load="changes", key=("tail",), effective_at=BY_DAY)
+
+    numbered = table("flights", "no int, day date, tail bigint, origin string, miles int", load="append")
+    b = bench([numbered, planes("int")], [DIM_PLANES, facts(TO_PLANES)])
+    b.log("planes", [plane(1, 2, D1)])
+    b.log("flights", [flight(1, D1, 1), flight(2, D1, 5)])
+    b.build("dim_planes")
+    b.build("facts")
+    b.plan.tables["planes"] = planes("bigint")
+    b.log("flights", [flight(3, D1, 7)])
+    expected = [(1, 1, 2, D1, False), (2, 5, None, None, True), (3, 7, None, None, True)]
+    b.build("facts")
+    assert pointed(b) == expected
+    b.build("dim_planes")
+    b.build("facts")
+    assert pointed(b) == expected
+    assert b.rows("dim_planes", "tail", "is_inferred") == [(1, False), (5, True), (7, True)]
+
+
 @pytest.mark.long(little=True)
 def test_a_member_of_another_fact_is_not_swept(bench):
     other = mart(
