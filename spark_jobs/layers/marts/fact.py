@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -23,9 +24,13 @@ def recompute(attempt: Attempt) -> Work:
         return Work(_resolved(attempt, _selected(attempt, None)), None, mart.key)
     groups = attempt.changed(mart.source, mart.incremental_by) if attempt.is_changed(mart.source) else None
     marked = _touched(attempt, current, groups)
+    selected = None if groups is None else _selected(attempt, groups)
+    if selected is not None and not set(mart.incremental_by) <= set(mart.key):
+        selected = attempt.cache(selected)
+        marked = _with_rivals(marked, selected, mart.key)
     facts = marked.where(F.col("_touched") & ~F.col("_grouped")).select(*_own_columns(mart, current))
-    if groups is not None:
-        facts = _selected(attempt, groups).unionByName(facts, allowMissingColumns=True)
+    if selected is not None:
+        facts = selected.unionByName(facts, allowMissingColumns=True)
     old = marked.where(F.col("_touched") | F.col("_grouped")).select(*current.columns)
     return Work(_resolved(attempt, facts), old, mart.key)
 
@@ -97,6 +102,12 @@ def _touched(attempt: Attempt, current: DataFrame, groups: DataFrame | None) -> 
             marked = flag(marked, keys, tuple(lookup.on), f"_touched_{number}")
             touched = touched | F.col(f"_touched_{number}")
     return marked.withColumn("_touched", touched)
+
+
+def _with_rivals(marked: DataFrame, selected: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Let `_touched` tell of rows of other groups with the key of a selected one, too: a key twice is refused."""
+    found = flag(marked, selected.select(*key).distinct(), key, "_rival")
+    return found.withColumn("_touched", F.col("_touched") | F.col("_rival"))
 
 
 def _own_columns(mart: Mart, current: DataFrame) -> list[str]:

@@ -291,6 +291,18 @@ def test_two_rows_of_one_key_are_refused_by_name(bench):
     assert b.rows("facts") == []
 
 
+def test_two_rows_of_one_key_are_refused_although_they_are_in_different_groups(bench):
+    b = bench([FLIGHTS], [dataclasses.replace(facts(), incremental_by=("day",))])
+    b.log("flights", [flight(1, D1, "A"), flight(2, D1, "A")])
+    b.build("facts")
+    b.log("flights", [flight(1, D2, "A")])
+    with pytest.raises(DuplicateKeyError, match="facts: several rows have the key no=1"):
+        b.build("facts")
+    b.log("flights", remove=[flight(1, D1, "A")])
+    b.build("facts")
+    assert b.rows("facts", "no", "day") == [(1, D2), (2, D1)]
+
+
 def test_columns_that_no_table_can_take_are_refused_with_a_way_out(bench):
     def totals(columns):
         return mart("totals", "sql", "flights", sql=f"SELECT no, {columns} FROM flights", key=("no",))
