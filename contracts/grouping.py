@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlglot
 from sqlglot import exp
 
-from contracts.sql import DIALECT
+from contracts.sql import DIALECT, is_fickle
 
 _ACROSS_ROWS = (exp.Window, exp.Limit, exp.Offset, exp.Fetch, exp.Pivot, exp.TableSample)
 _INNER = {("", ""), ("", "INNER"), ("", "CROSS")}
@@ -22,6 +22,7 @@ def recomputes_by(text: str, driver: str, columns: Sequence[str]) -> bool:
     return (
         isinstance(tree, exp.Select)
         and tree.find(*_ACROSS_ROWS) is None
+        and not is_fickle(text)
         and _keeps_to(tree, driver)
         and all(_is_grouped_by(tree, driver, name) and _hands_on(tree, driver, name, _named(tree)) for name in columns)
     )

@@ -90,6 +90,11 @@ def functions() -> dict[str, frozenset[str]]:
     return found
 
 
+def is_fickle(text: str) -> bool:
+    """Tell whether SQL asks for the time, for chance or for the run: it gives other rows another time."""
+    return not functions()[FICKLE].isdisjoint(_called(text))
+
+
 def _expression(text: str) -> exp.Expr:
     try:
         statements = sqlglot.parse(f"SELECT {text}", dialect=DIALECT)

@@ -19,6 +19,7 @@ RIGHT = [
     "SELECT DISTINCT id FROM orders LEFT ANTI JOIN customers USING (id)",
     "SELECT id FROM orders WHERE note IN (SELECT name FROM customers)",
     "WITH c AS (SELECT name FROM customers) SELECT id FROM orders JOIN c ON c.name = note",
+    "SELECT id, now FROM orders WHERE version > 1",
     "SELECT id, x FROM orders LATERAL VIEW explode(split(note, ',')) AS x",
 ]
 WRONG = [
@@ -26,6 +27,8 @@ WRONG = [
     "SELECT upper(id) AS id FROM orders",
     "SELECT id, row_number() OVER (PARTITION BY note ORDER BY id) AS nth FROM orders",
     "SELECT id FROM orders LIMIT 10",
+    "SELECT id FROM orders WHERE at > current_date - 30",
+    "SELECT id, datediff(now(), at) AS age FROM orders",
     "SELECT id FROM orders ORDER BY id LIMIT 10 OFFSET 5",
     "SELECT id FROM orders o JOIN orders p USING (id)",
     "SELECT id FROM orders WHERE at = (SELECT max(at) FROM orders)",
