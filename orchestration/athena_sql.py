@@ -32,8 +32,9 @@ class Output:
 
 
 def outputs(columns: Columns) -> list[Output]:
-    """Return a mart's columns and its audit columns; those whose type nobody tells are left out."""
-    return [_output(name, kind) for name, kind in {**columns, **AUDIT}.items() if kind is not None]
+    """Return a mart's columns and its audit columns; left out is whose type nobody tells, or no text can be of."""
+    told = {name: kind for name, kind in {**columns, **AUDIT}.items() if kind is not None}
+    return [_output(name, kind) for name, kind in told.items() if not any(_holds(one, "binary") for one in kind.inner)]
 
 
 def select(database: str, mart: str, columns: Sequence[Output], where: str = "") -> str:
@@ -60,10 +61,25 @@ def _output(name: str, kind: SparkType) -> Output:
     if kind.name in TIMES:
         return Output(name, f"CAST({quoted} AS timestamp(3)) AS {quoted}", "timestamp(3)", "timestamp", "DATETIME")
     if kind.name in _TEXTS:
-        text = f"to_hex({quoted})" if kind.name == "binary" else f"json_format(CAST({quoted} AS json))"
+        plain = f"CAST({quoted} AS {_trino(kind)})" if _holds(kind, *TIMES) else quoted
+        text = f"to_hex({quoted})" if kind.name == "binary" else f"json_format(CAST({plain} AS json))"
         return Output(name, f"{text} AS {quoted}", "varchar", "string", "STRING")
-    trino, hive = _TRINO.get(kind.name, str(kind)), _HIVE.get(kind.name, str(kind))
-    return Output(name, quoted, trino, hive, _quicksight(kind.name))
+    return Output(name, quoted, _trino(kind), _HIVE.get(kind.name, str(kind)), _quicksight(kind.name))
+
+
+def _holds(kind: SparkType, *names: str) -> bool:
+    return kind.name in names or any(_holds(one, *names) for one in kind.inner)
+
+
+def _trino(kind: SparkType) -> str:
+    """Return a type in Trino's words; times without their zone, of which it makes no JSON."""
+    if kind.name in TIMES:
+        return "timestamp(3)"
+    inner = [_trino(one) for one in kind.inner]
+    if kind.name == "struct":
+        fields = ", ".join(f"{_quoted(name)} {one}" for name, one in zip(kind.fields, inner, strict=True))
+        return f"row({fields})"
+    return f"{kind.name}({', '.join(inner)})" if inner else _TRINO.get(kind.name, str(kind))
 
 
 def _quicksight(kind: str) -> str:

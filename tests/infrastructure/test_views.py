@@ -70,6 +70,14 @@ def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
         ("boolean", '"x"', "boolean", "boolean", "BOOLEAN"),
         ("binary", 'to_hex("x") AS "x"', "varchar", "string", "STRING"),
         ("array<struct<a:int>>", 'json_format(CAST("x" AS json)) AS "x"', "varchar", "string", "STRING"),
+        (
+            "array<struct<At:timestamp,n:tinyint,d:decimal(9,2)>>",
+            'json_format(CAST(CAST("x" AS array(row("at" timestamp(3), "n" integer, "d" decimal(9,2)))) AS json)) '
+            'AS "x"',
+            "varchar",
+            "string",
+            "STRING",
+        ),
     ],
 )
 def test_every_type_has_its_word_in_athena_glue_and_quicksight(
@@ -78,6 +86,10 @@ def test_every_type_has_its_word_in_athena_glue_and_quicksight(
     found = outputs({"X": parse_type(kind)})[0]
     assert (found.name, found.sql) == ("x", sql)
     assert (found.trino, found.hive, found.quicksight) == (trino, hive, quicksight)
+
+
+def test_bytes_inside_of_others_of_which_no_text_can_be_made_are_left_out() -> None:
+    assert [one.name for one in outputs({"x": parse_type("struct<b:binary>"), "y": parse_type("int")})][:1] == ["y"]
 
 
 def test_columns_whose_type_nobody_tells_are_left_out() -> None:
