@@ -14,6 +14,7 @@ from spark_jobs.layers.maintenance import refs, retention, rewriting, state
 from spark_jobs.layers.maintenance.policy import Policy, Tended, milliseconds
 from spark_jobs.layers.marts import history as history_mart
 from spark_jobs.layers.marts.events import AT
+from spark_jobs.layers.staging import crawled
 
 BUSY = "a batch works on it: it is compacted next time"
 OVERTAKEN = "a batch was published meanwhile: what was left undone is done next time"
@@ -43,7 +44,7 @@ def maintain(lake: Lake, plan: Plan, policy: Policy, names: Collection[str] = ()
 
     A table's error stands in its answer.
     """
-    found = []
+    found, plan = [], crawled.known(lake, plan)
     for item in items(lake, plan, names):
         try:
             found.append(tend(lake, plan, item, policy))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from contracts.model import EffectiveAt
 from spark_jobs.layers.errors import StaleLeaseError
 from spark_jobs.layers.maintenance import maintain as module
 from spark_jobs.layers.maintenance.maintain import MaintenanceFailedError, refuse_failures
-from spark_jobs.layers.maintenance.policy import Tended
+from spark_jobs.layers.maintenance.policy import Policy, Tended
+from spark_jobs.layers.staging import crawled
 from tests.unit.spark_jobs.maintenance.conftest import MARTS, PLANES
-from tests.unit.spark_jobs.marts.bench import mart
+from tests.unit.spark_jobs.marts.bench import Bench, mart, plan, table
 
 
 def a_week(p):
@@ -159,6 +162,20 @@ def test_history_keeps_its_promise_to_forget_where_nothing_lands_any_more(pipeli
     p.snapshot(10, k1="a3", k2="b")
     p.build("planes_history", now=datetime(2020, 2, 5, tzinfo=UTC))
     assert [row[:3] for row in p.rows("mart", "planes_history")] == [(1, "a2", "U"), (1, "a3", "U")]
+
+
+def test_history_forgets_by_dates_that_a_crawler_keeps(lake):
+    day = EffectiveAt(column="day")
+    found = table("t", "k int, day date", load="changes", key=("k",), effective_at=day)
+    kept = mart("h", "history", "t", keep_for="30d")
+    bench = Bench(lake, plan([found], [kept]))
+    bench.log("t", [(1, date(2024, 1, number), op, date(2024, 1, number)) for number, op in ((1, "I"), (9, "D"))])
+    bench.build("h", now=datetime(2024, 1, 20, tzinfo=UTC))
+    crawled.remember(lake, lake.table("staging", "t"), found)
+    crawls = plan([dataclasses.replace(found, columns=(), crawled=True)], [kept])
+    done = module.maintain(lake, crawls, Policy(datetime(2024, 2, 5, tzinfo=UTC)))
+    assert [(one.rows_forgotten, one.error) for one in done] == [(0, ""), (1, "")]
+    assert bench.rows("h", "k", "_op") == [(1, "D")]
 
 
 def test_what_one_table_lacks_does_not_keep_the_others_waiting(pipeline, monkeypatch):
