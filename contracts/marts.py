@@ -164,15 +164,18 @@ def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]
             way_out = "declare a struct, or make a sql mart that returns what is needed of it"
             message = f"{table.name}.{name} is {type_}, and maps cannot be compared: {way_out}"
             yield document.mistake(message, "source")
+    column = table.effective_at.column
+    kind = column_types(table).get(column) if column else None
+    if "keep_for" in data and kind and kind.name in NUMBERS:
+        yield document.mistake(f"{table.name} is dated by the number {column}, which tells no age", "keep_for")
     if draft.kind == "scd2":
         tracked = data.get("track", ())
         yield from known(document, tracked, tracked if table.crawled else table.column_names, "track")
-        column = table.effective_at.column
-        kind = column_types(table).get(column) if column else None
         if data.get("valid_from") == "landed" and kind and kind.name in NUMBERS:
             message = f"landed is a time, but {table.name} is dated by the number {column}; allowed: effective, epoch"
             yield document.mistake(message, "valid_from")
-    clash = {*_EXTRA[draft.kind], f"{draft.name}_key"} & set(table.column_names)
+    added = {*_EXTRA[draft.kind], f"{draft.name}_key"}
+    clash = [name for name in table.column_names if name.lower() in added]
     if draft.kind in ("scd2", "dimension") and clash:
         yield document.mistake(f"{table.name} has a column {', '.join(sorted(clash))}, which the mart adds", "source")
 
@@ -218,6 +221,8 @@ def _check_lookups(
     seen: set[str] = set()
     for index, lookup in enumerate(_lookups(draft)):
         place = ("dimensions", index)
+        if lookup.column in {name.lower() for name in columns or ()}:
+            yield document.mistake(f"the SQL returns a column {lookup.column} itself: give the lookup a name", *place)
         if lookup.column in seen:
             yield document.mistake(f"{lookup.column} stands twice: give one lookup a name", *place)
         seen.add(lookup.column)

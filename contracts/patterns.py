@@ -17,8 +17,9 @@ EPOCH_FORMATS = ("epoch_seconds", "epoch_millis", "epoch_micros", "epoch_nanos")
 BINARY_FORMATS = ("base64", "hex")
 _PARTITION = re.compile(
     r"(?:(?P<time>year|month|day|hour)\(\s*(?P<column>\w+)\s*\)|(?P<plain>\w+)|"
-    r"(?P<sized>bucket|truncate)\(\s*[1-9]\d*\s*,\s*(?P<of>\w+)\s*\))"
+    r"(?P<sized>bucket|truncate)\(\s*(?P<size>[1-9]\d*)\s*,\s*(?P<of>\w+)\s*\))"
 )
+_KEPT_AS = {"bucket": "bucket", "truncate": "trunc"}  # how Iceberg calls partitions, after their column
 _PARTITION_TYPES = {
     "year": ("date", *TIMES),
     "month": ("date", *TIMES),
@@ -98,6 +99,9 @@ def check_partitions(
             yield document.mistake(f"{name} is {kind}; {function} takes {', '.join(allowed)}", *place)
         if kind is not None and not allowed and kind.inner:
             yield document.mistake(f"{name} is {kind}, by which no table is partitioned", *place)
+        kept = f"{name}_{_KEPT_AS.get(function, function)}"
+        for clash in sorted({kept, f"{kept}_{match['size']}"} & types.keys()) if function else ():
+            yield document.mistake(f"{word} is kept under the name of the column {clash}: call that otherwise", *place)
         group = "time" if match["time"] else function
         if (group, name) in seen:
             yield document.mistake(f"{name} partitions twice", *place)

@@ -17,6 +17,10 @@ schema:
     - {name: id, type: bigint}
     - {name: name, type: string}
 """
+MONTHS = ORDERS.replace("orders", "months") + (
+    "    - {name: at_month, type: string}\n    - {name: id_bucket_8, type: int}\n"
+    "    - {name: Is_Current, type: boolean}\n"
+)
 EVENTS = "table: events\nload: append\nschema: {columns: [{name: id, type: bigint}]}\n"
 DIM = "mart: dim_customers\nkind: scd2\nsource: customers\n"
 SQL = "SELECT id, note, at FROM orders"
@@ -28,6 +32,7 @@ SHOP = {
     "tables/customers.yaml": CUSTOMERS,
     "tables/events.yaml": EVENTS,
     "tables/numbered.yaml": NUMBERED,
+    "tables/months.yaml": MONTHS,
 }
 
 
@@ -44,13 +49,16 @@ CASES = {
     "no source": ("mart: m\nkind: latest\n", ["1: (file): lacks source: a latest mart is built from one table"]),
     "a source that is none": (
         "mart: m\nkind: latest\nsource: order\n",
-        ["3: source: no such table: 'order' is not one of customers, events, numbered, orders (did you mean orders?)"],
+        [
+            "3: source: no such table: 'order' is not one of customers, events, months, numbered, orders (did you mean "
+            "orders?)"
+        ],
     ),
     "a mart as the source of a keyed one": (
         "mart: m\nkind: latest\nsource: dim_customers\n",
         [
-            "3: source: no such table: 'dim_customers' is not one of customers, events, numbered, orders (did you mean "
-            "customers?)"
+            "3: source: no such table: 'dim_customers' is not one of customers, events, months, numbered, orders (did "
+            "you mean customers?)"
         ],
     ),
     "a source without a key": (
@@ -80,6 +88,22 @@ CASES = {
     "a time that is none": (
         "mart: m\nkind: history\nsource: orders\nkeep_for: forever\n",
         ["4: keep_for: 'forever' must be a time such as 12h, 90d, 8w, 6mo or 7y"],
+    ),
+    "an age among numbers": (
+        "mart: m\nkind: history\nsource: numbered\nkeep_for: 7y\n",
+        ["4: keep_for: numbered is dated by the number id, which tells no age"],
+    ),
+    "partitions that are called like columns": (
+        "mart: m\nkind: latest\nsource: months\npartition_by: [month(at), 'bucket(8, id)', year(at)]\n",
+        [
+            "4: partition_by[0]: month(at) is kept under the name of the column at_month: call that otherwise",
+            "4: partition_by[1]: bucket(8, id) is kept under the name of the column id_bucket_8: call that otherwise",
+            "4: partition_by[2]: at partitions twice",
+        ],
+    ),
+    "columns that the mart adds": (
+        "mart: m\nkind: scd2\nsource: months\n",
+        ["3: source: months has a column Is_Current, which the mart adds"],
     ),
     "partitions by type": (
         "mart: m\nkind: latest\nsource: orders\npartition_by: [day(id), month(at), state]\n",
@@ -143,8 +167,8 @@ def test_what_a_mart_cannot_be(write, mart, messages):
 STATEMENTS = {
     "SELECT id, FROM (orders": ["3: sql: fct.sql: does not parse: line 1, character 23, near 'orders'"],
     "SELECT id FROM ordres": [
-        "3: sql: fct.sql: no such table or mart: 'ordres' is not one of customers, dim_customers, events, numbered, "
-        "orders (did you mean orders?)"
+        "3: sql: fct.sql: no such table or mart: 'ordres' is not one of customers, dim_customers, events, months, "
+        "numbered, orders (did you mean orders?)"
     ],
     "SELECT 1 AS id": ["3: sql: fct.sql: reads no table"],
     "DELETE FROM orders": ["3: sql: fct.sql: must be one SELECT"],
@@ -171,6 +195,17 @@ def test_sql_in_another_encoding(write):
     assert [str(mistake) for mistake in check(folder)] == [
         "shop/marts/fct.yaml:3: sql: fct.sql: is not written in UTF-8 (byte 15)"
     ]
+
+
+def test_a_select_that_returns_the_key_of_a_lookup_itself(write):
+    looked_up = FACT + "dimensions:\n  - {dimension: dim_customers, on: {id: id}, as_of: at}\n"
+    assert found(write, looked_up, "SELECT id, at, 1 AS dim_customers_KEY FROM orders") == [
+        "6: dimensions[0]: the SQL returns a column dim_customers_key itself: give the lookup a name"
+    ]
+    assert (
+        found(write, looked_up.replace("at}", "at, name: own}"), "SELECT id, at, 1 AS dim_customers_key FROM orders")
+        == []
+    )
 
 
 def test_marts_that_read_each_other_are_told_with_the_way(write):
