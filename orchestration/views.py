@@ -17,7 +17,7 @@ from orchestration.readers import MartReaders
 from orchestration.settings import Settings
 from orchestration.storage import OPERATORS_PREFIX, RESULTS_PREFIX, Storage
 
-_CURRENT = {"scd2": "is_current", "dimension": "NOT is_deleted"}
+_CURRENT = {"scd2": "is_current AND NOT is_inferred", "dimension": "NOT is_deleted"}
 _SCAN_LIMIT_BYTES = {"dev": 100 * 1024**3, "prod": 1024**4}
 
 
@@ -116,8 +116,8 @@ class Views(Construct):
 
     def _mart_sql(self, mart: Mart) -> str:
         table = f'"{self._settings.database("mart")}"."{mart.name}"'
-        current = " WHERE is_current" if mart.kind == "scd2" else ""
-        return f"SELECT * FROM {table}{current} LIMIT 100"
+        current = _CURRENT.get(mart.kind)
+        return f"SELECT * FROM {table}{f' WHERE {current}' if current else ''} LIMIT 100"
 
     def _build_query(self, name: str, description: str, layer: str, sql: str, workgroup: str) -> None:
         athena.CfnNamedQuery(

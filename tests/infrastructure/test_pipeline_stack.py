@@ -247,7 +247,10 @@ def test_analysts_and_operators_have_workgroups_apart_and_their_first_queries(re
         "books": "nycflights-dev-operators",
     }
     queries = {query["Name"]: query["QueryString"] for query in named}
-    assert queries["dim_planes"] == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current LIMIT 100'
+    assert (
+        queries["dim_planes"]
+        == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current AND NOT is_inferred LIMIT 100'
+    )
 
 
 def test_outputs_name_what_the_command_line_needs(template: Template) -> None:

@@ -37,7 +37,8 @@ def test_a_mart_with_versions_has_a_view_of_what_is_true_now_as_athena_keeps_vie
     assert read["originalSql"] == (
         'SELECT "tailnum", "seats", CAST("valid_from" AS timestamp(3)) AS "valid_from", '
         'CAST("valid_to" AS timestamp(3)) AS "valid_to", "is_current", "dim_planes_key", "is_inferred", "_batch_id", '
-        'CAST("_built_at" AS timestamp(3)) AS "_built_at" FROM "nycflights_dev_mart"."dim_planes" WHERE is_current'
+        'CAST("_built_at" AS timestamp(3)) AS "_built_at" FROM "nycflights_dev_mart"."dim_planes" '
+        "WHERE is_current AND NOT is_inferred"
     )
     kept = [(column["name"], column["type"]) for column in read["columns"]]
     assert kept[:3] == [("tailnum", "varchar"), ("seats", "integer"), ("valid_from", "timestamp(3)")]
