@@ -17,7 +17,7 @@ from contracts.model import Plan
 from orchestration.embedded.lock import locked
 from orchestration.embedded.report import CloudError, Execution, Notification, Progress, Status
 from orchestration.embedded.settings import CloudSettings
-from orchestration.embedded.synth import Assembly, compiled, synthesize
+from orchestration.embedded.synth import ENVIRONMENT, Assembly, compiled, synthesize
 
 if TYPE_CHECKING:
     from orchestration.embedded.live import Live
@@ -119,7 +119,9 @@ class Cloud:
             return tell(self.plan, self._live.items(), self._live.executions.all(), self._live.messages())
         from orchestration.embedded.saved import saved
 
-        return tell(compiled(self._pipeline), *saved(self._state))
+        plan = compiled(self._pipeline)
+        self._refuse_another(plan.pipeline)
+        return tell(plan, *saved(self._state))
 
     def notifications(self) -> list[Notification]:
         """Return what the topic was sent, oldest first."""
@@ -144,7 +146,7 @@ class Cloud:
         if self._live is None:
             self._opened.enter_context(locked(self.lake, self._state / "lock"))
             assembly = self._assembly  # what was synthesized before is dropped, and nobody works with it
-            self._refuse_another(assembly.stack_name)
+            self._refuse_another(assembly.plan.pipeline)
             from orchestration.embedded.live import Live
 
             self._live = Live(assembly, self.lake, self._state, self.settings, self._jobs, self._progress)
@@ -167,12 +169,12 @@ class Cloud:
     def _assembly(self) -> Assembly:
         return synthesize(self._pipeline, self._state / "synth")
 
-    def _refuse_another(self, stack_name: str) -> None:
+    def _refuse_another(self, pipeline: str) -> None:
         from orchestration.embedded.deployment import Deployment
 
         deployed = Deployment.read(self._state)
-        if deployed is not None and deployed.stack_name != stack_name:
-            raise CloudError(f"The lake {self.lake} belongs to {deployed.stack_name}, not to {stack_name}.")
+        if deployed is not None and deployed.database_prefix != f"{pipeline}_{ENVIRONMENT}":
+            raise CloudError(f"The lake {self.lake} belongs to {deployed.stack_name}, not to the pipeline {pipeline}.")
 
     def _abandoned(self) -> set[str]:
         """Return the tables that have work and nobody who does it."""

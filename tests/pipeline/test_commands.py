@@ -65,8 +65,10 @@ def test_a_command_leaves_another_what_it_works_with_though_contracts_have_chang
 def test_a_lake_belongs_to_one_pipeline(shop: Shop) -> None:
     shop.close()
     other = SHOP.parents[3] / "contracts" / "nycflights"
-    with open_cloud(other, shop.lake) as cloud, pytest.raises(CloudError, match="belongs to landfall-shop-dev"):
-        cloud.land(b"", "x")
+    with open_cloud(other, shop.lake) as cloud:
+        for command in (lambda: cloud.land(b"", "x"), cloud.status):
+            with pytest.raises(CloudError, match="belongs to landfall-shop-dev, not to the pipeline nycflights"):
+                command()
     shop.reopen()
 
 
