@@ -145,7 +145,7 @@ def _pin(run: Run) -> Attempt:
     known: dict[str, int] = json.loads(summary.get(PROPERTY + "seen", "{}"))
     heads = {}
     for name in run.mart.reads:
-        head = _head(run, name)
+        head = _head(run, name, name in known)
         if head is not None:
             heads[name] = head
         elif name in known:
@@ -155,11 +155,11 @@ def _pin(run: Run) -> Attempt:
     return Attempt(run, table, base, heads, {} if afresh else known, due, contract)
 
 
-def _head(run: Run, name: str) -> int | None:
-    """Return the head of a source; a dimension to look up is made where it is not there yet."""
+def _head(run: Run, name: str, was_there: bool) -> int | None:
+    """Return the head of a source; a dimension to look up is made where it has never been there."""
     table = run.lake.table("staging" if name in run.plan.tables else "mart", name)
     head = run.lake.head(table)
-    if head is None and any(lookup.dimension == name for lookup in run.mart.dimensions):
+    if head is None and not was_there and any(lookup.dimension == name for lookup in run.mart.dimensions):
         schema = without_rows(run.lake.spark, run.plan, name).schema
         return ensure(run.lake, table, schema, run.plan.marts[name].partition_by)
     return head.id if head else None

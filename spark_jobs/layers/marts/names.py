@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from contracts.model import Mart, Plan
+from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.marts import dimension, history, latest, scd2
 from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.lookups import key_column
 from spark_jobs.layers.shaping import conformed
+
+
+class MartSqlError(DataError):
+    """The SQL of a mart asks for what there is not, such as a column that no table has."""
+
 
 KEYED = {
     "latest": latest.rows,
@@ -38,8 +45,12 @@ def without_rows(spark: SparkSession, plan: Plan, name: str) -> DataFrame:
 
 
 def select(spark: SparkSession, mart: Mart) -> DataFrame:
-    """Run a mart's SELECT over the session's views."""
-    return spark.sql((mart.sql or "").strip().rstrip(";"))
+    """Run a mart's SELECT over the session's views; MartSqlError where Spark cannot make sense of it."""
+    try:
+        return spark.sql((mart.sql or "").strip().rstrip(";"))
+    except AnalysisException as error:
+        said = str(error).partition(";")[0].rstrip(".")
+        raise MartSqlError(f"{mart.name}: {said}. Correct the SQL and deploy it") from error
 
 
 def _selected(spark: SparkSession, plan: Plan, mart: Mart) -> DataFrame:

@@ -9,6 +9,7 @@ import pytest
 
 from contracts.model import DimensionLookup, EffectiveAt
 from spark_jobs.layers.lake import Branch
+from spark_jobs.layers.marts.attempt import SourceMissingError
 from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.members import MissingMemberError
 from spark_jobs.layers.marts.tables import MartSchemaError
@@ -77,6 +78,21 @@ def test_a_fact_takes_the_version_as_of_its_own_time(bench):
         (3, "A", 3, D2, False),
         (4, "B", None, None, True),
     ]
+
+
+def test_a_dimension_that_was_dropped_is_waited_for_until_it_is_built_again(bench):
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
+    b.log("planes", [plane("A", 2, D1)])
+    b.log("flights", [flight(1, D1, "A")])
+    b.build("dim_planes")
+    b.build("facts")
+    b.lake.spark.sql(f"DROP TABLE {b.lake.table('mart', 'dim_planes')}")
+    b.log("flights", [flight(2, D2, "A")])
+    with pytest.raises(SourceMissingError, match="facts: dim_planes was read before and is gone"):
+        b.build("facts")
+    b.build("dim_planes", rebuild=True)
+    b.build("facts")
+    assert pointed(b) == [(1, "A", 2, D1, False), (2, "A", 2, D1, False)]
 
 
 def test_unknown_and_inferred_members_are_written_and_replaced_when_the_real_row_arrives(bench):

@@ -10,6 +10,7 @@ from contracts.model import EffectiveAt
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.marts.attempt import SourceMissingError
+from spark_jobs.layers.marts.names import MartSqlError
 from tests.unit.spark_jobs.marts.bench import mart, plan, table
 
 D1, D2, D3, D4 = (date(2024, 1, day) for day in range(1, 5))
@@ -208,3 +209,12 @@ def test_a_source_that_vanished_does_not_empty_the_mart(bench):
     b.lake.spark.sql(f"DROP TABLE {b.lake.table('staging', 'planes')}")
     with pytest.raises(SourceMissingError, match="latest_planes: planes was read before and is gone"):
         b.build("latest_planes")
+
+
+def test_sql_that_asks_for_what_there_is_not_fails_in_the_words_of_spark(bench):
+    b = bench([PLANES], [mart("seats", "sql", "planes", sql="SELECT tail, nope FROM planes", key=("tail",))])
+    b.log("planes", [up("A", 1, D1)])
+    with pytest.raises(
+        MartSqlError, match="seats: .*`nope` cannot be resolved.*. Correct the SQL"
+    ):
+        b.build("seats")
