@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from contracts.column_rules import check_expression, column_types
+from contracts.column_rules import check_condition, column_types
 from contracts.documents import Document, Mistake
 from contracts.model import Check, Table
 from contracts.quality import DEFAULT_ON_FAIL, KINDS, NOT_NULL, REFERENCES, RULE, UNIQUE
@@ -54,8 +54,8 @@ def check_checks(document: Document, table: Table) -> Iterator[Mistake]:
             yield document.mistake(f"must hold exactly one of {', '.join(KINDS)}", *place)
             continue
         if check.kind == RULE:
-            names = None if table.crawled else table.column_names
-            yield from check_expression(document, check.rule, names, *place, RULE)
+            types = None if table.crawled else column_types(table)
+            yield from check_condition(document, check.rule, types, *place, RULE)
         for name in check.columns:
             if name not in table.column_names and not table.crawled:
                 yield document.mistake(f"no such column: {one_of(name, table.column_names)}", *place, check.kind)

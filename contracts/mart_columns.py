@@ -11,8 +11,8 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from contracts.model import Mart, Plan
-from contracts.sql import DIALECT
-from contracts.types import SparkType, TypeMistakeError, parse_type
+from contracts.sql import DIALECT, annotated_type
+from contracts.types import SparkType, parse_type
 
 AUDIT: Mapping[str, SparkType | None] = {"_batch_id": SparkType("string"), "_built_at": SparkType("timestamp")}
 _TEXT, _FLAG, _LONG = SparkType("string"), SparkType("boolean"), SparkType("bigint")
@@ -79,19 +79,10 @@ def _selected(plan: Plan, mart: Mart, known: Mapping[str, Columns]) -> Columns:
         return {}
     if not isinstance(annotated, exp.Query) or "*" in annotated.named_selects:
         return {}
-    return {one.alias_or_name: _type_of(one) for one in annotated.selects}
+    return {one.alias_or_name: annotated_type(one) for one in annotated.selects}
 
 
 def _schema(plan: Plan, name: str, known: Mapping[str, Columns]) -> dict[str, str]:
     if name in plan.tables:
         return {column.name: column.type for column in plan.tables[name].columns}
     return {column: str(kind) for column, kind in known.get(name, {}).items() if kind}
-
-
-def _type_of(expression: exp.Expr) -> SparkType | None:
-    if expression.type is None or expression.type.this in (exp.DType.UNKNOWN, exp.DType.NULL):
-        return None
-    try:
-        return parse_type(expression.type.sql(DIALECT))
-    except TypeMistakeError:
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,10 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.tokenizer_core import TokenType
+
+from contracts.types import SparkType, TypeMistakeError, parse_type
 
 DIALECT = "spark"
 ROW, FICKLE = "row", "fickle"
@@ -51,6 +54,31 @@ def columns_of(expression: str) -> tuple[str, ...]:
     bound = {name for function in tree.find_all(exp.Lambda) for name in (e.name for e in function.expressions)}
     names = (column.parts[0].name for column in tree.find_all(exp.Column))
     return tuple(dict.fromkeys(name for name in names if name not in bound))
+
+
+def type_of(expression: str, types: Mapping[str, SparkType | None]) -> SparkType | None:
+    """Return the type that a SQL expression over one row gives, None where only Spark can tell, or for a NULL.
+
+    `types` are those of the columns, by their names in small letters.
+    """
+
+    def typed(node: exp.Expr) -> exp.Expr:
+        kind = types.get(node.name.lower()) if isinstance(node, exp.Column) and len(node.parts) == 1 else None
+        return exp.cast(exp.null(), str(kind), dialect=DIALECT) if kind else node
+
+    tree = annotate_types(_expression(expression).transform(typed), dialect=DIALECT)
+    is_told = all(annotated_type(node) for node in tree.find_all(exp.Column, exp.Func, exp.Bracket, exp.Dot))
+    return annotated_type(tree) if is_told else None
+
+
+def annotated_type(node: exp.Expr) -> SparkType | None:
+    """Return the type that was found for a node, None where none was, or for a NULL."""
+    if node.type is None or node.type.this in (exp.DType.UNKNOWN, exp.DType.NULL):
+        return None
+    try:
+        return parse_type(node.type.sql(DIALECT))
+    except TypeMistakeError:
+        return None
 
 
 def query_of(text: str) -> Query:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from contracts.check_rules import check_checks
-from contracts.column_rules import check_expression, column_types, known
+from contracts.column_rules import check_condition, check_value, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.format_rules import check_source
 from contracts.model import Table
@@ -38,7 +38,7 @@ def check_table(document: Document, table: Table) -> Iterator[Mistake]:
     yield from _check_parts(document, table)
     yield from _check_partial(document, table)
     yield from _check_extra_columns(document, table)
-    yield from _check_sql(document, table)
+    yield from _check_sql(document, table, types)
     yield from _check_crawled(document, table)
     yield from check_partitions(document, table.partition_by, types)
     yield from check_source(document, table, types)
@@ -190,16 +190,19 @@ def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:
             yield document.mistake("names no group parts, such as -of-(?P<parts>\\d+)", *place, word)
 
 
-def _check_sql(document: Document, table: Table) -> Iterator[Mistake]:
+def _check_sql(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
     sources = _declared_sources(table)
-    read = None if table.crawled else sources
+    text = None if table.source.format == "parquet" else SparkType("string")
+    read = None if table.crawled else dict.fromkeys(sources, text)
     for index, column in enumerate(table.columns):
         if column.expr:
             own = (column.name,) if not column.source else ()
-            yield from check_expression(document, column.expr, (*sources, *own), "schema", "columns", index, "expr")
+            readable = dict.fromkeys((*sources, *own), text)
+            place = ("schema", "columns", index, "expr")
+            yield from check_value(document, column.expr, readable, types[column.name], *place)
     for word in ("delete_when", "truncate_when"):
         if word in document.data:
-            yield from check_expression(document, document.data[word], read, word)
+            yield from check_condition(document, document.data[word], read, word)
     yield from check_checks(document, table)
 
 

@@ -57,6 +57,16 @@ class SparkType:
         return self.name == "map" or any(kind.has_map for kind in self.inner)
 
 
+def may_become(have: SparkType, want: SparkType) -> bool:
+    """Tell whether jobs turn values of one type into the other; what a nested type holds is not looked at.
+
+    Text may become anything; what a job makes of it shows with each value.
+    """
+    both = {have.name, want.name}
+    is_alike = len(both) == 1 or any(both <= {*family} for family in (NUMBERS, (*TIMES, "date")))
+    return is_alike or have.name == "string" or bool(have.inner) or (have.name, want.name) == ("binary", "string")
+
+
 def parse_type(text: str) -> SparkType:
     """Return the type that a text such as `decimal(12, 2)` or `array<struct<a: int>>` names; else TypeMistakeError."""
     tokens = list(_tokens(text))

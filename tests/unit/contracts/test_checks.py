@@ -70,6 +70,8 @@ CASES = {
     "{name: a, rule: 'count(id) > 0'}": [
         "checks[0].rule: COUNT(id) needs more than one row: write an expression over one row"
     ],
+    "{name: a, rule: id}": ["checks[0].rule: is bigint, and must be true or false: write a comparison"],
+    "{name: a, rule: trim(note)}": ["checks[0].rule: is string, and must be true or false: write a comparison"],
     "{name: a, not_null: [notes]}": [
         "checks[0].not_null: no such column: 'notes' is not one of at, id, note (did you mean note?)"
     ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions
+from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions, type_of
+from contracts.types import parse_type
 
 READS = {
     "trim(FULL_NAME)": ("FULL_NAME",),
@@ -53,6 +54,25 @@ def test_an_expression_needs_its_row_and_nothing_else(text):
     with pytest.raises(SqlMistakeError) as raised:
         columns_of(text)
     assert str(raised.value) == REFUSED[text]
+
+
+GIVES = {
+    "ID + 1": "int",
+    "length(name) > id": "boolean",
+    "exists(days, d -> d > '2020-01-01')": "boolean",
+    "nullif(trim(name), '')": "string",
+    "NULL": None,
+    "coalesce(other, 0)": None,
+    "coalesce(luhn_check(name), 0)": None,
+    "place.city": None,
+}
+
+
+@pytest.mark.parametrize("text", GIVES)
+def test_the_type_that_an_expression_gives(text):
+    kinds = {"id": "int", "name": "string", "days": "array<date>", "place": "struct<city:string>"}
+    kind = type_of(text, {"other": None, **{name: parse_type(kind) for name, kind in kinds.items()}})
+    assert (kind and str(kind)) == GIVES[text]
 
 
 def test_every_function_that_may_be_called_is_one_of_sparks(spark):

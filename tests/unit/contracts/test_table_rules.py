@@ -355,6 +355,18 @@ def test_sql_reads_the_columns_of_the_file(write):
     ]
 
 
+def test_sql_gives_what_is_asked_of_it(write):
+    bad = FILE.format(delete_when="Op", total="to_date(cents)")
+    assert found(write, bad) == [
+        "4: delete_when: is string, and must be true or false: write a comparison",
+        "8: schema.columns[1].expr: is date, but the column double: declare that type, or convert it",
+    ]
+    typed = bad.replace("load:", "source: {format: parquet}\nload:").replace(
+        "to_date(cents)", "coalesce(cents, 'none')"
+    )
+    assert found(write, typed) == []
+
+
 def test_all_mistakes_are_told_at_once(write):
     folder = write(
         {
