@@ -14,7 +14,8 @@ from contracts.snapshot_parts import Parts
 class Column:
     """One declared column; `type` is a Spark SQL type as Spark writes it, `source` the name or path in the file.
 
-    `reads` are the columns of the file that it is made of, `source_name` where it is empty. `time_zone` is where the
+    `reads` are the columns of the file that it is made of: of none where `expr` is a constant, and where neither is given
+    of `source_name`. `time_zone` is where the
     clocks are that a timestamp without a zone was read from. `start` (from 1) and `width` say where it stands in a
     line of fixed width.
     """
@@ -36,7 +37,7 @@ class Column:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return self.reads or (self.source_name,)
+        return self.reads if self.expr else self.reads or (self.source_name,)
 
 
 @dataclass(frozen=True)

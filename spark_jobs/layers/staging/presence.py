@@ -23,7 +23,10 @@ _HAS = "_has"
 
 
 def with_presence(records: DataFrame, table: Table, claims: Sequence[Claim]) -> DataFrame:
-    """Add `_present`, the names of the columns that a record holds; a word that means absence becomes NULL."""
+    """Add `_present`, the names of the columns that a record holds; a word that means absence becomes NULL.
+
+    A constant is held by all.
+    """
     if table.updates != "partial":
         return records
     known = records.withColumn(_HAS, _held(records, table, claims))
@@ -32,7 +35,7 @@ def with_presence(records: DataFrame, table: Table, claims: Sequence[Claim]) -> 
     names = []
     for column in table.columns:
         sources = [_spelled(table, source) for source in column.sources]
-        is_held = reduce(or_, [_is_held(table, source) for source in sources], F.lit(False))
+        is_held = reduce(or_, [_is_held(table, source) for source in sources], F.lit(not sources))
         is_absent = _is_one_of([source for source in sources if source in texts], word)
         names.append(F.when(is_held & ~is_absent, F.lit(column.name)))
     marked = known.withColumn(PRESENT, F.array_compact(F.array(*names))).drop(_HAS)

@@ -290,6 +290,7 @@ def test_a_large_file_is_read_in_parallel_and_its_lines_keep_their_numbers(files
 
 def test_columns_made_by_sql_read_the_file(files):
     columns = ("first string", "last string", Column("full", "string", expr="concat_ws(' ', first, last)",
-               reads=("first", "last")), Column("n", "int", source="N", expr="N * 2", reads=("N",)))  # fmt: skip
+               reads=("first", "last")), Column("n", "int", source="N", expr="N * 2", reads=("N",)),
+               Column("region", "string", expr="'EU'"))  # fmt: skip
     read = files.read(table(*columns), "first,last,n\nAda,Lovelace,21\n,Li,x\n")
-    assert read.rows == [("Ada", "Lovelace", "Ada Lovelace", 42), (None, "Li", "Li", None)]
+    assert read.rows == [("Ada", "Lovelace", "Ada Lovelace", 42, "EU"), (None, "Li", "Li", None, "EU")]

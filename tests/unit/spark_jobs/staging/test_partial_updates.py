@@ -71,6 +71,12 @@ def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(benc
         assert bench.log(partial, "k", "a", "b") == LOG, order
 
 
+def test_a_constant_is_said_by_every_record(bench):
+    partial = table(columns=(*COLUMNS, Column("region", "string", expr="'EU'")))
+    bench.stage(partial, land(bench, "x", *FILES[0]))
+    assert bench.log(partial, "k", "region") == [(1, "EU", "I", "10"), (2, "EU", "I", "10")]
+
+
 @pytest.mark.long(little=True)
 def test_the_last_file_may_come_first(bench):
     partial = table()

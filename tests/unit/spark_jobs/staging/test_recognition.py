@@ -130,7 +130,7 @@ def test_under_another_header_or_contract_the_same_texts_mean_other_rows(bench):
     bench.stage(table, land(bench, 1, rows))
     bench.stage(table, land(bench, 2, rows, header="v,k"))
     assert bench.log(table)[:3] == [(0, 1, "I", at(1)), (0, None, "D", at(2)), (1, 2, "I", at(1))]
-    doubled = replace(table, columns=(Column("k", "bigint"), Column("v", "bigint", expr="v * 2")))
+    doubled = replace(table, columns=(Column("k", "bigint"), Column("v", "bigint", expr="v * 2", reads=("v",))))
     bench.stage(doubled, land(bench, 3, rows, header="v,k"))
     assert [row[:3] for row in bench.log(doubled) if row[3] == at(3)] == [
         (key, 2 * (key - 1), "U") for key in range(2, 7)
