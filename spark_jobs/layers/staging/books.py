@@ -78,8 +78,11 @@ def enforce_limits(table: Table, limits: Limits, books: Books, living: int | Non
 
 
 def bound_of(limit: float | int, base: int) -> float:
-    """Return how many of `base` a limit lets through: a share of them, or a number."""
-    return limit * base if isinstance(limit, float) else limit
+    """Return how many of `base` a limit lets through: a share of them, or a number.
+
+    29% of 100 is 29, where the product of floats is a little less.
+    """
+    return round(limit * base, 6) if isinstance(limit, float) else limit
 
 
 def limit_words(limit: float | int) -> str:

@@ -32,7 +32,7 @@ class FileCounts:
 def judged(rows: DataFrame, table: Table, referred: Referred) -> DataFrame:
     """Refuse or mark the rows that fail `unique` or `references`.
 
-    `referred` gives the values a check refers to as `_value`, or None for a table that is not there yet.
+    `referred` gives the values a check refers to as `_value`, or None where none was staged yet.
     """
     file = "_file_time" if table.source.parts else "_landing"
     for check in table.checks:
@@ -66,7 +66,10 @@ def values_of(lake: Lake) -> Referred:
         name = lake.table("staging", check.table)
         if not lake.exists(name):
             return None
-        values = lake.read(name).select(F.col(f"`{check.to}`").alias("_value"))
+        staged = lake.read(name)
+        if check.to.lower() not in map(str.lower, staged.columns):
+            return None  # a column that a contract has got since
+        values = staged.select(F.col(f"`{check.to}`").alias("_value"))
         return values.filter(F.col("_value").isNotNull()).distinct()
 
     return referred

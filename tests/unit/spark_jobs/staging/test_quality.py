@@ -9,6 +9,7 @@ import pytest
 from contracts.databases import Extract
 from contracts.model import Check, Column, EffectiveAt, Limits, Source
 from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
+from spark_jobs.layers.staging.books import bound_of
 from spark_jobs.layers.staging.rejections import Rejected
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
@@ -103,6 +104,14 @@ def test_a_reference_to_a_table_that_was_never_staged(bench):
     assert (kept(bench, table), dict(staged.warnings)) == ([1, 2], {"known": 1})
 
 
+def test_a_reference_to_a_column_that_the_other_table_has_not_got_yet(bench):
+    codes = snapshot_table(name="codes", source=Source(prefix="codes/"), columns=(Column("k", "int"),))
+    bench.stage(codes, daily(bench, 1, "1", header="k", table="codes"))
+    table = upserts(checks=(Check("known", "", "warn", "references", ("n",), "codes", "code"),))
+    staged = bench.stage(table, daily(bench, 1, "1,a,1", "2,b,"))
+    assert (kept(bench, table), dict(staged.warnings)) == ([1, 2], {"known": 1})
+
+
 def test_checks_that_fail_name_the_file_and_publish_nothing(bench):
     checks = (Check("one_v", "", "fail", "unique", ("v",)),)
     table = upserts(checks=checks)
@@ -175,6 +184,11 @@ def test_a_breaker_says_what_tripped_and_lets_through_what_it_names(bench, limit
     assert bench.log(table) == []
     bench.stage(table, landing, allow=[name])
     assert bench.log(table, "k") == [(1, "I", "1"), (1, "D", "2"), (2, "I", "1")]
+
+
+def test_a_share_that_is_just_reached_breaks_nothing():
+    assert [bound_of(share, 100) for share in (0.07, 0.29, 0.57, 0.58, 1.0)] == [7, 29, 57, 58, 100]
+    assert [bound_of(0.001, 999), bound_of(3, 10)] == [0.999, 3]
 
 
 FEEDS = {
