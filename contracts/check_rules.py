@@ -40,7 +40,7 @@ def share(value: str | int) -> float | int:
 
 def check_checks(document: Document, table: Table) -> Iterator[Mistake]:
     """Yield the mistakes in a table's checks, as far as the table alone tells."""
-    seen: set[str] = set()
+    seen, kinds = set[str](), column_types(table)
     for index, check in enumerate(table.checks):
         place = ("checks", index)
         raw = document.data["checks"][index]
@@ -54,11 +54,13 @@ def check_checks(document: Document, table: Table) -> Iterator[Mistake]:
             yield document.mistake(f"must hold exactly one of {', '.join(KINDS)}", *place)
             continue
         if check.kind == RULE:
-            types = None if table.crawled else column_types(table)
-            yield from check_condition(document, check.rule, types, *place, RULE)
+            yield from check_condition(document, check.rule, None if table.crawled else kinds, *place, RULE)
         for name in check.columns:
+            kind = kinds.get(name)
             if name not in table.column_names and not table.crawled:
                 yield document.mistake(f"no such column: {one_of(name, table.column_names)}", *place, check.kind)
+            elif check.kind in (UNIQUE, REFERENCES) and kind and kind.has_map:
+                yield document.mistake(f"{name} is {kind}, and maps cannot be compared", *place, check.kind)
         yield from _check_bounds(document, check, *place)
 
 
@@ -93,4 +95,6 @@ def check_references(document: Document, table: Table, tables: Mapping[str, Tabl
 
 def _comparable(one: SparkType, other: SparkType) -> bool:
     both = {one.name, other.name}
-    return len(both) == 1 or both <= {*INTEGERS, "decimal"} or both <= {"float", "double"}
+    if len(both) == 1:
+        return len(one.inner) == len(other.inner) and all(map(_comparable, one.inner, other.inner))
+    return both <= {*INTEGERS, "decimal"} or both <= {"float", "double"}

@@ -105,6 +105,23 @@ def test_what_a_check_cannot_be(write, text):
     assert [str(m) for m in check(folder)] == [f"shop/tables/orders.yaml:10: {message}" for message in CASES[text]]
 
 
+def test_checks_compare_no_maps_nor_lists_of_other_things(write):
+    nested = '    - {name: tags, type: "map<string,int>"}\n    - {name: ids, type: "array<bigint>"}\n'
+    checks = (
+        "checks:\n  - {name: a, unique: [tags]}\n  - {name: b, references: {column: tags, table: customers}}\n"
+        "  - {name: c, references: {column: ids, table: customers}}\n"
+        "  - {name: d, references: {column: ids, table: customers, to: codes}}\n"
+    )
+    theirs = '    - {name: tags, type: "map<string,int>"}\n    - {name: ids, type: "array<int>"}\n'
+    customers = CUSTOMERS + theirs + '    - {name: codes, type: "array<string>"}\n'
+    folder = write({"tables/orders.yaml": ORDERS + nested + checks, "tables/customers.yaml": customers})
+    assert [str(m).partition(": ")[2] for m in check(folder)] == [
+        "checks[0].unique: tags is map<string,int>, and maps cannot be compared",
+        "checks[1].references: tags is map<string,int>, and maps cannot be compared",
+        "checks[3].references: ids is array<bigint>, but customers.codes is array<string>",
+    ]
+
+
 def test_checks_have_names_of_their_own(write):
     text = f"{ORDERS}checks:\n  - {{name: a, rule: id > 0}}\n  - {{name: a, not_null: [id]}}\n"
     assert [str(m) for m in check(write({"tables/orders.yaml": text}))] == [
