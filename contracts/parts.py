@@ -15,8 +15,8 @@ class Column:
     """One declared column; `type` is a Spark SQL type as Spark writes it, `source` the name or path in the file.
 
     `reads` are the columns of the file that it is made of: none where `expr` is a constant, `source_name` where neither
-    is given. `time_zone` is where the clocks are that a timestamp without a zone was read from. `start` (from 1) and `width` say where it stands in a
-    line of fixed width.
+    is given. `time_zone` is where the clocks are that a timestamp without a zone was read from. `start` (from 1) and
+    `width` say where it stands in a line of fixed width.
     """
 
     name: str

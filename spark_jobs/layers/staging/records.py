@@ -134,5 +134,7 @@ def _first_reason(table: Table) -> Column:
     dated_by = [table.effective_at.column] if table.effective_at.column else []
     nulls = [F.when(F.col(f"`{n}`").isNull() & ~F.col(TRUNCATING), because(n, "key", "is NULL")) for n in table.key]
     nulls += [F.when(F.col(f"`{n}`").isNull(), because(n, "key", "is NULL")) for n in dated_by]
+    if table.updates == "partial":  # NULL orders too, but a record that says nothing has no place
+        nulls += [F.when(~F.array_contains(PRESENT, n), because(n, "key", "is missing")) for n in table.tie_break]
     checks = [F.when(~F.col(DELETING), reason) for reason in refusals(table)]
     return F.coalesce(F.col(BROKEN).cast(REASON), F.col(_CAST_FAILURE), *nulls, *checks)

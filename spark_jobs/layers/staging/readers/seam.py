@@ -108,7 +108,7 @@ def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
 
 
 def _needed(table: Table, missing: Sequence[str]) -> bool:
-    needed = {*table.key, table.effective_at.column}
+    needed = {*table.key, *(table.sequence_columns if table.updates == "partial" else (table.effective_at.column,))}
     sources = {source.lower() for column in table.columns if column.name in needed for source in column.sources}
     return any(name.lower() in sources for name in missing)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.model import Column, EffectiveAt, Source
+from spark_jobs.layers.errors import ContractViolationError
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 from tests.unit.spark_jobs.staging.test_change_feeds import envelope, feed, jsonl
 
@@ -69,6 +70,16 @@ def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(benc
         assert all(book.balanced for book in books)
         bench.stage(partial, landings[order[0]])
         assert bench.log(partial, "k", "a", "b") == LOG, order
+
+
+def test_a_record_without_its_tie_break_has_no_place_among_the_others(bench):
+    partial = table(tie_break=("b",))
+    first, second = ({"k": 1, "a": "x", "b": None, "op": "I", "ts": 10}, {"k": 1, "a": "y", "op": "U", "ts": 10})
+    assert bench.stage(partial, land(bench, "x", first, second)).books.rejected == 1
+    assert bench.log(partial, "k", "a", "b") == [(1, "x", None, "I", "10")]
+    files = replace(partial, source=Source(prefix="planes/"))
+    with pytest.raises(ContractViolationError, match="column a, b is missing"):
+        bench.stage(files, bench.land("k,op,ts\n1,U,10\n", "planes/2020-01-02/x.csv"))
 
 
 def test_a_constant_is_said_by_every_record(bench):
