@@ -22,6 +22,7 @@ from pyspark.sql.types import (
     FloatType,
     IntegralType,
     MapType,
+    NullType,
     NumericType,
     StringType,
     StructType,
@@ -71,6 +72,8 @@ def cast(source: str, have: DataType, want: DataType, column: Column) -> Cast | 
         return _from_text(source, want, column)
     if have == want:
         return Cast(source)
+    if isinstance(have, NullType):
+        return Cast(f"CAST({source} AS {want.simpleString()})")
     for kinds, function in _TYPED:
         if isinstance(want, kinds):
             return function(source, have, want, column)

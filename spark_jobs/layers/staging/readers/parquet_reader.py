@@ -87,7 +87,7 @@ def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterato
         mistakes = _mistakes(spark, table, footer, some)
         for claim in some:
             for column, reason in mistakes.get(claim.number, ())[:1]:
-                yield refuse(table, claim, reason, column)
+                yield refuse(table, claim, reason, column or None)
 
 
 def names(spark: SparkSession, _: Table, claims: Sequence[Claim]) -> list[str]:
@@ -144,7 +144,11 @@ def _mistakes(
         rows = _read_alike(spark, table, footer, claims)
     except UnknownTypeError as error:
         return {claim.number: [(error.column, str(error))] for claim in claims}
-    wrong = mismatches(rows, table)
+    try:
+        wrong = mismatches(rows, table)
+    except AnalysisException as error:
+        reason = f"has types that the contract's SQL cannot take ({first_words(error).partition('.;')[0]})"
+        return {claim.number: [("", reason)] for claim in claims}
     empty = _without_values(rows, table, [column for column, _ in wrong], claims)
     return {n: [(column, reason) for column, reason in wrong if column not in columns] for n, columns in empty.items()}
 
@@ -209,7 +213,7 @@ def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Seque
         if name in places:
             sources[name] = _as_text(sources[name], types[places[name]].dataType)
     rows = frame.select(
-        *(sources.get(name, F.lit(None).cast("string")).alias(name) for name in table.source_names),
+        *(sources.get(name, F.lit(None)).alias(name) for name in table.source_names),
         _broken([place for place in places.values() if place in nanos]).alias(BROKEN),
         landing_number(claims).alias(LANDING),
         (_rows_before(claims) + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),

@@ -40,7 +40,7 @@ NO_TEXT = "holds bytes that are no text in the declared encoding"
 
 def no_records(spark: SparkSession, names: Sequence[str]) -> DataFrame:
     """Return no records, with source columns of these names."""
-    columns = ", ".join(f"{quoted(name)} string" for name in names)
+    columns = ", ".join(f"{quoted(name)} void" for name in names)
     fingerprint = ", ".join(f"{name} bigint" for name in FINGERPRINT)
     return conformed(spark.range(0).drop("id"), parse_schema(f"{columns}, {CARRIED_SCHEMA}, {fingerprint}"))
 

@@ -129,6 +129,23 @@ def test_types_that_have_nothing_to_do_with_each_other_are_named(files, parquet)
         assert found[1].rows == [("x" if kind == "string" else None,)]
 
 
+def test_a_file_whose_types_the_sql_of_the_contract_cannot_take_fails_by_name(files, parquet):
+    columns = ("a int", Column("n", "int", expr="size(l)", reads=("l",)))
+    words = {"delete_when": "gone", "unstored": ("gone",), "missing_columns": "null"}
+    bodies = [
+        parquet("SELECT 1 a, [7] l, false gone"),
+        parquet("SELECT 2 a, 'x' l, false gone"),
+        parquet("SELECT 3 a, [7] l, 'no' gone"),
+        parquet("SELECT 4 a"),
+    ]
+    found = files.read_all(of(*columns, **words), bodies)
+    assert [read.rows for read in found] == [[(1, 1)], [], [], [(4, -1)]]
+    reason = "has types that the contract's SQL cannot take"
+    assert [read.failed.partition(" (")[0] for read in found[1:3]] == [reason] * 2
+    assert '"l" has the type "STRING"' in found[1].failed
+    assert '("STRING" or "BOOLEAN")' in found[2].failed
+
+
 def test_a_column_without_a_value_has_any_type(files, parquet):
     nothing = "SELECT i::INTEGER a, NULL::INTEGER s, NULL::INTEGER t, NULL::DOUBLE l FROM range(1, {}) r(i)"
     bodies = [parquet(nothing.format(3)), parquet(nothing.format(1)), parquet("SELECT 3 a, NULL s, 4 t, 0.5::DOUBLE l")]
