@@ -148,8 +148,10 @@ def _check_partial(document: Document, table: Table) -> Iterator[Mistake]:
 def _check_extra_columns(document: Document, table: Table) -> Iterator[Mistake]:
     if table.extra_columns != "add":
         return
-    if table.source.format == "fixed_width" or table.source.preset == DEBEZIUM:
-        what = "fixed_width, whose lines tell no names" if table.source.preset != DEBEZIUM else "preset debezium"
+    headless = table.source.format == "csv" and table.source.options.get("header") is False
+    if headless or table.source.format == "fixed_width" or table.source.preset == DEBEZIUM:
+        form = "csv without a header" if headless else "fixed_width"
+        what = f"{form}, whose lines tell no names" if table.source.preset != DEBEZIUM else "preset debezium"
         yield document.mistake(f"add is not for {what}; allowed: fail, ignore", "schema", "extra_columns")
 
 

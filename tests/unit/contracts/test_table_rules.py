@@ -71,6 +71,20 @@ SCHEMA = {
         ORDERS + "limits: {max_rejected: 0.01}\n",
         ["9: limits.max_rejected: 0.01 must be a share such as 1%, or a count of rows"],
     ),
+    "shares that nothing breaks, and a freshness that everything does": (
+        ORDERS + "limits: {max_rejected: 101%, max_deleted: 100%}\nfreshness: 0h\n",
+        [
+            "9: limits.max_rejected: '101%' must be a share such as 1%, or a count of rows",
+            "10: freshness: '0h' must be a time such as 90m, 26h or 7d",
+        ],
+    ),
+    "extra columns of files that name none": (
+        ORDERS + "  extra_columns: add\nsource: {options: {header: false}}\n",
+        [
+            "9: schema.extra_columns: add is not for csv without a header, whose lines tell no names; allowed: fail, "
+            "ignore"
+        ],
+    ),
     "a freshness that is none": (
         ORDERS + "freshness: daily\n",
         ["9: freshness: 'daily' must be a time such as 90m, 26h or 7d"],
