@@ -11,7 +11,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from contracts.model import Mart, Plan
-from contracts.sql import DIALECT, annotated_type
+from contracts.sql import DIALECT, ODD_CALLS, annotated_type
 from contracts.types import SparkType, parse_type
 
 AUDIT: Mapping[str, SparkType | None] = {"_batch_id": SparkType("string"), "_built_at": SparkType("timestamp")}
@@ -75,7 +75,7 @@ def _selected(plan: Plan, mart: Mart, known: Mapping[str, Columns]) -> Columns:
                 called.replace(exp.cast(called.copy(), kind))
         tree = qualify(tree, schema=schema, dialect=DIALECT, validate_qualify_columns=False)
         annotated = annotate_types(tree, schema=schema, dialect=DIALECT)
-    except SqlglotError:
+    except (SqlglotError, *ODD_CALLS):
         return {}
     if not isinstance(annotated, exp.Query) or "*" in annotated.named_selects:
         return {}

@@ -18,6 +18,7 @@ from contracts.types import SparkType, TypeMistakeError, parse_type
 
 DIALECT = "spark"
 ROW, FICKLE = "row", "fickle"
+ODD_CALLS = (AttributeError, LookupError, ValueError)  # what sqlglot fails with where a call lacks arguments
 _FUNCTIONS = Path(__file__).parent / "functions.txt"
 _NO_ARGUMENTS = [TokenType.L_PAREN, TokenType.R_PAREN]
 _NOT_OF_ONE_ROW = (exp.AggFunc, exp.Window, exp.Subquery, exp.Select, exp.Exists, exp.Star, exp.Explode)
@@ -66,7 +67,10 @@ def type_of(expression: str, types: Mapping[str, SparkType | None]) -> SparkType
         kind = types.get(node.name.lower()) if isinstance(node, exp.Column) and len(node.parts) == 1 else None
         return exp.cast(exp.null(), str(kind), dialect=DIALECT) if kind else node
 
-    tree = annotate_types(_expression(expression).transform(typed), dialect=DIALECT)
+    try:
+        tree = annotate_types(_expression(expression).transform(typed), dialect=DIALECT)
+    except ODD_CALLS:
+        return None
     is_told = all(annotated_type(node) for node in tree.find_all(exp.Column, exp.Func, exp.Bracket, exp.Dot))
     return annotated_type(tree) if is_told else None
 
@@ -83,10 +87,7 @@ def annotated_type(node: exp.Expr) -> SparkType | None:
 
 def query_of(text: str) -> Query:
     """Return what a SELECT reads and returns; SqlMistakeError when it is no single SELECT."""
-    try:
-        statements = [s for s in sqlglot.parse(text, dialect=DIALECT) if s is not None]
-    except SqlglotError as error:
-        raise SqlMistakeError(_where(error)) from error
+    statements = [s for s in _parsed(text) if s is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlMistakeError("must be one SELECT")
     tree = statements[0]
@@ -123,11 +124,18 @@ def is_fickle(text: str) -> bool:
     return not functions()[FICKLE].isdisjoint(_called(text))
 
 
-def _expression(text: str) -> exp.Expr:
+def _parsed(text: str, offset: int = 0) -> list[exp.Expr | None]:
+    """Return the statements of a text, in which `offset` characters stand before what a contract says."""
     try:
-        statements = sqlglot.parse(f"SELECT {text}", dialect=DIALECT)
+        return sqlglot.parse(text, dialect=DIALECT)
     except SqlglotError as error:
-        raise SqlMistakeError(_where(error, len("SELECT "))) from error
+        raise SqlMistakeError(_where(error, offset)) from error
+    except ODD_CALLS as error:
+        raise SqlMistakeError("does not parse: a function lacks arguments") from error
+
+
+def _expression(text: str) -> exp.Expr:
+    statements = _parsed(f"SELECT {text}", len("SELECT "))
     select = statements[0]
     if len(statements) != 1 or not isinstance(select, exp.Select) or len(select.expressions) != 1:
         raise SqlMistakeError("must be one expression")

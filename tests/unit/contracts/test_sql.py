@@ -25,6 +25,8 @@ REFUSED = {
     "op = 'D' AND": "does not parse: line 1, character 12, near 'AND'",
     "(a": "does not parse: line 1, character 2, near 'a'",
     "'abc": "does not parse: a quote is not closed",
+    "map(a)": "does not parse: a function lacks arguments",
+    "date_trunc() > a": "does not parse: a function lacks arguments",
     "": "must be one expression",
     "a, b": "must be one expression",
     "a; DROP TABLE x": "must be one expression",
@@ -65,6 +67,7 @@ GIVES = {
     "coalesce(other, 0)": None,
     "coalesce(luhn_check(name), 0)": None,
     "place.city": None,
+    "floor()": None,
 }
 
 
