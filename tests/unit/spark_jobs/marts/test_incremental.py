@@ -214,7 +214,5 @@ def test_a_source_that_vanished_does_not_empty_the_mart(bench):
 def test_sql_that_asks_for_what_there_is_not_fails_in_the_words_of_spark(bench):
     b = bench([PLANES], [mart("seats", "sql", "planes", sql="SELECT tail, nope FROM planes", key=("tail",))])
     b.log("planes", [up("A", 1, D1)])
-    with pytest.raises(
-        MartSqlError, match="seats: .*`nope` cannot be resolved.*. Correct the SQL"
-    ):
+    with pytest.raises(MartSqlError, match="seats: .*`nope` cannot be resolved.*. Correct the SQL"):
         b.build("seats")
