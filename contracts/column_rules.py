@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from contracts.documents import Document, Mistake
 from contracts.model import Table
 from contracts.sql import SqlMistakeError, columns_of, type_of
-from contracts.types import SparkType, TypeMistakeError, may_become, parse_type
+from contracts.types import Columns, SparkType, TypeMistakeError, may_become, parse_type
 from contracts.wording import one_of
-
-Columns = Mapping[str, SparkType | None]
 
 
 def column_types(table: Table) -> dict[str, SparkType | None]:

@@ -12,12 +12,11 @@ from sqlglot.optimizer.qualify import qualify
 
 from contracts.model import Mart, Plan
 from contracts.sql import DIALECT, ODD_CALLS, annotated_type
-from contracts.types import SparkType, parse_type
+from contracts.types import Columns, SparkType, parse_type
 
-AUDIT: Mapping[str, SparkType | None] = {"_batch_id": SparkType("string"), "_built_at": SparkType("timestamp")}
+AUDIT: Columns = {"_batch_id": SparkType("string"), "_built_at": SparkType("timestamp")}
 _TEXT, _FLAG, _LONG = SparkType("string"), SparkType("boolean"), SparkType("bigint")
 _TYPES = {"make_date": "date", "make_timestamp": "timestamp", "hash": "int", "xxhash64": "bigint"}  # not in sqlglot
-Columns = Mapping[str, SparkType | None]
 
 
 def columns_of_marts(plan: Plan) -> dict[str, Columns]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from contracts.documents import Document, Mistake
-from contracts.types import TIMES, SparkType
+from contracts.types import TIMES, Columns, SparkType
 from contracts.wording import one_of
 
 _TIME_GROUPS = ("year", "month", "day", "hour", "minute", "second")
@@ -75,7 +75,7 @@ def check_date_format(document: Document, text: str, kind: SparkType, *path: str
 
 
 def check_partitions(
-    document: Document, words: Iterable[str], types: Mapping[str, SparkType | None]
+    document: Document, words: Iterable[str], types: Columns
 ) -> Iterator[Mistake]:
     """Yield the mistakes of `partition_by` words such as `month(signup)`; a type may be unknown (None)."""
     seen: set[tuple[str, str]] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.tokenizer_core import TokenType
 
-from contracts.types import SparkType, TypeMistakeError, parse_type
+from contracts.types import Columns, SparkType, TypeMistakeError, parse_type
 
 DIALECT = "spark"
 ROW, FICKLE = "row", "fickle"
@@ -57,7 +57,7 @@ def columns_of(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name not in bound))
 
 
-def type_of(expression: str, types: Mapping[str, SparkType | None]) -> SparkType | None:
+def type_of(expression: str, types: Columns) -> SparkType | None:
     """Return the type that a SQL expression over one row gives, None where only Spark can tell, or for a NULL.
 
     `types` are those of the columns, by their names in small letters.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 ALIASES = {
@@ -55,6 +55,10 @@ class SparkType:
     def has_map(self) -> bool:
         """Tell whether a map stands in it: Spark can neither compare nor group maps."""
         return self.name == "map" or any(kind.has_map for kind in self.inner)
+
+
+Columns = Mapping[str, SparkType | None]
+"""Columns with their types; None: nobody can tell it."""
 
 
 def may_become(have: SparkType, want: SparkType) -> bool:

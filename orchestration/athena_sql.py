@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.mart_columns import AUDIT, Columns
-from contracts.types import INTEGERS, TIMES, SparkType
+from contracts.mart_columns import AUDIT
+from contracts.types import INTEGERS, TIMES, Columns, SparkType
 
 _TRINO = {"tinyint": "integer", "smallint": "integer", "int": "integer", "float": "real", "string": "varchar"}
 _HIVE = {"tinyint": "int", "smallint": "int"}
