@@ -74,9 +74,7 @@ def check_date_format(document: Document, text: str, kind: SparkType, *path: str
         yield document.mistake(f"{text!r}: Spark reads no {letter}; put letters that stand for themselves in ''", *path)
 
 
-def check_partitions(
-    document: Document, words: Iterable[str], types: Columns
-) -> Iterator[Mistake]:
+def check_partitions(document: Document, words: Iterable[str], types: Columns) -> Iterator[Mistake]:
     """Yield the mistakes of `partition_by` words such as `month(signup)`; a type may be unknown (None)."""
     seen: set[tuple[str, str]] = set()
     for index, word in enumerate(words):
