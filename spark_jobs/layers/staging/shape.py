@@ -10,7 +10,12 @@ from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.lake import PROPERTY, Snapshot
 
 NAME = "shape"
-_NOT_TOLD_ONCE = ("from_key", "unmatched")  # tables that were staged before these were words of a shape
+_AT_ONE_INSTANT = "order at one instant"
+_NOT_TOLD_ONCE = (
+    "from_key",
+    "unmatched",
+    _AT_ONE_INSTANT,
+)  # tables that were staged before these were words of a shape
 
 
 def shape(table: Table) -> dict[str, Any]:
@@ -25,6 +30,8 @@ def shape(table: Table) -> dict[str, Any]:
     }
     if table.load == "snapshot":
         words["on_missing"] = table.on_missing
+    elif table.load == "changes":
+        words[_AT_ONE_INSTANT] = "as in the file" if table.in_source_order else "deletes last"
     if table.updates != "whole":
         words["updates"] = table.updates
     return words

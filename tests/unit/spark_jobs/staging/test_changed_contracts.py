@@ -95,6 +95,8 @@ def test_words_on_which_every_row_depends_cannot_change_under_staged_rows(bench)
 BY_EVENT = dataclasses.replace(OLD, effective_at=EffectiveAt(event_time=True))
 BY_MONTH = dataclasses.replace(OLD, effective_at=EffectiveAt(from_key=r"(?P<year>\d{4})-(?P<month>\d\d)"))
 LENIENT = dataclasses.replace(OLD, effective_at=dataclasses.replace(OLD.effective_at, unmatched="event_time"))
+FEED = dataclasses.replace(OLD, load="changes", delete_when="n = '0'")
+OF_DMS = dataclasses.replace(FEED, source=dataclasses.replace(OLD.source, preset="dms"))
 BY_DATE = r"(?P<date>\d{4}-\d{2}-\d{2})"
 
 
@@ -104,10 +106,11 @@ BY_DATE = r"(?P<date>\d{4}-\d{2}-\d{2})"
         (BY_EVENT, OLD, f"from_key was not said and is {BY_DATE}; unmatched was not said and is quarantine"),
         (OLD, BY_MONTH, rf"from_key was {BY_DATE} and is (?P<year>\d{{4}})-(?P<month>\d\d)"),
         (OLD, LENIENT, "unmatched was quarantine and is event_time"),
+        (FEED, OF_DMS, "order at one instant was deletes last and is as in the file"),
     ],
-    ids=("event time", "another pattern", "unmatched"),
+    ids=("event time", "another pattern", "unmatched", "preset"),
 )
-def test_how_keys_of_files_date_them_cannot_change_under_staged_rows(old, new, words):
+def test_what_dates_and_orders_rows_cannot_change_under_staged_rows(old, new, words):
     told = {"landfall.shape": dump(shape(old))}
     with pytest.raises(SchemaChangeError) as raised:
         check_shape(Snapshot(1, None, "append", told), new, "Ask.")
@@ -115,9 +118,10 @@ def test_how_keys_of_files_date_them_cannot_change_under_staged_rows(old, new, w
     check_shape(Snapshot(1, None, "append", told), old, "Ask.")
 
 
-def test_a_table_whose_shape_did_not_tell_how_keys_date_files_goes_on():
-    words = {word: value for word, value in shape(OLD).items() if word not in ("from_key", "unmatched")}
-    check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), BY_MONTH, "Ask.")
+def test_a_table_whose_shape_did_not_tell_all_words_of_today_goes_on():
+    told_since = ("from_key", "unmatched", "order at one instant")
+    words = {word: value for word, value in shape(FEED).items() if word not in told_since}
+    check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), OF_DMS, "Ask.")
 
 
 def test_a_rebuild_takes_any_type(bench):
