@@ -11,11 +11,8 @@ from spark_jobs.layers.lake import PROPERTY, Snapshot
 
 NAME = "shape"
 _AT_ONE_INSTANT = "order at one instant"
-_NOT_TOLD_ONCE = (
-    "from_key",
-    "unmatched",
-    _AT_ONE_INSTANT,
-)  # tables that were staged before these were words of a shape
+# Words that tables lack which were staged before these were words of a shape.
+_NOT_TOLD_ONCE = ("from_key", "unmatched", _AT_ONE_INSTANT)
 
 
 def shape(table: Table) -> dict[str, Any]:
