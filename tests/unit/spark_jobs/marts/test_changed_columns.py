@@ -144,7 +144,7 @@ def test_a_column_less_is_lost_by_a_build_that_succeeds_and_by_no_other(bench):
     assert b.rows("sql_t") == [(1, (2,))]
 
 
-@pytest.mark.parametrize("kind", ["scd2", "dimension"])
+@pytest.mark.parametrize("kind", ["scd2", pytest.param("dimension", marks=pytest.mark.long(little=True))])
 def test_a_mart_of_one_kind_becomes_one_of_another(bench, kind):
     b = bench([keyed(v="string")], [LATEST])
     b.log("t", [(1, "a", "I", T1), (2, "b", "I", T1)])

@@ -80,6 +80,7 @@ def test_a_fact_takes_the_version_as_of_its_own_time(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_dimension_that_was_dropped_is_waited_for_until_it_is_built_again(bench):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("planes", [plane("A", 2, D1)])

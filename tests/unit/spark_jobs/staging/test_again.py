@@ -78,6 +78,7 @@ def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     assert len(refused(bench, table)) == 1
 
 
+@pytest.mark.long(little=True)
 def test_a_run_that_is_overtaken_as_it_opens_its_branches_leaves_those_alone_that_overtook_it(bench, monkeypatch):
     table, texts = snapshot_table(), snapshot_table(columns=(Column("k", "string"), Column("v", "string")))
     landings = [daily(bench, day, "1,a", f"2,{day}") for day in (1, 2, 3)]

@@ -72,6 +72,7 @@ def test_rows_are_folded_in_the_order_of_their_instants_whatever_came_first(benc
         assert bench.log(partial, "k", "a", "b") == LOG, order
 
 
+@pytest.mark.long(little=True)
 def test_a_record_without_its_tie_break_has_no_place_among_the_others(bench):
     partial = table(tie_break=("b",))
     first, second = ({"k": 1, "a": "x", "b": None, "op": "I", "ts": 10}, {"k": 1, "a": "y", "op": "U", "ts": 10})

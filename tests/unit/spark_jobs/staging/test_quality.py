@@ -104,6 +104,7 @@ def test_a_reference_to_a_table_that_was_never_staged(bench):
     assert (kept(bench, table), dict(staged.warnings)) == ([1, 2], {"known": 1})
 
 
+@pytest.mark.long(little=True)
 def test_a_reference_to_a_column_that_the_other_table_has_not_got_yet(bench):
     codes = snapshot_table(name="codes", source=Source(prefix="codes/"), columns=(Column("k", "int"),))
     bench.stage(codes, daily(bench, 1, "1", header="k", table="codes"))
