@@ -71,17 +71,6 @@ def drop_branches(lake: Lake, table: str, stem: str) -> None:
         refs.commit()
 
 
-def _dropped(transaction: Any, columns: Sequence[str]) -> bool:
-    """Drop columns; tell whether there are any."""
-    if not columns:
-        return False
-    schema = transaction.updateSchema()
-    for name in columns:
-        schema = schema.deleteColumn(name)
-    schema.commit()
-    return True
-
-
 class Branch:
     """A branch of one table; whoever finds that another run has dropped it gets a ConcurrentPublishError.
 
@@ -173,7 +162,10 @@ class Branch:
         handle, published = self._tip()
         try:
             transaction = handle.newTransaction()
-            if any([renewal.publish(transaction, handle, self.name), _dropped(transaction, self.surplus)]):
+            is_renewed = renewal.publish(transaction, handle, self.name)
+            if self.surplus:
+                renewal.drop_columns(transaction, self.surplus)
+            if is_renewed or self.surplus:
                 published = self._sealed_again(transaction, handle)
             transaction.manageSnapshots().fastForwardBranch("main", self.name).removeBranch(self.name).commit()
             reached("publish", table=self.table)

@@ -48,6 +48,19 @@ class ConcurrentPublishError(LandfallJobError):
     """Somebody else published the table since this run read it."""
 
 
+def first_words(error: Exception) -> str:
+    """Return the innermost cause of an error of Spark in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    thrown = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    return [lines[0], *thrown[:1], *causes][-1][:300]
+
+
+def words_about_sql(error: Exception) -> str:
+    """Return what Spark says of SQL that it cannot take, without place and plan."""
+    return first_words(error).partition(".;")[0]
+
+
 def all_violations(errors: list[ContractViolationError]) -> ContractViolationError:
     """Return one error that blames every landing that one of `errors` blames, worded by the first."""
     landings = {key: value for error in errors for key, value in error.landings.items()}

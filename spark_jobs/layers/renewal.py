@@ -9,7 +9,7 @@ Here `handle` is Iceberg's table in Java, `transaction` one of its transactions,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -67,8 +67,13 @@ def drop(transaction: Any, handle: Any) -> None:
     for field in _partitions(handle, PREFIX):
         spec = spec.removeField(field)
     spec.commit()
+    drop_columns(transaction, left)
+
+
+def drop_columns(transaction: Any, names: Sequence[str]) -> None:
+    """Drop columns, or fields of them by their paths."""
     schema = transaction.updateSchema()
-    for name in left:
+    for name in names:
         schema = schema.deleteColumn(name)
     schema.commit()
 

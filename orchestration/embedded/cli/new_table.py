@@ -74,8 +74,8 @@ def read_parquet(file: Path, most: int) -> Sample:
 
     from contracts.samples import Sample, SampleError
     from orchestration.embedded.session import laptop_session
+    from spark_jobs.layers.errors import first_words
     from spark_jobs.layers.staging.readers.parquet_reader import UnknownTypeError, typed
-    from spark_jobs.layers.staging.readers.seam import first_words
     from spark_jobs.layers.staging.session import configure
 
     running = SparkSession.getActiveSession()

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from contracts.model import Mart, Plan
-from spark_jobs.layers.errors import DataError
+from spark_jobs.layers.errors import DataError, words_about_sql
 from spark_jobs.layers.marts import dimension, history, latest, scd2
 from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.lookups import key_column
@@ -49,8 +49,7 @@ def select(spark: SparkSession, mart: Mart) -> DataFrame:
     try:
         return spark.sql((mart.sql or "").strip().rstrip(";"))
     except AnalysisException as error:
-        said = str(error).partition(";")[0].rstrip(".")
-        raise MartSqlError(f"{mart.name}: {said}. Correct the SQL and deploy it") from error
+        raise MartSqlError(f"{mart.name}: {words_about_sql(error)}. Correct the SQL and deploy it") from error
 
 
 def _selected(spark: SparkSession, plan: Plan, mart: Mart) -> DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.model import Table
-from spark_jobs.layers.errors import ContractViolationError, all_violations
+from spark_jobs.layers.errors import ContractViolationError, all_violations, first_words
 from spark_jobs.layers.shaping import literal_rows, parse_schema
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
@@ -23,7 +23,6 @@ from spark_jobs.layers.staging.readers.seam import (
     DOCUMENT,
     FATAL_RULES,
     FINGERPRINT,
-    first_words,
     no_records,
     refuse,
     united,

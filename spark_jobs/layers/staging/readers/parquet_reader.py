@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructType
 
 from contracts.model import Table
-from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.errors import ContractViolationError, first_words, words_about_sql
 from spark_jobs.layers.extraction.manifest import is_manifest
 from spark_jobs.layers.shaping import quoted
 from spark_jobs.layers.staging.checks import REASON, because
@@ -27,7 +27,6 @@ from spark_jobs.layers.staging.readers.seam import (
     RAW,
     ROW_NUMBER,
     check_columns,
-    first_words,
     refuse,
 )
 from spark_jobs.layers.staging.records import mismatches
@@ -147,7 +146,7 @@ def _mistakes(
     try:
         wrong = mismatches(rows, table)
     except AnalysisException as error:
-        reason = f"has types that the contract's SQL cannot take ({first_words(error).partition('.;')[0]})"
+        reason = f"has types that the contract's SQL cannot take ({words_about_sql(error)})"
         return {claim.number: [("", reason)] for claim in claims}
     empty = _without_values(rows, table, [column for column, _ in wrong], claims)
     return {n: [(column, reason) for column, reason in wrong if column not in columns] for n, columns in empty.items()}

@@ -111,11 +111,3 @@ def _needed(table: Table, missing: Sequence[str]) -> bool:
     needed = {*table.key, *(table.sequence_columns if table.updates == "partial" else (table.effective_at.column,))}
     sources = {source.lower() for column in table.columns if column.name in needed for source in column.sources}
     return any(name.lower() in sources for name in missing)
-
-
-def first_words(error: Exception) -> str:
-    """Return the innermost cause of an error of Spark in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    thrown = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
-    return [lines[0], *thrown[:1], *causes][-1][:300]
