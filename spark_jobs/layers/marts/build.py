@@ -144,8 +144,9 @@ def _to_sweep(current: Attempt, found: Difference, branch: Branch) -> list[str]:
 def _settle(current: Attempt, found: Difference, seen: dict[str, int], swept: list[str]) -> int | None:
     """Sweep dimensions, write again what another fact's sweep took meanwhile; return the last snapshot."""
     run = current.run
-    for name in swept:
-        seen[name] = members.sweep(run, run.plan.marts[name], seen[name])
+    for name, need in {need.dimension.name: need for need in found.needs}.items():
+        if name in swept:
+            seen[name] = members.sweep(run, need, seen[name])
     for need in found.needs:
         head = run.lake.head(run.lake.table("mart", need.dimension.name))
         if found.told[f"needed_{need.key}"] and head and head.id != seen[need.dimension.name]:

@@ -14,11 +14,12 @@ from spark_jobs.layers.errors import ConcurrentPublishError, DataError
 from spark_jobs.layers.lake import Branch, branch_name, is_empty
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.diff import differs
-from spark_jobs.layers.marts.events import anti
+from spark_jobs.layers.marts.events import anti, semi
 from spark_jobs.layers.marts.lookups import business_key, inferred_key, key_column
 from spark_jobs.layers.marts.names import without_rows
 from spark_jobs.layers.marts.surrogate import UNKNOWN
 from spark_jobs.layers.marts.tables import audited, ensure
+from spark_jobs.layers.shaping import conformed
 
 ATTEMPTS = 5
 _STATE = {"is_inferred": True, "is_current": True, "is_deleted": False}
@@ -132,13 +133,17 @@ def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:
 
 
 def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
-    """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come.
+    """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come."""
+    rows = run.lake.read(run.lake.table("mart", dimension.name))
+    return _unused(run, dimension, rows.where("is_inferred").select(dimension.surrogate_key), own)
+
+
+def _unused(run: Run, dimension: Mart, found: DataFrame, own: Branch | None = None) -> DataFrame:
+    """Return those of the surrogate keys `found` that no fact points to.
 
     A fact whose table has no column for a lookup, as it was not built since it has that, points to none.
     """
     lake = run.lake
-    table = lake.table("mart", dimension.name)
-    found = lake.read(table).where("is_inferred").select(dimension.surrogate_key)
     for mart in run.plan.marts.values():
         facts = lake.table("mart", mart.name)
         columns = [key_column(lookup) for lookup in mart.dimensions if lookup.dimension == dimension.name]
@@ -150,8 +155,12 @@ def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
     return found
 
 
-def sweep(run: Run, dimension: Mart, seen: int) -> int:
-    """Remove the members that no fact points to; return the snapshot up to which the facts are resolved."""
+def sweep(run: Run, need: Need, seen: int) -> int:
+    """Remove the members that no fact points to; return the snapshot up to which the facts are resolved.
+
+    A fact that is published meanwhile may point to one of them: who publishes second sees it, that fact or this run.
+    """
+    dimension = need.dimension
     table = run.lake.table("mart", dimension.name)
     for _ in range(ATTEMPTS):
         head = run.lake.head(table)
@@ -164,9 +173,12 @@ def sweep(run: Run, dimension: Mart, seen: int) -> int:
             branch = _branch(run, table, head.id)
             branch.remove(gone)
             published = _publish(branch, run)
-            return published if head.id == seen else seen
         except ConcurrentPublishError as error:
             last = error
+        else:
+            used = anti(gone, _unused(run, dimension, gone))
+            rows = conformed(semi(run.lake.read(table, head.id), used), need.schema)
+            return write(run, rows, need, published if head.id == seen else seen)
         finally:
             gone.unpersist()
     raise last
