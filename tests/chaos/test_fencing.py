@@ -23,7 +23,7 @@ from orchestration.embedded.settings import CloudSettings
 from tests.chaos.conftest import sampled
 from tests.chaos.lakes import FCT_ORDERS, STAGE_ORDERS, Shop, Tally, opened, undisturbed
 from tests.chaos.lossy import LossyLink, lossy_link
-from tests.unit.spark_jobs.extraction.servers import POSTGRES, needed, postgres_login, postgres_schema
+from tests.unit.spark_jobs.extraction.servers import POSTGRES, needed, postgres_database, postgres_login
 
 pytestmark = [pytest.mark.long, pytest.mark.databases, pytest.mark.timeout(1800)]
 PATIENCE = 300
@@ -43,11 +43,11 @@ def link(spark: Any) -> Iterator[LossyLink]:
 def shop(spark: Any, link: LossyLink, tally: Tally, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A lake whose tables are in a PostgreSQL catalog, reached through the link; two job processes at a time."""
     login = postgres_login()
-    with postgres_schema(spark) as connection, pytest.MonkeyPatch.context() as patch:
-        schema = connection.properties["currentSchema"]
+    with postgres_database(spark) as connection, pytest.MonkeyPatch.context() as patch:
+        database = connection.url.rsplit("/", 1)[1]
         options = {
             "type": "jdbc",
-            "uri": f"jdbc:postgresql://127.0.0.1:{link.port}/postgres?currentSchema={schema}&prepareThreshold=0",
+            "uri": f"jdbc:postgresql://127.0.0.1:{link.port}/{database}?prepareThreshold=0",
             "jdbc.user": login.user,
             "jdbc.password": login.password,
             "jdbc.schema-version": "V1",

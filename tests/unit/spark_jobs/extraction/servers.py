@@ -31,16 +31,16 @@ def postgres_login() -> Credentials:
 
 
 @contextmanager
-def postgres_schema(spark: Any) -> Iterator[Connection]:
-    """Yield a connection whose tables lie in a schema of its own, dropped in the end."""
+def postgres_database(spark: Any) -> Iterator[Connection]:
+    """Yield a connection to a database of its own, dropped in the end: what a killed test leaves disturbs none."""
     needed(JARS)
-    url, schema = needed(POSTGRES), f"t{uuid.uuid4().hex}"
+    url, name = needed(POSTGRES), f"t{uuid.uuid4().hex}"
     server = Connection("server", url)
-    execute(spark, server, f"CREATE SCHEMA {schema}")
+    execute(spark, server, f"CREATE DATABASE {name}")
     try:
-        yield Connection("ops", url, properties={"currentSchema": schema})
+        yield Connection("ops", f"{url.rsplit('/', 1)[0]}/{name}")
     finally:
-        execute(spark, server, f"DROP SCHEMA {schema} CASCADE")
+        execute(spark, server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def execute(spark: Any, connection: Connection, *statements: str) -> None:

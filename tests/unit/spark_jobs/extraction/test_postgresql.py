@@ -20,7 +20,7 @@ from spark_jobs.layers.extraction.database import Credentials
 from spark_jobs.layers.extraction.extract import run
 from spark_jobs.layers.extraction.failures import SourceRefusedError, SourceUnavailableError
 from tests.unit.spark_jobs.extraction.conftest import Bench, FolderS3, whole
-from tests.unit.spark_jobs.extraction.servers import execute, postgres_login, postgres_schema
+from tests.unit.spark_jobs.extraction.servers import execute, postgres_database, postgres_login
 
 pytestmark = [pytest.mark.long, pytest.mark.databases]
 COLUMNS = {"id": "bigint", "note": "string", "upd": "timestamp"}
@@ -33,7 +33,7 @@ ROWS = (
 @pytest.fixture
 def postgres(spark: Any, aws: None) -> Iterator[Bench]:
     session = configured(spark.newSession())
-    with postgres_schema(session) as connection:
+    with postgres_database(session) as connection:
         yield Bench(session, connection, postgres_login(), FolderS3(Path(spark.conf.get("landfall.test.root"))))
 
 
