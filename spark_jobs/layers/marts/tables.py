@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from spark_jobs.layers.errors import DataError, SchemaChangeError
 from spark_jobs.layers.lake import Lake
 
 _WAY_OUT = "Give the column another name, or drop the table and build the mart anew"
+# As types, not as names of fields: `struct<void:int>` holds none.
+_VOID, _INTERVAL = re.compile(r"(^|[:<,])void($|[>,])"), re.compile(r"(^|[:<,])interval($|[ >,])")
 _AUDIT_FIELDS = [StructField("_batch_id", StringType()), StructField("_built_at", TimestampType())]
 
 
@@ -27,10 +30,15 @@ def audited(rows: DataFrame, batch_id: str, now: datetime) -> DataFrame:
 
 
 def refuse(mart: str, schema: StructType) -> None:
-    """Raise MartSchemaError where a column has no type, or one that cannot be compared."""
+    """Raise MartSchemaError where a column has no type, or one that no table holds, or that cannot be compared."""
     for name, kind in ((f.name, f.dataType.simpleString()) for f in schema.fields):
-        if "void" in kind:
+        if _VOID.search(kind):
             raise MartSchemaError(f"{mart}: column {name} is NULL without a type: write CAST(NULL AS string), say")
+        if _INTERVAL.search(kind):
+            raise MartSchemaError(
+                f"{mart}: column {name} is {kind}, which no table holds: return a number, such as "
+                "timestampdiff(MINUTE, a, b)"
+            )
         if "map<" in kind:
             raise MartSchemaError(
                 f"{mart}: column {name} is {kind}, and maps cannot be compared: return what is needed of it by SQL, "
