@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.check_rules import check_references
@@ -25,20 +26,33 @@ class ContractError(ValueError):
         self.mistakes = mistakes
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A pipeline's plan, and the files that its tables and marts were read from, by their names."""
+
+    plan: Plan
+    documents: dict[str, Document]
+
+
 def compile_plan(folder: Path) -> Plan:
     """Return the plan of the contracts in `tables/` and `marts/` of a folder; ContractError names all mistakes."""
-    plan, mistakes = _compile(folder)
-    if plan is None:
+    return compile_documents(folder).plan
+
+
+def compile_documents(folder: Path) -> Compiled:
+    """Return the plan with the files it comes from, for who has more to say of them; ContractError as above."""
+    compiled, mistakes = _compile(folder)
+    if compiled is None:
         raise ContractError(mistakes)
-    return plan
+    return compiled
 
 
 def check(folder: Path) -> list[Mistake]:
-    """Return every mistake of a pipeline, by file and line."""
+    """Return every mistake of a pipeline, by file and line, that can be told without Spark."""
     return _compile(folder)[1]
 
 
-def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
+def _compile(folder: Path) -> tuple[Compiled | None, list[Mistake]]:
     folder = folder.resolve()
     mistakes: list[Mistake] = []
     if not is_pipeline_name(folder.name):
@@ -65,8 +79,9 @@ def _compile(folder: Path) -> tuple[Plan | None, list[Mistake]]:
     if mistakes:
         return None, sorted(set(mistakes))
     marts = {name: build_mart(by_name[name], tables, by_name) for name in sorted(by_name)}
-    compiled = {name: expanded(table) for name, table in sorted(tables.items())}
-    return Plan(folder.name, compiled, marts, connections=connections), []
+    complete = {name: expanded(table) for name, table in sorted(tables.items())}
+    documents = {table.name: document for document, table in sound} | {draft.name: draft.document for draft in drafts}
+    return Compiled(Plan(folder.name, complete, marts, connections=connections), documents), []
 
 
 def _read_tables(folder: Path, mistakes: list[Mistake]) -> tuple[list[tuple[Document, Table]], int]:

@@ -25,12 +25,12 @@ def columns_of_marts(plan: Plan) -> dict[str, Columns]:
     Types of a SELECT are told without Spark: None is one that nobody tells, a decimal's precision may be larger.
     """
     found: dict[str, Columns] = {}
-    for name in _in_order(plan):
+    for name in in_order(plan):
         found[name] = _columns(plan, plan.marts[name], found)
     return {name: found[name] for name in sorted(found)}
 
 
-def _in_order(plan: Plan) -> list[str]:
+def in_order(plan: Plan) -> list[str]:
     """Return the marts so that each comes after those that it reads."""
     done: list[str] = []
 

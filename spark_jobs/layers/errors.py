@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,8 +58,10 @@ def first_words(error: Exception) -> str:
 
 
 def words_about_sql(error: Exception) -> str:
-    """Return what Spark says of SQL that it cannot take, without place and plan."""
-    return first_words(error).partition(".;")[0]
+    """Return what Spark says of SQL that it cannot take, and where in it, without the plan."""
+    words = re.split(r"\.?(?:;|\(line )", first_words(error))[0]
+    place = re.search(r"(?:; |\()line (\d+),? pos (\d+)", str(error))
+    return f"{words} (line {place[1]}, character {int(place[2]) + 1})" if place else words
 
 
 def all_violations(errors: list[ContractViolationError]) -> ContractViolationError:

@@ -67,27 +67,19 @@ def _say_what_next(places: Places, found: Draft, file: Path, path: Path) -> None
 
 def read_parquet(file: Path, most: int) -> Sample:
     """Read a sample of a Parquet file, with the types that its schema says."""
-    import tempfile
-
     from py4j.protocol import Py4JJavaError
-    from pyspark.sql import SparkSession
 
     from contracts.samples import Sample, SampleError
-    from orchestration.embedded.session import laptop_session
+    from orchestration.embedded.session import borrowed_session
     from spark_jobs.layers.errors import first_words
     from spark_jobs.layers.staging.readers.parquet_reader import UnknownTypeError, typed
     from spark_jobs.layers.staging.session import configure
 
-    running = SparkSession.getActiveSession()
-    with tempfile.TemporaryDirectory() as root:
-        spark = configure(running or laptop_session(Path(root), {}, []))
+    with borrowed_session() as spark:
         try:
-            frame = typed(spark, file.resolve().as_uri())
+            frame = typed(configure(spark), file.resolve().as_uri())
             rows = tuple(row.asDict(recursive=True) for row in frame.limit(most).collect())
         except (UnknownTypeError, Py4JJavaError) as error:
             raise SampleError(f"{file}: cannot be read as parquet: {first_words(error)}") from error
-        finally:
-            if running is None:
-                spark.stop()
         types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
     return Sample("parquet", tuple(frame.columns), rows, types=types)

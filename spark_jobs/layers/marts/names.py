@@ -16,7 +16,11 @@ from spark_jobs.layers.shaping import conformed
 
 
 class MartSqlError(DataError):
-    """The SQL of a mart asks for what there is not, such as a column that no table has."""
+    """The SQL of a mart asks for what there is not, such as a column that no table has; `words` are Spark's."""
+
+    def __init__(self, mart: str, words: str) -> None:
+        super().__init__(f"{mart}: {words}. Correct the SQL and deploy it")
+        self.words = words
 
 
 KEYED = {
@@ -49,7 +53,7 @@ def select(spark: SparkSession, mart: Mart) -> DataFrame:
     try:
         return spark.sql((mart.sql or "").strip().rstrip(";"))
     except AnalysisException as error:
-        raise MartSqlError(f"{mart.name}: {words_about_sql(error)}. Correct the SQL and deploy it") from error
+        raise MartSqlError(mart.name, words_about_sql(error)) from error
 
 
 def _selected(spark: SparkSession, plan: Plan, mart: Mart) -> DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from pyspark.sql import SparkSession
 
 from orchestration.embedded.cli.main import cli
 from orchestration.embedded.cli.options import GlobalOptionsGroup, Places
@@ -88,6 +89,20 @@ def test_check_prints_every_mistake_with_a_path_that_opens(shop: Path, monkeypat
         [f"{file}:4", "schema.columns"],
     ]
     assert says(result) == f"3 mistakes in {pipeline}"
+
+
+def test_check_asks_spark_about_sql_unless_it_must_be_fast(shop: Path, spark: SparkSession) -> None:
+    (shop / "marts").mkdir(exist_ok=True)
+    (shop / "marts/sums.sql").write_text("SELECT id, nope FROM orders")
+    (shop / "marts/sums.yaml").write_text("mart: sums\nkind: sql\nsql: sums.sql\nkey: [id]\n")
+    fast = landfall("check", "--fast", "--pipeline", str(shop))
+    assert (fast.exit_code, fast.output) == (0, "shop: 1 table and 1 mart, no mistakes\n")
+    result = landfall("check", "--pipeline", str(shop))
+    [line] = result.stdout.splitlines()
+    assert "shop/marts/sums.yaml:3: sql: sums.sql: [UNRESOLVED_COLUMN.WITH_SUGGESTION] A column or" in line
+    assert line.endswith("(line 1, character 12)")
+    assert (result.exit_code, says(result)) == (1, f"1 mistake in {shop}")
+    assert spark.range(1).count() == 1, "check has ended a Spark that was not its own"
 
 
 @pytest.mark.parametrize("command", [["check"], ["run"], ["status"], ["query", "SELECT 1"], ["start", "{}"]])
