@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from functions.shared.ledger import UNROUTED, Action, Lease, Ledger
 from functions.shared.world import World
 
 _STARTS = 50
+_LONGEST_STEM, _DIGITS = 50, 8
 Counts = Counter[str]
 
 
@@ -69,4 +71,12 @@ def ensure_running(world: World, table: str) -> str:
 def execution_name(lease: Lease, number: int) -> str:
     """Return the name of the execution for a state of the lease, e.g. `planes-12-5` and later `planes-12-5-1`."""
     again = f"-{number}" if number else ""
-    return f"{lease.table[:50]}-{lease.arrivals}-{lease.token}{again}"
+    return f"{_short(lease.table)}-{lease.arrivals}-{lease.token}{again}"
+
+
+def _short(table: str) -> str:
+    """Return a table's name, cut where Step Functions would take none so long, and no other table's all the same."""
+    if len(table) <= _LONGEST_STEM:
+        return table
+    digest = hashlib.sha256(table.encode()).hexdigest()[:_DIGITS]
+    return f"{table[: _LONGEST_STEM - _DIGITS - 1]}-{digest}"

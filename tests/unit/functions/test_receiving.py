@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from contracts.model import Source, Table
 from functions.receive_files.arrivals import is_noise, read_message
 from functions.receive_files.receiving import execution_name
 from functions.shared.ledger import Lease
-from tests.unit.functions.conftest import Pipeline, recorded, s3_event
+from tests.unit.functions.conftest import COLUMNS, Pipeline, recorded, s3_event
 
 
 @pytest.mark.parametrize(
@@ -145,3 +148,16 @@ def test_an_execution_is_named_for_the_arrival_and_the_token() -> None:
     assert execution_name(Lease("planes", token=5, arrivals=12), 0) == "planes-12-5"
     assert execution_name(Lease("planes", token=5, arrivals=12), 2) == "planes-12-5-2"
     assert len(execution_name(Lease("p" * 100, token=10**9, arrivals=10**9), 49)) <= 80
+
+
+def test_tables_whose_long_names_begin_alike_have_executions_of_their_own(pipeline: Pipeline) -> None:
+    long = "customer_relationship_management_export_of_the_north_"
+    plan = pipeline.world.plan
+    for name in (f"{long}a", f"{long}b"):
+        plan = replace(plan, tables={**plan.tables, name: Table(name, "append", Source(prefix=f"{name}/"), COLUMNS)})
+    pipeline.world = replace(pipeline.world, plan=plan)
+    pipeline.deliver(s3_event(f"{long}a/1.csv"), s3_event(f"{long}b/1.csv"))
+    assert pipeline.executions() == [
+        "customer_relationship_management_export_o-b249b939-1-0",
+        "customer_relationship_management_export_o-555cc58f-1-0",
+    ]
