@@ -147,10 +147,10 @@ def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: 
 
 def _known(world: World, lease: Lease, batch: Item, outcome: StageOutcome) -> frozenset[str]:
     """Return the table, once something of it is published, and the marts that are built or due since then."""
-    downstream = world.plan.downstream(batch["table"])
-    if batch["landings"]:
-        return downstream | {batch["table"]} if outcome.published else lease.known
-    return lease.known.union(batch.get("marts", ())) & (downstream | {batch["table"]})
+    if batch["landings"] and not outcome.published:
+        return lease.known
+    known = lease.known.union(batch.get("marts", ()), {batch["table"]} if batch["landings"] else ())
+    return known & (world.plan.downstream(batch["table"]) | {batch["table"]})
 
 
 def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: Mapping[str, Any], now: str) -> Item:

@@ -33,7 +33,7 @@ class MartOutcome:
 
 def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mapping[str, str] | None) -> MartOutcome:
     """Read what became of the marts: from the ledger those that failed or were skipped, from S3 the others."""
-    marts = frozenset(batch.get("marts", ()))
+    marts = frozenset(batch.get("marts", ())) & world.plan.marts.keys()  # others went with a deployment meanwhile
     if not marts or not published:
         return MartOutcome()
     failed = frozenset(batch.get("failed_marts", ())) & marts
@@ -152,7 +152,7 @@ def dpu_seconds(plan: Plan, batch: Item, runs: Mapping[str, Any]) -> dict[str, d
     """Return what the runs of the batch's jobs cost, by table and mart, as Glue bills them."""
     table = batch["table"]
     costs = {table: _cost(runs.get("stage", ()), plan.tables[table].capacity)}
-    marts = runs.get("marts", {})
+    marts = {mart: some for mart, some in runs.get("marts", {}).items() if mart in plan.marts}
     costs |= {mart: _cost(marts[mart], plan.marts[mart].capacity) for mart in sorted(marts)}
     told = {name: round(cost) for name, cost in costs.items() if cost}
     return {"dpu_seconds": told} if told else {}

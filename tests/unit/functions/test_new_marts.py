@@ -51,6 +51,42 @@ def test_a_new_mart_and_what_reads_it_are_built_by_the_next_sweep(published: Pip
     assert published.executions() == []  # what has failed waits for the next landing, or for somebody
 
 
+def test_a_mart_that_is_added_while_a_batch_is_at_work_is_built_by_the_next_sweep(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    add(pipeline, Mart("planes_history", "history", "planes", reads=("planes",)))
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.deliver(SWEEP)
+    [name] = pipeline.executions()
+    batch = pipeline.open(pipeline.caller(name))
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["planes_history"]]
+    pipeline.stage(batch)
+    pipeline.close(batch, pipeline.caller(name))
+    pipeline.stop(name)
+    pipeline.deliver(SWEEP)
+    assert pipeline.executions() == []
+
+
+def test_marts_that_are_removed_while_a_batch_is_at_work_are_nobody_s_failure(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.stage(batch)
+    pipeline.world.ledger.client.update_item(
+        TableName="ledger",
+        Key={name: {"S": value} for name, value in batch["batch_key"].items()},
+        UpdateExpression="ADD failed_marts :f, skipped_marts :s",
+        ExpressionAttributeValues={":f": {"SS": ["fct_flights"]}, ":s": {"SS": ["daily"]}},
+    )
+    plan = pipeline.world.plan
+    marts = {name: mart for name, mart in plan.marts.items() if name not in ("fct_flights", "daily")}
+    pipeline.world = replace(pipeline.world, plan=replace(plan, marts=marts))
+    runs = {"stage": [{"seconds": 70}], "marts": {"fct_flights": [{"seconds": 90}]}}
+    answer = pipeline.close(batch, caller, runs=runs)
+    assert (answer["failures"], answer["summary"]["marts"]) == ([], {})
+    assert answer["summary"]["dpu_seconds"] == {"flights": 140}
+    assert "due_marts" not in pipeline.items("LEASE", "TABLE#flights")[0]
+
+
 def test_a_start_builds_a_new_mart_and_no_other(published: Pipeline) -> None:
     add(published, Mart("planes_history", "history", "planes", reads=("planes",)))
     caller = published.start("by-hand", {"table": "planes"})
