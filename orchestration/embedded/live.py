@@ -15,7 +15,18 @@ import boto3
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
-from orchestration.embedded import adopted, crawls, journal, policies, rules, secrets, serial, state, stepfunctions
+from orchestration.embedded import (
+    adopted,
+    crawls,
+    dynamodb,
+    journal,
+    policies,
+    rules,
+    secrets,
+    serial,
+    state,
+    stepfunctions,
+)
 from orchestration.embedded.catalogs import options_of
 from orchestration.embedded.deploy import ACCOUNT, REGION, deploy
 from orchestration.embedded.deployment import Deployment
@@ -82,6 +93,7 @@ class Live:
         for attached in (
             policies.attached(),
             serial.attached(),
+            dynamodb.attached(),
             self.objects.attached(),
             adopted.attached(self.objects, lake),
             self.events.attached(),
