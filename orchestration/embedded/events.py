@@ -15,6 +15,8 @@ from uuid import uuid4
 from moto.s3 import notifications
 from moto.sqs.models import sqs_backends
 
+from orchestration.embedded.serial import lock
+
 _PUT = "s3:ObjectCreated:Put"
 _SEQUENCER_DIGITS = 18
 _OWNER = "AIDALANDFALLONALAPTOP"
@@ -57,9 +59,10 @@ class Events:
             return
         for target in bucket.notification_configuration.queue:
             if target.matches(event_name, key.name):
-                record = self._record(name, bucket, key, target.id)
-                self._note({"queue": target.arn, "record": record})
-                deliver(target.arn, record)
+                with lock:  # who saves finds an event told and delivered, or neither
+                    record = self._record(name, bucket, key, target.id)
+                    self._note({"queue": target.arn, "record": record})
+                    deliver(target.arn, record)
 
     def _record(self, name: str, bucket: Any, key: Any, configuration: str) -> Record:
         self._last = max(self._last + 1, time.time_ns())
