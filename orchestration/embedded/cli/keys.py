@@ -9,6 +9,7 @@ import click
 
 from contracts.file_times import FileTimeError, find_file_time
 from contracts.model import Plan
+from functions.receive_files.arrivals import is_noise
 
 _LONGEST_KEY = 1024
 
@@ -44,6 +45,8 @@ class KeyChoice:
 def whose(key: str, plan: Plan) -> str:
     """Say to which table a key belongs, and what keeps the object from it."""
     owner = plan.route(key)
+    if is_noise(key) and not plan.expects(key):
+        return "it will be ignored, as folders, markers and temporary or hidden files are"
     if owner is None:
         return "no contract claims this key: it will be unrouted"
     try:

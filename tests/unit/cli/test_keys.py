@@ -81,7 +81,8 @@ def test_whose_a_key_is_and_what_keeps_it_from_its_table() -> None:
     )
     plan = Plan("shop", {**PLAN.tables, "days": days}, {})
     told = {
-        key: whose(key, plan) for key in ("orders/a.csv", "days/2024-02-29/a.csv", "days/2024-02-30/a.csv", "x.csv")
+        key: whose(key, plan)
+        for key in ("orders/a.csv", "days/2024-02-29/a.csv", "days/2024-02-30/a.csv", "x.csv", "orders/.a.csv")
     }
     assert told == {
         "orders/a.csv": "orders",
@@ -89,4 +90,5 @@ def test_whose_a_key_is_and_what_keeps_it_from_its_table() -> None:
         "days/2024-02-30/a.csv": "days, but it will be quarantined: key days/2024-02-30/a.csv: from_key finds no time: "
         "day is out of range for month",
         "x.csv": "no contract claims this key: it will be unrouted",
+        "orders/.a.csv": "it will be ignored, as folders, markers and temporary or hidden files are",
     }
