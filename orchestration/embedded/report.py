@@ -76,7 +76,7 @@ class TableStatus:
     """The landings of one table by state, those that failed, its last batch, and what is still to be done.
 
     `lag` is the time since a landing that is pending or claimed arrived or was last tried, the longest of them. `held`
-    are the pending ones that wait for the failed file `held_by`.
+    are the pending ones that wait for the failed file `held_by`. Of a table that is `gone` no contract knows.
     """
 
     table: str
@@ -88,6 +88,7 @@ class TableStatus:
     failed: tuple[FailedFile, ...] = ()
     held: int = 0
     held_by: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True)

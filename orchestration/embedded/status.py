@@ -70,12 +70,15 @@ def _with_batches(executions: Iterable[Execution], items: Iterable[Item]) -> lis
 
 
 def unsettled(plan: Plan, items: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the tables that have pending landings, new marts or a lease, with the ARN that holds it or nothing."""
+    """Return the tables that have pending landings, new marts or a lease, with the ARN that holds it or nothing.
+
+    What waits for a table that no contract names any more waits on.
+    """
     found: dict[str, str] = {}
     for item in _read(items):
-        if not item["pk"].startswith(_TABLE):
-            continue
         table = item["pk"].removeprefix(_TABLE)
+        if not item["pk"].startswith(_TABLE) or table not in plan.tables:
+            continue
         if item["sk"].startswith("PENDING#"):
             found.setdefault(table, "")
         elif item["sk"] == "LEASE" and item.get("holder"):
@@ -99,6 +102,7 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
     since = min((time for time in waiting if time), default=None)
     return TableStatus(
         table=name,
+        gone=name not in plan.tables,
         landings=dict(Counter(one.state for one in landings)),
         last_batch=max(batches, key=lambda batch: batch.opened or now, default=None),
         lag=now - since if since else None,

@@ -118,15 +118,19 @@ def advice(seen: Status) -> list[str]:
         lines += [f"{table.table}: {one.key} failed: {one.reason}" for one in table.failed[:_FAILED_SHOWN]]
         if hidden := len(table.failed[_FAILED_SHOWN:]):
             lines.append(f"{table.table}: {hidden:,} more failed: landfall status --json tells why")
-        if table.held:
+        pending = table.landings.get("pending", 0)
+        if table.gone and pending:
+            waiting = counted(pending, "landing")
+            lines.append(f"{table.table}: no contract names it any more; {waiting} pending until one does")
+        elif table.held:
             lines.append(f"{table.table}: {held_words(table.held, table.held_by)}")
         if table.due_marts:
             marts = listed(table.due_marts)
             lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")
     if seen.queued:
         lines.append(f"{counted(seen.queued, 'event')} in the queue: landfall run works on what has landed.")
-    if waiting := sum(table.landings.get("pending", 0) - table.held for table in seen.tables):
-        lines.append(f"{counted(waiting, 'landing')} pending: landfall run works on them.")
+    if waits := sum(one.landings.get("pending", 0) - one.held for one in seen.tables if not one.gone):
+        lines.append(f"{counted(waits, 'landing')} pending: landfall run works on them.")
     if seen.unrouted:
         lines.append(f"{counted(seen.unrouted, 'object')} unrouted: no contract's prefix claims the key.")
     if seen.dead:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from contracts.model import Column, Mart, Plan, Source, Table
-from functions.shared.attributes import to_item
+from functions.shared.attributes import from_item, to_item
 from functions.shared.landings import Landing, landing_id
+from orchestration.embedded.cli.status import advice
 from orchestration.embedded.report import FailedFile
 from orchestration.embedded.saved import saved
 from orchestration.embedded.status import tell, unsettled
@@ -37,6 +38,17 @@ def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
 def test_a_mart_that_no_contract_names_any_more_is_not_due() -> None:
     item = to_item({**LEASE, "known": {"planes", "daily"}, "due_marts": {"daily", "weekly"}})
     assert tell(PLAN, [item], [], {}).tables[0].due_marts == ("daily",)
+
+
+def test_what_waits_for_a_table_that_no_contract_names_any_more_is_no_work() -> None:
+    lease = {"pk": "TABLE#ships", "sk": "LEASE", "holder": "arn:died"}
+    marker = {"pk": "TABLE#ships", "sk": "PENDING#2013-01-01#a"}
+    waits = from_item(landing("ships/a.csv", "pending")) | {"pk": "TABLE#ships"}
+    items = [to_item(one) for one in (lease, marker, waits)]
+    assert unsettled(PLAN, items) == {}
+    assert advice(tell(PLAN, items, [], {})) == [
+        "ships: no contract names it any more; 1 landing pending until one does"
+    ]
 
 
 def landing(key: str, state: str, reason: str = "", version: int = 1) -> dict[str, Any]:
