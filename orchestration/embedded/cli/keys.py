@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,18 +29,39 @@ class KeyChoice:
             raise click.UsageError(f"{' and '.join(given)} contradict each other: give one of them.")
 
     def keys(self, files: list[Path], plan: Plan) -> list[str]:
-        """Return the key of every file; UsageError when the choice does not fit the files or the plan."""
+        """Return the key of every file; UsageError when the choice does not fit the files, the plan or S3."""
         if self.key is not None:
             if len(files) > 1:
                 raise click.UsageError(f"--key names one object, and {len(files)} files are given; use --prefix.")
-            if not 0 < len(self.key.encode()) <= _LONGEST_KEY:
-                raise click.UsageError(f"--key must have 1 to {_LONGEST_KEY:,} bytes: S3 takes no other.")
+            if not 0 < _bytes(self.key) <= _LONGEST_KEY:
+                raise click.UsageError(f"--key must have 1 to {_LONGEST_KEY:,} bytes of UTF-8: S3 takes no other.")
             return [self.key]
+        return [_taken(file, self._key(file, plan)) for file in files]
+
+    def _key(self, file: Path, plan: Plan) -> str:
         if self.prefix is not None:
-            return [_below(self.prefix, file) for file in files]
+            return _below(self.prefix, file)
         if self.table is not None:
-            return [_below(_prefix_of(self.table, plan), file) for file in files]
-        return [_key_from_path(file, plan) for file in files]
+            return _below(_prefix_of(self.table, plan), file)
+        return _key_from_path(file, plan)
+
+
+def _taken(file: Path, key: str) -> str:
+    """Return a key that S3 takes; UsageError where a file's name makes none."""
+    if not _bytes(key) <= _LONGEST_KEY:
+        raise click.UsageError(
+            f"{ascii(str(file))[1:-1]}: its key would not have 1 to {_LONGEST_KEY:,} bytes of UTF-8, and S3 takes no "
+            "other: name the object with --key."
+        )
+    return key
+
+
+def _bytes(key: str) -> float:
+    """Return a key's length in UTF-8; none is short enough for a name that is no UTF-8."""
+    try:
+        return len(key.encode())
+    except UnicodeEncodeError:
+        return math.inf
 
 
 def whose(key: str, plan: Plan) -> str:

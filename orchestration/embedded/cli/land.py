@@ -54,5 +54,8 @@ def land(
     keys = KeyChoice(key, prefix, table).keys(list(files), plan)
     with opened(places) as cloud:
         for file, name in zip(files, keys, strict=True):
-            cloud.land(file, name, at=at)
+            try:
+                cloud.land(file, name, at=at)
+            except OSError as error:
+                raise click.ClickException(f"{file} cannot be landed: {error.strerror}") from error
             click.echo(f"{name}  {whose(name, plan)}")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
+from orchestration.embedded.cli import access, keys
 from orchestration.embedded.cli.main import cli
 from orchestration.embedded.cli.options import GlobalOptionsGroup, Places
 
@@ -171,3 +176,24 @@ def test_help_loads_neither_spark_nor_the_cloud(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_that_vanishes_while_others_land_is_one_sentence(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def opened(*_: Any, **__: Any) -> Iterator[Any]:
+        yield SimpleNamespace(land=lambda file, *_, **__: file.read_bytes())
+
+    def leave(*_: Any, **__: Any) -> list[str]:
+        files[1].unlink()
+        return ["orders/1.csv", "orders/2.csv"]
+
+    files = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    for file in files:
+        file.write_text("id\n1\n")
+    monkeypatch.setattr(access, "opened", opened)
+    monkeypatch.setattr(keys.KeyChoice, "keys", leave)
+    result = landfall("land", "--pipeline", str(shop), "--table", "orders", *map(str, files))
+    assert (result.exit_code, result.stdout) == (1, "orders/1.csv  orders\n")
+    assert says(result) == f"Error: {files[1]} cannot be landed: No such file or directory"

@@ -55,10 +55,16 @@ def test_a_key_is_taken_as_it_is() -> None:
     assert KeyChoice(key="a b/ü+%.csv").keys(FILES[:1], PLAN) == ["a b/ü+%.csv"]
 
 
-@pytest.mark.parametrize("key", ["", "ü" * 513])
+@pytest.mark.parametrize("key", ["", "ü" * 513, "caf\udce9.csv"])
 def test_a_key_is_one_that_s3_takes(key: str) -> None:
-    with pytest.raises(click.UsageError, match="^--key must have 1 to 1,024 bytes: S3 takes no other.$"):
+    with pytest.raises(click.UsageError, match="^--key must have 1 to 1,024 bytes of UTF-8: S3 takes no other.$"):
         KeyChoice(key=key).keys(FILES[:1], PLAN)
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.csv", "ü" * 510 + ".csv"])
+def test_a_file_s_name_makes_a_key_that_s3_takes(name: str) -> None:
+    with pytest.raises(click.UsageError, match="its key would not have 1 to 1,024 bytes of UTF-8, .* with --key.$"):
+        KeyChoice(table="orders").keys([Path("/in") / name], PLAN)
 
 
 def test_one_key_cannot_name_two_files() -> None:
