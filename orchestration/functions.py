@@ -31,6 +31,7 @@ _WRITE_LEDGER = (
     "dynamodb:ConditionCheckItem",
 )
 _MAX_BYTES_PER_BATCH = 50 * 1024**3
+_MANY_LANDINGS = 1024  # MiB: a table that is staged anew has all its files in one batch, 100,000 of them take 520
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Functions(Construct):
         self._layer = self._build_layer()
         self._environment = self._build_environment(ledger, artifacts, state_machine_arn)
         self.receive_files = self._build_function("receive_files", timeout=120, memory=256, RAW_BUCKET=raw.bucket_name)
-        self.open_batch = self._build_function("open_batch", timeout=300, memory=512)
-        self.close_batch = self._build_function("close_batch", timeout=300, memory=512)
+        self.open_batch = self._build_function("open_batch", timeout=300, memory=_MANY_LANDINGS)
+        self.close_batch = self._build_function("close_batch", timeout=300, memory=_MANY_LANDINGS)
         self.notify_failure = self._build_function("notify_failure", timeout=60, memory=256, TOPIC_ARN=topic.topic_arn)
         self._grant_ledger(ledger)
         self._grant_batches(artifacts)

@@ -100,6 +100,11 @@ def test_a_function_knows_its_surroundings(resources: Resources, name: str) -> N
     assert ("TOPIC_ARN" in variables) == (name == "NotifyFailure")
 
 
+@pytest.mark.parametrize("name", ["OpenBatch", "CloseBatch"])
+def test_a_batch_of_all_files_of_a_table_fits_into_the_memory_of_a_function(resources: Resources, name: str) -> None:
+    assert resources.one("AWS::Lambda::Function", f"Functions{name}")["MemorySize"] >= 1024
+
+
 def test_the_powertools_layer_is_looked_up_at_deploy(template: Template, resources: Resources) -> None:
     [layer] = resources.one("AWS::Lambda::Function", "FunctionsOpenBatch")["Layers"]
     parameter = template["Parameters"][layer["Ref"]]
