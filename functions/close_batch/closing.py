@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+from contracts.file_times import parse_time
 from functions.close_batch.report import MartOutcome, dpu_seconds, failures, mart_outcome, summary
 from functions.shared import actions
 from functions.shared.attributes import Item
@@ -34,6 +36,7 @@ _TRIES = 20
 _MOST_EVENTS = 20_000  # Step Functions ends an execution after 25,000 events
 _EVENTS_PER_BATCH = 120
 _EVENTS_PER_MART = 50  # built at the third try
+_LONGEST = timedelta(hours=20)  # the state machine gives an execution 48, a job may take 24
 _MOST_BYTES = 200_000  # what an execution tells of its batches passes from state to state, which 256 KiB limit
 
 
@@ -54,6 +57,7 @@ class Closing:
     iteration: int = 0
     request: Mapping[str, Any] = field(default_factory=dict)
     runs: Mapping[str, Any] = field(default_factory=dict)
+    started: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,13 +250,24 @@ def _has_more(world: World, closing: Closing, lease: Lease) -> bool:
 
 def successor_of(world: World, closing: Closing, told: int = 0) -> dict[str, Any] | None:
     """Return the execution to start when one more batch, of which as much is `told`, might not fit into this one."""
-    marts = len(world.plan.downstream(closing.table))
-    events = _EVENTS_PER_BATCH + _EVENTS_PER_MART * marts
-    batches = closing.iteration + 2
-    if batches * events <= _MOST_EVENTS and batches * told <= _MOST_BYTES:
+    if not _runs_long(world, closing) and _fits(world, closing, told):
         return None
     name = closing.execution.rpartition(":")[2]
     stem, _, number = name.rpartition("-h")
     again = f"{stem}-h{int(number) + 1}" if stem and number.isdigit() else f"{name[:70]}-h1"
     asked = {word: closing.request[word] for word in ("marts",) if word in closing.request}
     return {"name": again, "input": {"table": closing.table, **asked}}
+
+
+def _runs_long(world: World, closing: Closing) -> bool:
+    """Tell whether another batch might be cut off by the time that the state machine gives an execution."""
+    if not closing.started:
+        return False
+    return parse_time(world.ledger.now()) - parse_time(closing.started) > _LONGEST
+
+
+def _fits(world: World, closing: Closing, told: int) -> bool:
+    marts = len(world.plan.downstream(closing.table))
+    events = _EVENTS_PER_BATCH + _EVENTS_PER_MART * marts
+    batches = closing.iteration + 2
+    return batches * events <= _MOST_EVENTS and batches * told <= _MOST_BYTES

@@ -39,6 +39,7 @@ def handle(event: Mapping[str, Any], world: World) -> Closed:
         batch_id=event["batch_id"],
         token=int(event["token"]),
         execution=event["execution"]["id"],
+        started=event["execution"].get("started", ""),
         stage_error=event.get("stage_error"),
         marts_error=event.get("marts_error"),
         runs=event.get("runs") or {},

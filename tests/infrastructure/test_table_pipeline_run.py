@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.file_times import parse_time
 from tests.infrastructure.machine import LEDGER, Cloud, LambdaError, Outcome, run_machine
 
 ASL = Path(__file__).parents[2] / "state_machines" / "table_pipeline.asl.json"
@@ -88,6 +90,8 @@ def test_a_batch_is_staged_then_its_marts_are_built_wave_by_wave(run: Run) -> No
     assert asked["input"] == {"table": "planes"}
     assert (asked["iteration"], asked["execution"]["name"]) == (0, "run")
     [close] = cloud.invocations["close"]
+    began = parse_time(close["execution"].pop("started"))
+    assert timedelta(0) < datetime.now(UTC) - began < timedelta(hours=1)
     assert close == {
         "execution": asked["execution"],
         "table": "planes",

@@ -323,6 +323,15 @@ def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is
     }
 
 
+@pytest.mark.parametrize(("started", "more"), [("2013-01-04T04:00:01.000Z", True), ("2013-01-04T03:59:59.999Z", False)])
+def test_an_execution_hands_over_before_its_time_runs_out(pipeline: Pipeline, started: str, more: bool) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.land("crm/planes/b.csv")
+    pipeline.stage(batch)
+    answer = pipeline.close(batch, caller, started=started)
+    assert (answer["more"], answer["hand_over"] is None) == (more, more)
+
+
 @pytest.mark.parametrize(
     ("error", "name", "cause"),
     [
