@@ -17,7 +17,8 @@ from functions.shared.causes import limit_in
 from functions.shared.choosing import choose
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.health import still_fails
-from functions.shared.landings import FAILED, Landing, object_in
+from functions.shared.holding import failed_entries, still_held
+from functions.shared.landings import Landing
 from functions.shared.lease import release
 from functions.shared.ledger import Action, Lease, batch_key
 from functions.shared.settling import (
@@ -207,14 +208,9 @@ def _close_item(
 
 
 def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: str) -> frozenset[str]:
-    """Return what later files wait for: landings that failed, until their object is staged or replayed."""
-    if world.plan.tables[lease.table].on_failed_file != "hold":
-        return frozenset()
-    mine = [one for one in found.values() if one.batch_id == batch_id]
-    failed = {one.entry for one in mine if one.state == FAILED}
-    mended = {one.object_id for one in mine if one.state not in (FAILED, "pending", "claimed")}
-    kept = {entry for entry in lease.held if object_in(entry) not in mended}
-    return frozenset(kept | failed)
+    """Return what later files wait for: landings that failed now, and those that still hold them up."""
+    entries = lease.held | failed_entries(found.values(), batch_id)
+    return still_held(world.ledger, world.plan.tables[lease.table], entries)
 
 
 def _go_on(world: World, closing: Closing, errors: Sequence[str], told: int) -> GoesOn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,12 @@ from functions.open_batch.claiming import Claims, claim_manifest, open_marts, re
 from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
+from functions.shared import actions
 from functions.shared.causes import first_of_files
 from functions.shared.choosing import Change, Work, choose, held_words, is_held
-from functions.shared.errors import LedgerBusyError, StaleLeaseError, TableBusyError
+from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
+from functions.shared.holding import still_held
 from functions.shared.landings import FAILED, REBUILD, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
@@ -80,6 +83,7 @@ def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[
     failures: list[dict[str, Any]] = []
     settled = 0
     for _ in range(_TRIES):
+        lease = _with_held(world, lease)
         work, claims = _choose(world, request, caller, lease)
         settle(world.ledger, lease, changed(work.settled, world.ledger.now()))
         failures += refusals(request.table, work.settled)
@@ -101,6 +105,18 @@ def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[
         if opened := world.ledger.batch(request.table, lease.batch_id):
             return answer(world, resume(world, lease, opened), failures)
     raise LedgerBusyError(f"{request.table}: landings arrive faster than they can be chosen")
+
+
+def _with_held(world: World, lease: Lease) -> Lease:
+    """Return the lease without held landings that nobody waits for any more, and write that down."""
+    held = still_held(world.ledger, world.plan.tables[lease.table], lease.held)
+    if held == lease.held:
+        return lease
+    try:
+        world.ledger.transact([actions.keep(lease, held=held)])
+    except ConditionFailedError as error:
+        raise StaleLeaseError(lost(lease)) from error
+    return replace(lease, held=held)
 
 
 def _why_nothing(world: World, name: str, lease: Lease) -> str:

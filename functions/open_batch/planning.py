@@ -12,6 +12,7 @@ from functions.open_batch.opening import marts_to_build
 from functions.open_batch.reopening import Stopped, selected, stopped
 from functions.open_batch.request import Request
 from functions.shared.choosing import Limits, Work, choose
+from functions.shared.holding import still_held
 from functions.shared.landings import PENDING, Landing
 from functions.shared.ledger import Lease
 from functions.shared.world import World
@@ -85,7 +86,7 @@ def _work(world: World, request: Request, lease: Lease, execution: str, pending:
 
     while True:
         waiting = [replace(one, attempts=0, mode="", allow="") for one in (*pending, *again.values())]
-        work = choose(table, waiting, versions, execution, endless, lease.held)
+        work = choose(table, waiting, versions, execution, endless, still_held(world.ledger, table, lease.held))
         revived = [one.landing for one in work.settled if one.state == PENDING]
         if not revived:
             return work

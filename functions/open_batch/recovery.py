@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.shared import actions
 from functions.shared.batches import ABANDONED, CLOSED, PUBLISHED
 from functions.shared.errors import ConditionFailedError, StaleLeaseError
+from functions.shared.holding import failed_entries
 from functions.shared.ledger import Action, Lease, batch_key, lease_key
 from functions.shared.settling import (
     StageOutcome,
@@ -35,7 +36,7 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
     if batch is None or batch["state"] in CLOSED:
         _forget(world, lease, batch_id)
         return
-    published = False
+    published, held = False, frozenset[str]()
     if batch["landings"]:
         manifest = world.files.read(lease.table, batch_id, "manifest")
         outcome = read_outcome(world.files.read(lease.table, batch_id, "stage"), None)
@@ -53,27 +54,41 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
         )
         settle(world.ledger, lease, [*pairs, *(retired(manifest, found, now) if published else [])])
         settled = found | {after.id: after for _, after in pairs}
-        settle_neighbours(world.ledger, lease, world.plan.tables[lease.table], settled.values())
+        table = world.plan.tables[lease.table]
+        settle_neighbours(world.ledger, lease, table, settled.values())
+        held = failed_entries(settled.values(), batch_id) if table.on_failed_file == "hold" else held
     downstream = world.plan.downstream(lease.table)
     due = downstream if published else frozenset()
     if not batch["landings"]:
         due = downstream & batch["marts"]
-    _forget(world, lease, batch_id, closed=PUBLISHED if published else ABANDONED, due=due)
+    _forget(world, lease, batch_id, closed=PUBLISHED if published else ABANDONED, due=due, held=held)
 
 
-def _forget(world: World, lease: Lease, batch_id: str, *, closed: str = "", due: frozenset[str] = frozenset()) -> None:
-    """Take the orphan off the lease; its marts are due where it had published and nobody saw them built."""
-    held = actions.holds(lease)
-    update = ("ADD due_marts :due " if due else "") + "DELETE orphans :orphan"
-    values = {":orphan": {batch_id}} | ({":due": due} if due else {})
+def _forget(
+    world: World,
+    lease: Lease,
+    batch_id: str,
+    *,
+    closed: str = "",
+    due: frozenset[str] = frozenset(),
+    held: frozenset[str] = frozenset(),
+) -> None:
+    """Take the orphan off the lease; its marts are due where it had published and nobody saw them built.
+
+    Later landings wait for those of its landings that it is given up with (`held`).
+    """
+    mine = actions.holds(lease)
+    more = {name: value for name, value in (("due_marts", due), ("held", held)) if value}
+    adds = f"ADD {', '.join(f'{name} :{name}' for name in more)} " if more else ""
+    values = {":orphan": {batch_id}, **{f":{name}": value for name, value in more.items()}}
     writes = [
         Action(
             "Update",
             lease_key(lease.table),
-            update=update,
-            condition=held.condition,
-            names=held.names,
-            values={**held.values, **values},
+            update=f"{adds}DELETE orphans :orphan",
+            condition=mine.condition,
+            names=mine.names,
+            values={**mine.values, **values},
         )
     ]
     if closed:
