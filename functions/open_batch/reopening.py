@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functions.open_batch.request import Request
 from functions.shared import actions
 from functions.shared.errors import ConditionFailedError, InvalidRequestError, StaleLeaseError
-from functions.shared.landings import FAILED, QUARANTINED, REBUILD, REPLAY, STAGED, SUPERSEDED, Landing
+from functions.shared.landings import FAILED, PENDING, QUARANTINED, REBUILD, REPLAY, STAGED, SUPERSEDED, Landing
 from functions.shared.ledger import Lease
 from functions.shared.settling import again, lost, settle
+from functions.shared.wholes import time_of
 from functions.shared.world import World
 
 
@@ -40,26 +41,31 @@ def _again(one: Landing, request: Request, now: str) -> Landing:
     allow = ",".join(sorted(request.allow))
     if request.mode == "incremental" and one.state == FAILED:
         return again(one, now, allow=allow)
-    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.state, allow=allow)
+    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.was or one.state, allow=allow)
 
 
 def selected(world: World, request: Request) -> list[Landing]:
     """Return the landings that a replay or a rebuild of staging takes up again, oldest first.
 
     A landing that failed is as if it had not come: only a replay, which names it, takes it up. A snapshot that
-    another one of its time covers is told of too: it counts again should that one leave.
+    another one of its time covers is told of too: it counts again should that one leave. Of a snapshot in parts all
+    are meant where one is; and those whose replay still waits are rebuilt with the others.
     """
-    covered = {SUPERSEDED} if world.plan.tables[request.table].load == "snapshot" else set()
+    table = world.plan.tables[request.table]
+    covered = {SUPERSEDED} if table.load == "snapshot" else set()
     states = {STAGED, QUARANTINED} | covered | (set() if request.rebuilds_staging else {FAILED})
     ids = _of_batch(world, request)
-    return sorted(
-        (
-            one
-            for one in world.ledger.all_landings(request.table)
-            if one.state in states and _is_meant(one, request) and (ids is None or one.id in ids)
-        ),
-        key=lambda one: one.order,
-    )
+    known = [one for one in world.ledger.all_landings(request.table) if _state(one, request) in states]
+    meant = [one for one in known if _is_meant(one, request) and (ids is None or one.id in ids)]
+    if table.source.parts:
+        times = {time_of(table, one) for one in meant}
+        meant = [one for one in known if time_of(table, one) in times]
+    return sorted(meant, key=lambda one: one.order)
+
+
+def _state(one: Landing, request: Request) -> str:
+    """Return the state that counts: of a landing whose replay waits, for a rebuild, that before it."""
+    return one.was if request.rebuilds_staging and one.state == PENDING else one.state
 
 
 def _is_meant(one: Landing, request: Request) -> bool:

@@ -27,12 +27,12 @@ def wholes(table: Table, pending: Iterable[Landing], now: datetime) -> list[Whol
     """
     groups: dict[datetime | str, list[Landing]] = {}
     for one in sorted(pending, key=lambda landing: landing.order):
-        groups.setdefault(_time(table, one), []).append(one)
+        groups.setdefault(time_of(table, one), []).append(one)
     found = [Whole(tuple(group), _lack(table, time, group, now)) for time, group in groups.items()]
     return sorted(found, key=lambda whole: whole.landings[0].order)
 
 
-def _time(table: Table, landing: Landing) -> datetime | str:
+def time_of(table: Table, landing: Landing) -> datetime | str:
     """Return the file time, or the id of a landing that has none and that staging will refuse by itself."""
     try:
         return find_file_time(table.effective_at, landing.key) or parse_time(landing.event_time)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.model import EffectiveAt, Parts, Source
 from functions.open_batch import handler
 from functions.shared.errors import InvalidRequestError, TableBusyError
 from tests.unit.functions.conftest import ARTIFACTS, Pipeline, failed, s3_event, task_failed
@@ -391,3 +392,22 @@ def test_an_error_of_the_data_that_blames_no_file_fails_its_files_at_once(pipeli
     pipeline.stop(name)
     assert run(pipeline, "next")["action"] == "nothing"
     assert keys(pipeline, run(pipeline, "mended", mode="replay", batch_id=batch["batch_id"])) == ["crm/planes/a.csv"]
+
+
+def test_a_replay_of_a_part_takes_up_the_whole_snapshot(pipeline: Pipeline) -> None:
+    parts = Source("crm/planes/", parts=Parts(count=r"-of-(?P<parts>\d+)"))
+    pipeline.with_table("planes", source=parts, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
+    first, second = "crm/planes/2013-01-01/1-of-2", "crm/planes/2013-01-01/2-of-2"
+    staged(pipeline, first, second)
+    assert keys(pipeline, run(pipeline, "again", mode="replay", prefix=first)) == [first, second]
+
+
+def test_a_rebuild_of_staging_takes_what_a_dead_replay_has_left_too(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    run(pipeline, "dies", mode="replay", prefix="crm/planes/a")
+    pipeline.stop("dies")
+    batch = run(pipeline, "anew", mode="rebuild", layer="staging")
+    assert [(one["key"], one["was"]) for one in pipeline.manifest(batch)["landings"]] == [
+        ("crm/planes/a.csv", "staged"),
+        ("crm/planes/b.csv", "staged"),
+    ]
