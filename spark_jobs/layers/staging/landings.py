@@ -125,10 +125,22 @@ def find_file_time(table: Table, key: str) -> datetime | None:
         raise ContractViolationError(f"{table.name}: {error}") from error
 
 
-def without_markers(landings: Sequence[Landing], table: Table) -> list[Landing]:
-    """Return the landings that hold records: an object that only marks a snapshot as whole holds none."""
+def with_records(landings: Sequence[Landing], table: Table) -> list[Landing]:
+    """Return the landings whose records are wanted: markers hold none, and nobody reads versions that are overtaken."""
     parts = table.source.parts
-    return [landing for landing in landings if parts is None or not parts.is_marker(landing.key)]
+    if parts is None:
+        return list(landings)
+    old = overtaken(landings, table)
+    return [landing for landing in landings if landing.id not in old and not parts.is_marker(landing.key)]
+
+
+def overtaken(landings: Sequence[Landing], table: Table) -> set[str]:
+    """Return the ids of parts of snapshots that a newer version of their object replaces."""
+    if table.source.parts is None:
+        return set()
+    records = [one for one in landings if not table.source.parts.is_marker(one.key)]
+    newest = {(one.file_time, one.key): one.id for one in sorted(records, key=lambda one: one.order)}
+    return {one.id for one in records} - set(newest.values())
 
 
 def whole_snapshot(parts: Parts, landings: Sequence[Landing]) -> list[Landing]:

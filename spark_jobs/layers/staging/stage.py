@@ -23,7 +23,7 @@ from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.crawled import Crawls
 from spark_jobs.layers.staging.groups import stage_append, stage_events
-from spark_jobs.layers.staging.landings import Manifest, blame_whole_snapshots, dump, without_markers
+from spark_jobs.layers.staging.landings import Manifest, blame_whole_snapshots, dump, overtaken, with_records
 from spark_jobs.layers.staging.outcome import Outcome
 from spark_jobs.layers.staging.quarantine import QUARANTINE_SCHEMA, Quarantine
 from spark_jobs.layers.staging.readers.formats import FORMATS
@@ -74,7 +74,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
         try:
             if claims is None:
                 reached("claim")
-                claims = reader.claim(_open_to_all(table), without_markers(manifest.landings, table))
+                claims = reader.claim(_open_to_all(table), with_records(manifest.landings, table))
                 if table.crawled:
                     assert crawls is not None, "a crawled table is staged with its crawler"
                     found = extras.found_columns(lake.spark, _open_to_all(table), claims)
@@ -242,12 +242,13 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
         for name in (names.log, names.quarantine):
             drop_branches(lake, name, branch_name(manifest.batch_id))
     books = from_dict(json.loads(done.summary["landfall.books"]))
+    superseded = [*json.loads(done.summary["landfall.superseded"]), *sorted(overtaken(manifest.landings, table))]
     reached("book")
     audit.write_batch(lake, table, manifest, done, books)
     return Staged(
         done.id,
         books,
-        tuple(json.loads(done.summary["landfall.superseded"])),
+        tuple(superseded),
         json.loads(done.summary.get("landfall.warnings", "{}")),
         first_rejected(lake.read(names.quarantine), manifest.batch_id) if books.rejected else (),
     )

@@ -76,3 +76,12 @@ def test_one_part_that_fails_takes_the_others_of_its_snapshot_with_it(bench):
         good["id"]: other,
         done["id"]: other,
     }
+
+
+def test_a_part_that_landed_again_is_read_in_its_newest_version_alone(bench):
+    table = parted(MARKED)
+    cut_off, mended = part(bench, 1, "a.csv", "1,a,?"), part(bench, 1, "a.csv", "1,A", minute=5)
+    bench.s3.put("test-raw", cut_off["key"], cut_off["version_id"], b"\x1f\x8b\x08cut off")
+    staged = bench.stage(table, cut_off, part(bench, 1, "b.csv", "2,b"), mended, part(bench, 1, "_DONE", minute=6))
+    assert bench.log(table) == [(1, "A", "I", at(1)), (2, "b", "I", at(1))]
+    assert (staged.books.read, staged.superseded) == (2, (cut_off["id"],))
