@@ -79,17 +79,20 @@ def fetch_credentials(connection: Connection, table: Table, secrets: Any) -> Cre
         return Credentials()
     place = f"{table.name}: secret {connection.secret} of connection {connection.name}"
     try:
-        text = secrets.get_secret_value(SecretId=connection.secret)["SecretString"]
+        answer = secrets.get_secret_value(SecretId=connection.secret)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"):
             raise SourceRefusedError(f"{place} cannot be read ({code}): store it in Secrets Manager") from error
         raise
     try:
-        secret = json.loads(text)
-        return Credentials(secret["username"], secret["password"])
+        secret = json.loads(answer["SecretString"])
+        user, password = secret["username"], secret["password"]
     except (ValueError, KeyError, TypeError):
         raise SourceRefusedError(f"{place} must be JSON with username and password") from None
+    if not (isinstance(user, str) and isinstance(password, str)):
+        raise SourceRefusedError(f"{place} must hold username and password as texts, in quotes")
+    return Credentials(user, password)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ class Reading:
 def chosen(table: Table, relation: str, columns: Sequence[SourceColumn]) -> list[SourceColumn]:
     """Return the columns that are read: all, or under `extra_columns: ignore` those that the contract reads.
 
-    SourceRefusedError names the columns that break `missing_columns` and `extra_columns`.
+    SourceRefusedError names the columns that break `missing_columns` and `extra_columns`, or have one name.
     """
     wanted = {name.lower(): name for name in table.source_names}
     found = {column.name.lower() for column in columns}
@@ -75,7 +76,14 @@ def chosen(table: Table, relation: str, columns: Sequence[SourceColumn]) -> list
             f"{table.name}: {relation} has column {', '.join(extra)}, which the contract does not declare; declare it, "
             "or leave it out with extra_columns: ignore"
         )
-    return [c for c in columns if table.extra_columns != "ignore" or c.name.lower() in wanted]
+    read = [c for c in columns if table.extra_columns != "ignore" or c.name.lower() in wanted]
+    alike = Counter(column.name.lower() for column in read)
+    if twice := [column.name for column in read if alike[column.name.lower()] > 1]:
+        raise SourceRefusedError(
+            f"{table.name}: {relation} has columns {', '.join(twice)}, whose names differ by case alone or not at all; "
+            "give each a name of its own in source.query"
+        )
+    return read
 
 
 def find(table: Table, relation: str, columns: Sequence[SourceColumn], name: str, word: str) -> SourceColumn:

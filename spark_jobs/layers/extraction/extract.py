@@ -19,6 +19,7 @@ from spark_jobs.layers.extraction.landing import Place, has_landed, land, write
 from spark_jobs.layers.extraction.ledger import EMPTY, LANDED, LANDING, ExtractionLedger, Origin, Record
 from spark_jobs.layers.extraction.resuming import way_out
 from spark_jobs.layers.extraction.survey import Survey, survey
+from spark_jobs.layers.shaping import quoted
 
 MODES = ("incremental", "full")
 
@@ -110,11 +111,11 @@ def _has_nothing_new(extraction: Extraction, found: Survey) -> bool:
 
 def _frame(extraction: Extraction, found: Survey) -> DataFrame:
     """Return the rows as they will be written; times with a zone become instants."""
-    schema = ", ".join(f"`{reading.name}` {reading.spark}" for reading in found.readings)
+    schema = ", ".join(f"{quoted(reading.name)} {reading.spark}" for reading in found.readings)
     rows = extraction.database.read(found.query, found.predicates, schema, extraction.extract.fetch_size)
     return rows.select(*(_written(reading) for reading in found.readings))
 
 
 def _written(reading: Reading) -> Column:
-    column = F.col(f"`{reading.name}`")
+    column = F.col(quoted(reading.name))
     return column.cast("timestamp").alias(reading.name) if reading.zoned else column

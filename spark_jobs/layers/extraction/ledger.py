@@ -112,10 +112,10 @@ class ExtractionLedger:
         """Note in one step that an extraction landed and how far its watermark is.
 
         Where another extraction has moved the watermark from `seen` meanwhile, its watermark stays: what it passed
-        over has landed too.
+        over has landed too. A whole extraction that found no watermark leaves none.
         """
         writes: list[Mapping[str, Any]] = [{"Put": {"TableName": self._ledger, "Item": self._item(record)}}]
-        if self._column and record.watermark:
+        if self._column and (record.watermark or record.mode == "full"):
             writes.append({"Put": self._advance(record, seen)})
         try:
             self._dynamodb.transact_write_items(TransactItems=writes)
@@ -128,12 +128,12 @@ class ExtractionLedger:
     def _advance(self, record: Record, seen: Watermark | None) -> Mapping[str, Any]:
         origin = {field.name: getattr(record, field.name) for field in fields(Origin)}
         item = {name: value for name, value in origin.items() if value} | {
-            "kind": record.watermark_kind,
-            "value": record.watermark,
             "extraction": record.extraction,
             "read_at": record.effective_at,
             "updated_at": _now(),
         }
+        if record.watermark:
+            item |= {"kind": record.watermark_kind, "value": record.watermark}
         put: dict[str, Any] = {
             "TableName": self._ledger,
             "Item": self._keys("WATERMARK") | _texts(item),

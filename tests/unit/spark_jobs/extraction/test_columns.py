@@ -141,6 +141,18 @@ def test_extra_columns_stay_where_they_are_under_ignore_and_come_along_under_add
     assert chosen(table(columns=narrow, extra_columns="add"), "OPS.T", COLUMNS) == COLUMNS
 
 
+def test_names_that_differ_by_case_alone_are_refused_where_they_are_read() -> None:
+    narrow = table(columns=(Column("id", "bigint", reads=("id",)),), extra_columns="ignore")
+    quoted = [SourceColumn(name, 4, "INTEGER", 10, 0) for name in ("note", "NOTE", "ID")]
+    assert chosen(narrow, "OPS.T", quoted) == quoted[2:]
+    with pytest.raises(SourceRefusedError) as twice:
+        chosen(narrow, "OPS.T", [*quoted, SourceColumn("id", 4, "INTEGER", 10, 0)])
+    assert str(twice.value) == (
+        "t: OPS.T has columns ID, id, whose names differ by case alone or not at all; give each a name of its own in "
+        "source.query"
+    )
+
+
 def test_missing_columns_may_be_allowed() -> None:
     assert chosen(table(missing_columns="null", extra_columns="add"), "OPS.T", COLUMNS) == COLUMNS
 

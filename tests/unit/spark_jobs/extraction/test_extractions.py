@@ -94,6 +94,13 @@ def test_derbys_types_keep_their_values(derby: Bench) -> None:
     }  # fmt: skip
 
 
+def test_names_may_hold_any_character(derby: Bench) -> None:
+    derby.execute('CREATE TABLE planes ("full name" INT, "a.b" INT, "c`d" INT)', "INSERT INTO planes VALUES (1, 2, 3)")
+    record = derby.extract(derby.table({}, extra_columns="add", missing_columns="null"), whole())
+    assert derby.landed(record).columns == ["full name", "a.b", "c`d"]
+    assert [tuple(row) for row in derby.landed(record).collect()] == [(1, 2, 3)]
+
+
 def test_a_query_is_read_like_a_table(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "2, 'b', NULL")
     query = "SELECT id, UPPER(name) AS name FROM planes WHERE id > 1"
@@ -247,6 +254,16 @@ def test_mode_full_reads_everything_again_and_sets_the_watermark_anew(derby: Ben
     derby.execute("DELETE FROM planes WHERE id = 2")
     record = derby.extract(table, extract, mode="full")
     assert (ids(derby, record), derby.watermark(extract)) == ([1], Mark(MOMENT, "2013-01-02 01:00:01.0"))
+
+
+def test_mode_full_of_a_table_without_a_watermark_forgets_the_one_before(derby: Bench) -> None:
+    derby.execute(PLANES, "INSERT INTO planes VALUES (1000, 'a', NULL)")
+    table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=0)
+    derby.extract(table, extract)
+    derby.execute("DELETE FROM planes")
+    derby.extract(table, extract, mode="full")
+    derby.execute("INSERT INTO planes VALUES (1, 'numbers begin anew', NULL)")
+    assert ids(derby, derby.extract(table, extract)) == [1]
 
 
 def test_append_reads_each_row_once_and_refuses_rows_without_a_watermark(derby: Bench) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
 from contracts.databases import Connection
+from contracts.model import Source, Table
+from spark_jobs.extract import fetch_credentials
 from spark_jobs.layers.extraction import failures
-from spark_jobs.layers.extraction.failures import Symptom, address, diagnose, explained
+from spark_jobs.layers.extraction.failures import SourceRefusedError, Symptom, address, diagnose, explained
 
 OPS = Connection("ops", "jdbc:oracle:thin://@db.example.com:1521/OPS", secret="landfall/ops")
 
@@ -99,3 +103,18 @@ def test_an_operator_reads_one_sentence_without_the_password(
 def test_an_error_that_is_not_the_databases_comes_back_as_it_is() -> None:
     error = ValueError("ours")
     assert explained(error, OPS, "planes") is error
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ({"SecretString": '{"username": "u"}'}, "must be JSON with username and password"),
+        ({"SecretBinary": b"{}"}, "must be JSON with username and password"),
+        ({"SecretString": '{"username": "u", "password": 1}'}, "must hold username and password as texts, in quotes"),
+    ],
+)
+def test_a_secret_of_another_form_is_refused_in_a_sentence(secret: dict[str, object], told: str) -> None:
+    secrets = Mock(get_secret_value=Mock(return_value=secret))
+    with pytest.raises(SourceRefusedError) as refused:
+        fetch_credentials(OPS, Table("planes", "append", Source("planes/"), ()), secrets)
+    assert str(refused.value) == f"planes: secret landfall/ops of connection ops {told}"
