@@ -14,12 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from contracts.model import Column, Mart, Plan, Table
 from contracts.paths import BY_PATH, split_path
-from spark_jobs.layers.errors import DataError
+from spark_jobs.layers.errors import DataError, words_about_sql
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging.extras import column_name
+from spark_jobs.layers.staging.readers.seam import no_records
 
 PROPERTY = "landfall.crawled-columns"
 PREFIX = "{table}__"  # before the names of the crawler's tables, one of them for each crawler
@@ -103,9 +107,28 @@ def with_columns(table: Table, columns: Iterable[Column]) -> Table:
     return replace(table, columns=known)
 
 
+def check_sql(spark: SparkSession, table: Table) -> None:
+    """Refuse SQL of the contract that names a column which is none; CrawlerError names those that there are.
+
+    `delete_when` and `truncate_when` read the columns as files have them, rules as the table does.
+    """
+    files, staged = no_records(spark, table.source_names), no_records(spark, table.column_names)
+    asked = [("delete_when", table.delete_when, files), ("truncate_when", table.truncate_when, files)]
+    asked += [(f"the check {check.name}", check.rule, staged) for check in table.checks]
+    for word, sql, rows in asked:
+        try:
+            rows.select(*([F.expr(sql)] if sql else []))
+        except AnalysisException as error:
+            if str(error).startswith("[UNRESOLVED_COLUMN"):  # types are not known here, and are told of elsewhere
+                known = ", ".join(table.source_names if rows is files else table.column_names)
+                message = f"{word} asks for what the crawler does not know: {words_about_sql(error)}; it knows {known}"
+                raise CrawlerError(f"{table.name}: {message}") from error
+
+
 def _declared(table: Table, columns: Mapping[str, str], found: Sequence[str]) -> list[Column]:
     """Return the columns as a contract would declare them, spelled as files do: Glue writes small letters."""
-    spelled = {_alike(_field(table, name)): name for name in found} | {_field(table, name): name for name in found}
+    own_names = {_field(table, name): name for name in found}
+    spelled = {_alike(field): name for field, name in own_names.items() if field not in columns} | own_names
     declared: list[Column] = []
     for name, kind in columns.items():
         plain = f"`{name}`" if table.source.format in BY_PATH and "." in name else name

@@ -79,6 +79,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
                     assert crawls is not None, "a crawled table is staged with its crawler"
                     found = extras.found_columns(lake.spark, _open_to_all(table), claims)
                     table = crawled.followed(crawls, table, found)
+                    crawled.check_sql(lake.spark, table)
                     _check(reader, table, claims)
                     _prepare(lake, names, table, manifest)
                 elif table.extra_columns == "add":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from contracts.model import Mart, Plan, Source
+from contracts.model import Check, Mart, Plan, Source
 from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.staging.crawled import CrawlerError, Crawls, known, spark_type
 from tests.unit.spark_jobs.staging.conftest import Bench, snapshot_table
@@ -101,6 +101,32 @@ def test_what_the_contract_needs_and_the_crawler_lacks_is_told(bench):
     two = crawls(tables=("planes__a", "planes__b", "planes_too__c"))
     with pytest.raises(CrawlerError, match="made 2 tables .planes__a, planes__b.: files under planes/ have not one"):
         stage(bench, two, snapshot(bench, 1, "k", "1"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"checks": (Check("few", "seats < 9"),)}, "the check few"),
+        ({"load": "changes", "delete_when": "seats = 'D'"}, "delete_when"),
+    ],
+)
+def test_sql_that_asks_for_a_column_that_there_is_not_is_told_with_those_that_there_are(bench, words, told):
+    table = replace(OPEN, **words)
+    with pytest.raises(CrawlerError) as raised:
+        stage(bench, crawls({"k": "bigint", "v": "string"}), snapshot(bench, 1, "k,v", "1,a"), table=table)
+    assert str(raised.value).startswith(f"planes: {told} asks for what the crawler does not know: ")
+    assert "`seats`" in str(raised.value) and str(raised.value).endswith("; it knows k, v")
+
+
+def test_of_two_columns_that_are_called_alike_each_holds_its_own(bench):
+    crawled = crawls({"k": "bigint", "a b": "string", "a_b": "string"})
+    stage(bench, crawled, snapshot(bench, 1, "k,a b,a_b", "1,x,y"))
+    stage(bench, crawled, snapshot(bench, 2, "k,a_b", "1,z"), snapshot(bench, 3, "k,A b", "1,w"))
+    assert bench.log(OPEN, "k", "a_b", "a_b_too") == [
+        (1, "x", "y", "I", at(1)),
+        (1, None, "z", "U", at(2)),
+        (1, "w", None, "U", at(3)),
+    ]
 
 
 def test_marts_know_the_columns_that_were_staged_last(bench):
