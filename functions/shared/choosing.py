@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
+from contracts.file_times import parse_time
 from contracts.model import Table
 from functions.shared.landings import (
     CLAIMED,
@@ -27,6 +28,7 @@ from functions.shared.landings import (
 from functions.shared.wholes import wholes
 
 _UNSETTLED = (PENDING, CLAIMED)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,11 @@ def _choose_whole(
 ) -> Work:
     """Return the first whole snapshot that the execution has not tried, however many its parts.
 
-    Objects that only repeat what is staged are settled at once, but a marker waits for what it marks.
+    Objects that only repeat what is staged are settled at once, but a marker waits a day for what it marks, of which
+    S3 may tell later.
     """
-    assert table.source.parts
+    parts = table.source.parts
+    assert parts
     left = tuple(Change(one, one.was, one.reason) for one in pending if one.mode == REBUILD)
     for whole in wholes(table, [one for one in pending if one.mode != REBUILD], now):
         if any(one.tried_by == execution or is_held(one, held) for one in whole.landings):
@@ -142,7 +146,9 @@ def _choose_whole(
             return Work(settled=left + revived)
         claims = tuple(one for one, fate in fates if fate.staged)
         settled = tuple(fate.change for _, fate in fates if fate.change)
-        if whole.lack and (claims or any(table.source.parts.is_marker(one.key) for one in whole.landings)):
+        markers = [one for one in whole.landings if parts.is_marker(one.key)]
+        is_old = markers == [*whole.landings] and all(now - parse_time(one.event_time) > _DAY for one in markers)
+        if whole.lack and (claims or (markers and not is_old)):
             continue
         if claims or settled:
             return Work(claims, left + settled)

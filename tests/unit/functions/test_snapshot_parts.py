@@ -77,6 +77,9 @@ def test_what_repeats_a_staged_part_is_a_duplicate_but_its_marker_waits():
     marker = landing("2020-01-01/_SUCCESS", 6, version="v2")
     assert chosen(MARKED, *staged, again) == ([], [(again.key, DUPLICATE)])
     assert chosen(MARKED, *staged, marker) == ([], [])
+    a_day_later = datetime(2020, 1, 3, 12, tzinfo=UTC)
+    assert chosen(MARKED, *staged, marker, now=a_day_later) == ([], [(marker.key, DUPLICATE)])
+    assert chosen(MARKED, landing("2020-01-01/_SUCCESS", 6), now=a_day_later) == ([], [])
     new = landing("2020-01-01/b", 5, "other", version="v2")
     assert chosen(MARKED, *staged, again, new, marker) == ([new.key], [(again.key, DUPLICATE), (marker.key, DUPLICATE)])
 
