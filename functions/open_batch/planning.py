@@ -84,9 +84,10 @@ def _work(world: World, request: Request, lease: Lease, execution: str, pending:
     def versions(object_id: str) -> list[Landing]:
         return [again.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
 
+    held = still_held(world.ledger, table, lease.held)
     while True:
         waiting = [replace(one, attempts=0, mode="", allow="") for one in (*pending, *again.values())]
-        work = choose(table, waiting, versions, execution, endless, still_held(world.ledger, table, lease.held))
+        work = choose(table, waiting, versions, execution, endless, held)
         revived = [one.landing for one in work.settled if one.state == PENDING]
         if not revived:
             return work

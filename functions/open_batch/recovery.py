@@ -56,7 +56,7 @@ def _recover(world: World, lease: Lease, batch_id: str) -> None:
         settled = found | {after.id: after for _, after in pairs}
         table = world.plan.tables[lease.table]
         settle_neighbours(world.ledger, lease, table, settled.values())
-        held = failed_entries(settled.values(), batch_id) if table.on_failed_file == "hold" else held
+        held = failed_entries(table, settled.values(), batch_id)
     downstream = world.plan.downstream(lease.table)
     due = downstream if published else frozenset()
     if not batch["landings"]:

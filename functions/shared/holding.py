@@ -9,8 +9,10 @@ from functions.shared.landings import CLAIMED, FAILED, PENDING, Landing, id_in, 
 from functions.shared.ledger import Ledger
 
 
-def failed_entries(landings: Iterable[Landing], batch_id: str) -> frozenset[str]:
-    """Return the entries of a batch's landings that failed."""
+def failed_entries(table: Table, landings: Iterable[Landing], batch_id: str) -> frozenset[str]:
+    """Return the entries of a batch's landings that failed and that later ones wait for."""
+    if table.on_failed_file != "hold":
+        return frozenset()
     return frozenset(one.entry for one in landings if one.state == FAILED and one.batch_id == batch_id)
 
 
