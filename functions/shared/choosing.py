@@ -72,10 +72,6 @@ class _Fate:
     staged: bool = False
     retires: tuple[Change, ...] = ()
 
-    @property
-    def revives(self) -> bool:
-        return self.change is not None and self.change.state == PENDING
-
 
 _WAITS = _Fate()
 
@@ -132,8 +128,8 @@ def _choose_whole(
 ) -> Work:
     """Return the first whole snapshot that the execution has not tried, however many its parts.
 
-    Objects that only repeat what is staged are settled at once, but a marker waits a day for what it marks, of which
-    S3 may tell later.
+    Objects that only repeat what is staged are settled at once, but those without which others that are sent again
+    would never be whole, a marker and whatever is counted, wait a day: S3 may tell of the others later.
     """
     parts = table.source.parts
     assert parts
@@ -142,13 +138,12 @@ def _choose_whole(
         if any(one.tried_by == execution or is_held(one, held) for one in whole.landings):
             continue
         fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
-        if revived := tuple(fate.change for _, fate in fates if fate.change and fate.revives):
+        if revived := tuple(fate.change for _, fate in fates if fate.change and fate.change.state == PENDING):
             return Work(settled=left + revived)
         claims = tuple(one for one, fate in fates if fate.staged)
         settled = tuple(fate.change for _, fate in fates if fate.change)
-        markers = [one for one in whole.landings if parts.is_marker(one.key)]
-        is_old = markers == [*whole.landings] and all(now - parse_time(one.event_time) > _DAY for one in markers)
-        if whole.lack and (claims or (markers and not is_old)):
+        needed = (one for one in whole.landings if parts.count or parts.is_marker(one.key))
+        if whole.lack and (claims or any(now - parse_time(one.event_time) <= _DAY for one in needed)):
             continue
         if claims or settled:
             return Work(claims, left + settled)

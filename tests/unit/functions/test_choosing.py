@@ -48,7 +48,7 @@ def test_landings_are_claimed_in_the_order_of_their_arrival() -> None:
 
 
 def test_a_batch_ends_before_the_landing_that_is_too_much() -> None:
-    landings = [version(f"k{number:02}", number, "x", size=400) for number in range(4)]
+    landings = [version(f"k{number:02}", number, "x", size=500) for number in range(4)]
     assert names(chosen(KEYED, *landings)) == ["k00 v0", "k01 v1"]
     assert names(chosen(KEYED, version("huge", 1, "x", size=5000))) == ["huge v1"]
     assert len(chosen(KEYED, *(version(f"k{n:02}", n, "x", size=1) for n in range(12))).claims) == 10
@@ -169,10 +169,19 @@ def test_what_a_rebuild_has_left_pending_is_what_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "number", "goes"),
-    [("later", 5, False), ("earlier", 1, True), ("broken", 5, True)],
+    ("key", "number", "asked", "goes"),
+    [
+        ("between", 4, {}, False),
+        ("later", 8, {}, False),
+        ("earlier", 1, {}, True),
+        ("broken", 5, {}, True),
+        ("replayed", 4, {"mode": "replay"}, True),
+        ("let through", 4, {"allow": "max_deleted"}, True),
+    ],
 )
-def test_later_files_wait_for_a_failed_one_but_a_new_version_of_it_does_not(key: str, number: int, goes: bool) -> None:
-    broken = version("broken", 3, "x", "failed")
-    held = frozenset({broken.entry})
-    assert bool(chosen(KEYED, broken, version(key, number, "y"), held=held).claims) is goes
+def test_later_files_wait_for_the_first_that_failed_but_its_new_version_and_what_is_asked_for_do_not(
+    key: str, number: int, asked: dict[str, str], goes: bool
+) -> None:
+    broken = [version("broken", 3, "x", "failed"), version("torn", 6, "x", "failed")]
+    held = frozenset(one.entry for one in broken)
+    assert bool(chosen(KEYED, *broken, version(key, number, "y", **asked), held=held).claims) is goes

@@ -36,18 +36,20 @@ def landing(key: str, minute: int, etag: str = "", version: str = "v1", **words)
     )
 
 
-def chosen(parts: Parts, *landings: Landing, now: datetime = NOON):
+def chosen(parts: Parts, *landings: Landing, now: datetime = NOON, held: frozenset[str] = frozenset()):
     """Return the keys that are claimed, and those that are settled, with their states."""
 
     def versions(object_id: str) -> list[Landing]:
         return sorted((one for one in landings if one.object_id == object_id), key=lambda one: one.sequence)
 
     pending = [one for one in landings if one.state == "pending"]
-    work = choose(table(parts), pending, versions, "me", SMALL, now=now)
+    work = choose(table(parts), pending, versions, "me", SMALL, held, now)
     return [one.key for one in work.claims], [(one.landing.key, one.state) for one in work.settled]
 
 
 MARKED = Parts(marker="/_SUCCESS$")
+COUNTED = Parts(count=r"-of-(?P<parts>\d+)$")
+A_DAY_LATER = datetime(2020, 1, 3, 12, tzinfo=UTC)
 
 
 def test_parts_wait_for_their_marker_and_go_in_one_batch_whatever_the_limits():
@@ -66,7 +68,7 @@ def test_quiet_comes_with_time():
 
 
 def test_a_snapshot_that_this_execution_tried_in_vain_is_left_to_the_next():
-    failed = [landing(f"2020-01-01/{name}", 1, tried_by="me") for name in ("a", "_SUCCESS")]
+    failed = [landing("2020-01-01/a", 1, tried_by="me"), landing("2020-01-01/_SUCCESS", 1)]
     later = [landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
     assert chosen(MARKED, *failed, *later)[0] == ["planes/2020-01-02/a", "planes/2020-01-02/_SUCCESS"]
 
@@ -77,11 +79,53 @@ def test_what_repeats_a_staged_part_is_a_duplicate_but_its_marker_waits():
     marker = landing("2020-01-01/_SUCCESS", 6, version="v2")
     assert chosen(MARKED, *staged, again) == ([], [(again.key, DUPLICATE)])
     assert chosen(MARKED, *staged, marker) == ([], [])
-    a_day_later = datetime(2020, 1, 3, 12, tzinfo=UTC)
-    assert chosen(MARKED, *staged, marker, now=a_day_later) == ([], [(marker.key, DUPLICATE)])
-    assert chosen(MARKED, landing("2020-01-01/_SUCCESS", 6), now=a_day_later) == ([], [])
+    assert chosen(MARKED, *staged, marker, now=A_DAY_LATER) == ([], [(marker.key, DUPLICATE)])
+    assert chosen(MARKED, landing("2020-01-01/_SUCCESS", 6), now=A_DAY_LATER) == ([], [])
     new = landing("2020-01-01/b", 5, "other", version="v2")
     assert chosen(MARKED, *staged, again, new, marker) == ([new.key], [(again.key, DUPLICATE), (marker.key, DUPLICATE)])
+
+
+def test_what_lands_again_after_its_marker_waits_no_longer_than_the_marker():
+    staged = [landing(f"2020-01-01/{name}", 1, state=STAGED) for name in ("a", "b", "_SUCCESS")]
+    marker, again = landing("2020-01-01/_SUCCESS", 5, version="v2"), landing("2020-01-01/a", 6, version="v2")
+    assert chosen(MARKED, *staged, marker, again) == ([], [])
+    both = [(marker.key, DUPLICATE), (again.key, DUPLICATE)]
+    assert chosen(MARKED, *staged, marker, again, now=A_DAY_LATER) == ([], both)
+
+
+def test_a_counted_part_that_repeats_the_staged_one_waits_a_day_for_those_that_change():
+    staged = [landing(f"2020-01-01/{number}-of-2", number, state=STAGED) for number in (1, 2)]
+    again = landing("2020-01-01/1-of-2", 5, version="v2")
+    changed = landing("2020-01-01/2-of-2", 6, "other", version="v2")
+    assert chosen(COUNTED, *staged, again) == ([], [])
+    assert chosen(COUNTED, *staged, again, changed) == ([changed.key], [(again.key, DUPLICATE)])
+    assert chosen(COUNTED, *staged, again, now=A_DAY_LATER) == ([], [(again.key, DUPLICATE)])
+    assert chosen(COUNTED, *staged, changed, now=A_DAY_LATER) == ([], [])
+
+
+def test_a_part_whose_content_returns_counts_again_when_what_came_between_lands_late():
+    versions = [("", STAGED), ("other", "pending"), ("", DUPLICATE)]
+    first, between, last = (
+        landing("2020-01-01/1-of-1", number, etag, f"v{number}", state=state)
+        for number, (etag, state) in enumerate(versions, 1)
+    )
+    assert chosen(COUNTED, first, between, last) == ([], [(last.key, "pending")])
+    again = replace(last, state="pending")
+    assert chosen(COUNTED, first, between, again) == ([between.key, last.key], [])
+
+
+def test_of_a_rebuild_that_died_parts_are_what_they_were_and_others_go_on():
+    left = landing("2020-01-01/a", 1, mode="rebuild", was=STAGED)
+    whole = [landing("2020-01-01/b", 2), landing("2020-01-01/_SUCCESS", 3)]
+    assert chosen(MARKED, left) == ([], [(left.key, STAGED)])
+    assert chosen(MARKED, left, *whole) == ([one.key for one in whole], [(left.key, STAGED)])
+
+
+def test_a_whole_snapshot_waits_for_an_earlier_file_that_failed():
+    broken = landing("2020-01-01/a", 1, state="failed")
+    later = [landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
+    assert chosen(MARKED, broken, *later, held=frozenset({broken.entry})) == ([], [])
+    assert chosen(MARKED, broken, *later) == ([one.key for one in later], [])
 
 
 def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
