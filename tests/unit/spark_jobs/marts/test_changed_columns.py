@@ -39,7 +39,11 @@ def changed(bench, old, new, before, after, mart_before=LATEST, mart_after=None)
 
 @pytest.mark.parametrize(
     ("built", "kind"),
-    [(LATEST, "tinyint"), (SELECTED, "smallint"), (mart("scd2_t", "scd2", "t", track=("v",)), "smallint")],
+    [
+        pytest.param(LATEST, "tinyint", marks=pytest.mark.long(little=True)),
+        (SELECTED, "smallint"),
+        pytest.param(mart("scd2_t", "scd2", "t", track=("v",)), "smallint", marks=pytest.mark.long(little=True)),
+    ],
     ids=("latest", "sql", "scd2"),
 )
 def test_a_mart_of_small_integers_is_built_again_and_again(bench, kind, built):
@@ -92,7 +96,9 @@ def test_nested_fields_keep_their_names_whatever_stands_beside_them(bench, case)
     assert [row.asDict(recursive=True)["a"] for row in found.collect()] == values
 
 
-@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
+@pytest.mark.parametrize(
+    "built", [pytest.param(LATEST, marks=pytest.mark.long(little=True)), SELECTED], ids=lambda m: m.kind
+)
 def test_a_column_by_which_a_mart_was_partitioned_is_null_from_then_on_and_may_come_back(bench, built):
     before = [(1, "a", "x", "I", T1), (2, "b", "y", "I", T1)]
     by_r = dataclasses.replace(built, partition_by=("r",))
@@ -110,7 +116,9 @@ def test_a_column_by_which_a_mart_was_partitioned_is_null_from_then_on_and_may_c
     assert b.rows(built.name, "k", "v", "r") == [(1, "c", None), (3, "d", "z")]
 
 
-@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
+@pytest.mark.parametrize(
+    "built", [LATEST, pytest.param(SELECTED, marks=pytest.mark.long(little=True))], ids=lambda m: m.kind
+)
 def test_a_column_whose_name_changes_by_case_alone_keeps_its_values(bench, built):
     b = changed(bench, keyed(Name="string"), keyed(name="string"), [(1, "a", "I", T1)], [(2, "b", "I", T2)], built)
     assert b.rows(built.name) == [(1, "a"), (2, "b")]

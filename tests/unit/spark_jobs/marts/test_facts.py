@@ -151,6 +151,7 @@ def test_a_fact_that_was_not_built_since_it_has_a_lookup_keeps_no_other_from_swe
     assert pointed(b) == [(1, "A", 2, D1, False)]
 
 
+@pytest.mark.long(little=True)
 def test_a_member_is_inferred_under_the_contracts_type_of_its_key_before_its_dimension_has_it(bench):
     def planes(kind):
         ddl = f"tail {kind}, seats int, since date"
@@ -331,6 +332,7 @@ def test_two_rows_of_one_key_are_refused_by_name(bench):
     assert b.rows("facts") == []
 
 
+@pytest.mark.long(little=True)
 def test_two_rows_of_one_key_are_refused_although_they_are_in_different_groups(bench):
     b = bench([FLIGHTS], [dataclasses.replace(facts(), incremental_by=("day",))])
     b.log("flights", [flight(1, D1, "A"), flight(2, D1, "A")])

@@ -37,7 +37,10 @@ def gone(tail, day):
     return (tail, None, None, "D", day)
 
 
-@pytest.mark.parametrize("kind", MARTS)
+@pytest.mark.parametrize(
+    "kind",
+    ["latest", "scd2", *(pytest.param(kind, marks=pytest.mark.long(little=True)) for kind in ("dimension", "history"))],
+)
 def test_increments_that_correct_the_past_give_what_a_rebuild_gives(bench, kind):
     b, name = bench([PLANES], MARTS.values()), MARTS[kind].name
     b.log("planes", [up("A", 1, D1), up("B", 1, D1), up("B", 2, D3), up("C", 5, D1)])
@@ -118,6 +121,7 @@ def test_a_source_batch_that_changes_nothing_in_the_mart_adds_no_data_snapshot(b
     assert str(b.lake.head(b.lake.table("staging", "planes")).id) in b.lake.property(table, "seen")
 
 
+@pytest.mark.long(little=True)
 def test_history_forgets_what_it_no_longer_keeps_in_keys_without_change_too(bench):
     kept = mart("h", "history", "planes", keep_for="2d")
     b = bench([PLANES], [kept])

@@ -23,6 +23,7 @@ def dms(bench, key: str, *rows: str, at: str = "2014-10-30T00:00:00Z"):
     return bench.land("".join(f"{row}\n" for row in rows), f"planes/{key}", at)
 
 
+@pytest.mark.long(little=True)
 def test_a_dms_task_full_load_first_then_changes_by_the_time_in_their_names(bench):
     logs = []
     for number, order in enumerate(itertools.permutations(range(3))):
@@ -55,6 +56,7 @@ def test_a_dms_task_full_load_first_then_changes_by_the_time_in_their_names(benc
     )
 
 
+@pytest.mark.long(little=True)
 def test_dms_with_column_names_and_with_op_in_the_full_load(bench):
     table = feed("csv", "dms", options={"header": True})
     bench.stage(table, dms(bench, "LOAD00000001.csv", "id,city", "1,Reno", at="2014-10-29T08:00:00Z"))
@@ -148,6 +150,7 @@ def test_operations_that_nobody_knows_are_refused_and_change_nothing(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_debezium_truncates_end_what_lives(bench):
     table = feed("jsonl", "debezium")
     bench.stage(table, jsonl(bench, "b", envelope("t", 3000), envelope("c", 4000, after=row(1, "Elko"))))

@@ -28,7 +28,7 @@ OLD = snapshot_table(columns=(Column("k", "int"), Column("v", "string"), Column(
 NEW = snapshot_table(columns=(Column("k", "bigint"), Column("n", "bigint"), Column("w", "string")))
 
 
-@pytest.mark.parametrize("load", ["snapshot", "upsert"])
+@pytest.mark.parametrize("load", ["snapshot", pytest.param("upsert", marks=pytest.mark.long(little=True))])
 def test_columns_are_added_widened_and_dropped_under_living_rows(bench, load):
     old, new = dataclasses.replace(OLD, load=load), dataclasses.replace(NEW, load=load)
     bench.stage(old, snapshot(bench, 1, "k,v,n", "1,a,1", "2,b,2"))
@@ -43,6 +43,7 @@ def test_columns_are_added_widened_and_dropped_under_living_rows(bench, load):
     assert (staged.books.updated, staged.books.inserted) == (2, 1)
 
 
+@pytest.mark.long(little=True)
 def test_a_late_file_brings_back_a_row_that_was_staged_under_the_old_contract(bench):
     old, new = dataclasses.replace(OLD, load="upsert"), dataclasses.replace(NEW, load="upsert")
     bench.stage(old, snapshot(bench, 1, "k,v,n", "1,a,1"))
@@ -55,6 +56,7 @@ def test_a_late_file_brings_back_a_row_that_was_staged_under_the_old_contract(be
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_column_that_is_added_and_empty_changes_no_row(bench):
     wide = snapshot_table(columns=(*OLD.columns, Column("w", "string")), missing_columns="null")
     bench.stage(OLD, snapshot(bench, 1, "k,v,n", "1,a,1"))
@@ -124,6 +126,7 @@ def test_a_table_whose_shape_did_not_tell_all_words_of_today_goes_on():
     check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), OF_DMS, "Ask.")
 
 
+@pytest.mark.long(little=True)
 def test_a_rebuild_takes_any_type(bench):
     landing = snapshot(bench, 1, "k,v,n", "1,a,1")
     bench.stage(OLD, landing)
@@ -132,6 +135,7 @@ def test_a_rebuild_takes_any_type(bench):
     assert bench.log(texts, "k", "v", "n") == [("1", "a", 1.0, "I", at(1))]
 
 
+@pytest.mark.long(little=True)
 def test_fields_inside_an_array_may_come_and_go_in_any_place(bench):
     def places(fields: str):
         columns = (Column("k", "bigint"), Column("a", f"array<struct<{fields}>>"))

@@ -118,6 +118,7 @@ def test_sql_that_asks_for_a_column_that_there_is_not_is_told_with_those_that_th
     assert "`seats`" in str(raised.value) and str(raised.value).endswith("; it knows k, v")
 
 
+@pytest.mark.long(little=True)
 def test_of_two_columns_that_are_called_alike_each_holds_its_own(bench):
     crawled = crawls({"k": "bigint", "a b": "string", "a_b": "string"})
     stage(bench, crawled, snapshot(bench, 1, "k,a b,a_b", "1,x,y"))

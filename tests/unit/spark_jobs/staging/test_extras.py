@@ -124,6 +124,7 @@ def test_a_file_with_very_many_fields_is_refused(bench):
         bench.stage(LINES, bench.land(many, "planes/2020-01-01/planes.jsonl"))
 
 
+@pytest.mark.long(little=True)
 def test_rows_of_xml_bring_attributes_text_and_elements(bench):
     rows = '<ps><p k="1" w="x"><v>a</v><t u="m">5</t></p><p k="2">own<v>b</v><t>6</t><t/><s><d>1</d></s></p></ps>'
     bench.stage(ROWS, bench.land(rows, "planes/2020-01-01/planes.xml"))

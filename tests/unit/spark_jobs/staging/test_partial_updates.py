@@ -122,6 +122,7 @@ def test_a_truncation_ends_the_life_that_patches_build_on(bench):
         ]
 
 
+@pytest.mark.long(little=True)
 def test_csv_files_hold_the_columns_of_their_headers(bench):
     source = Source(prefix="planes/", options={"absent_value": "?"})
     partial = table(source=source, load="upsert", delete_when=None, truncate_when=None)
@@ -135,6 +136,7 @@ def test_csv_files_hold_the_columns_of_their_headers(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_rows_of_xml_hold_what_stands_in_them(bench):
     source = Source(prefix="planes/", format="xml", options={"row_tag": "p", "namespaces": {"n": "urn:n"}})
     columns = (Column("k", "bigint", "@k"), Column("a", "string", "n:a"), *COLUMNS[2:])
@@ -155,6 +157,7 @@ def test_rows_of_xml_hold_what_stands_in_them(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_debezium_says_by_a_word_what_it_does_not_send(bench):
     options = {"absent_value": "__debezium_unavailable_value"}
     partial = replace(feed("jsonl", "debezium", options=options), updates="partial", missing_columns="null")

@@ -88,6 +88,7 @@ def test_values_that_must_be_unique_are_all_taken_out_but_only_within_a_file(ben
     assert staged.books.rejected == 2
 
 
+@pytest.mark.long(little=True)
 def test_a_reference_holds_when_the_other_table_ever_had_the_value(bench):
     codes = snapshot_table(name="codes", source=Source(prefix="codes/"), columns=(Column("k", "int"),))
     bench.stage(codes, daily(bench, 1, "1", "2", header="k", table="codes"))

@@ -65,7 +65,7 @@ def parts(bench, table) -> Counter[str]:
     return Counter(row[0] for row in state.select("_part").collect())
 
 
-@pytest.fixture(params=["few keys", "many keys"])
+@pytest.fixture(params=["few keys", pytest.param("many keys", marks=pytest.mark.long(little=True))])
 def few_and_many(request, monkeypatch):
     """Let `current` be written anew at once, or let all that moves go beside it."""
     if request.param == "many keys":
@@ -102,6 +102,7 @@ def test_a_key_that_a_known_and_another_record_tell_of(bench, rows):
     assert staged.books.balanced
 
 
+@pytest.mark.long(little=True)
 def test_a_known_record_speaks_for_its_key_beside_a_refused_one(bench):
     table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")))
     stable = [f"{key},{key}" for key in range(10, 20)]
@@ -114,6 +115,7 @@ def test_a_known_record_speaks_for_its_key_beside_a_refused_one(bench):
     assert fingerprints(bench, table) == 12
 
 
+@pytest.mark.long(little=True)
 def test_texts_that_mean_the_same_row_are_learnt(bench):
     table = snapshot_table()
     bench.stage(table, land(bench, 1, ["1,a", *STABLE]))
@@ -124,6 +126,7 @@ def test_texts_that_mean_the_same_row_are_learnt(bench):
     assert fingerprints(bench, table) == 11
 
 
+@pytest.mark.long(little=True)
 def test_under_another_header_or_contract_the_same_texts_mean_other_rows(bench):
     table = snapshot_table(columns=(Column("k", "bigint"), Column("v", "bigint")))
     rows = [f"{key},{key + 1}" for key in range(6)]
@@ -137,6 +140,7 @@ def test_under_another_header_or_contract_the_same_texts_mean_other_rows(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_files_whose_records_never_return_are_tried_but_not_learnt(bench):
     table = snapshot_table(source=Source(prefix="planes/"), extra_columns="ignore")
     for day in (1, 2, 3):

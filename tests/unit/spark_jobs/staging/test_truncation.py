@@ -46,6 +46,7 @@ def test_a_truncation_ends_what_lives_in_any_order_of_the_files(bench):
         assert sum(book.deleting for book in books) == 1
 
 
+@pytest.mark.long(little=True)
 def test_a_truncation_ends_what_comes_after_it_from_before(bench):
     feed = table()
     landings = [land(bench, str(place), *rows) for place, rows in enumerate(FILES)]
