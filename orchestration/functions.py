@@ -65,11 +65,14 @@ class Functions(Construct):
         self._layer = self._build_layer()
         self._environment = self._build_environment(ledger, artifacts, state_machine_arn)
         self.receive_files = self._build_function("receive_files", timeout=120, memory=256, RAW_BUCKET=raw.bucket_name)
-        self.open_batch = self._build_function("open_batch", timeout=300, memory=_MANY_LANDINGS)
+        self.open_batch = self._build_function(
+            "open_batch", timeout=300, memory=_MANY_LANDINGS, RAW_BUCKET=raw.bucket_name
+        )
         self.close_batch = self._build_function("close_batch", timeout=300, memory=_MANY_LANDINGS)
         self.notify_failure = self._build_function("notify_failure", timeout=60, memory=256, TOPIC_ARN=topic.topic_arn)
         self._grant_ledger(ledger)
         self._grant_batches(artifacts)
+        allow(_role(self.open_batch), ("s3:ListBucketVersions",), [raw.bucket_arn])  # to reconcile
         self._grant_executions(state_machine_arn, execution_arns)
         self._grant_topic(topic)
 

@@ -82,8 +82,10 @@ class Closed:
 def close_batch(world: World, closing: Closing) -> Closed:
     """Close a batch; repeated, it returns the same and changes nothing.
 
-    StaleLeaseError where another execution has taken the table over before the batch was closed.
+    StaleLeaseError where another execution has taken the table over before the batch was closed, TableRemovedError
+    where a deployment has removed it.
     """
+    world.check_table(closing.table)
     lease = world.ledger.lease(closing.table)
     batch = world.ledger.batch(closing.table, closing.batch_id)
     if batch is None:

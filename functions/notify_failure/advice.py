@@ -23,6 +23,8 @@ class Advice:
 def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -> Advice:
     """Return the advice for one failure."""
     kind, error = failure["kind"], failure["error"]
+    if error == "TableRemovedError":
+        return _removed(table)
     if kind == "mart":
         return _mart(failure, table)
     if kind == "open":
@@ -90,6 +92,17 @@ def _stage(failure: Mapping[str, Any], table: str) -> Advice:
         todo="The files are tried again with the next landing or the next sweep; or remove the cause and start now.",
         rerun={"table": table},
         section="a-staging-job-fails",
+    )
+
+
+def _removed(table: str) -> Advice:
+    return Advice(
+        what=f"{table} was removed from the pipeline while an execution worked on it.",
+        safe="Nothing is lost: files stay in the raw bucket, and the tables that are left are whole.",
+        todo="Nothing, if it was meant. To go on with it, bring its contract back, deploy, and start "
+        f'{{"table": "{table}"}}.',
+        rerun={},
+        section="an-execution-ended-without-closing-its-batch",
     )
 
 

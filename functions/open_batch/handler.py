@@ -35,6 +35,8 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     execution = event["execution"]
     caller = Caller(execution["id"], execution["name"], int(event["iteration"]), tuple(event.get("errors", ())))
     logger.set_correlation_id(caller.base)
+    if caller.iteration:
+        world.check_table(event["input"]["table"])
     request = read_request(event["input"], world.plan)
     if request.mode == "dry_run":
         return {"action": "dry_run", "table": request.table, "plan": plan(world, request, caller.id), "failures": []}

@@ -10,6 +10,7 @@ from typing import Any
 from contracts.model import Plan
 from functions.open_batch.answers import answer
 from functions.open_batch.claiming import Claims, claim_manifest, open_marts, resume
+from functions.open_batch.reconciling import rebuilt, reconcile
 from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
@@ -33,6 +34,9 @@ _UNMET = "no landing is meant by from, to, prefix and batch_id together"
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
     """Open the next batch of an execution and return what is to be done; repeated, it returns the same."""
     check_batch(world, request)
+    if request.mode == "reconcile":
+        reconcile(world, request.table)
+        request = replace(request, mode="incremental")
     first = world.ledger.lease(request.table)
     if not first.holder and not first.orphans and not _is_due(world, request, first):
         return nothing(request.table, "nothing is pending")
@@ -147,8 +151,7 @@ def _choose(world: World, request: Request, caller: Caller, lease: Lease) -> tup
         return Work(), Claims(caller.id, REBUILD, marts)
     pending = ledger.pending(table.name)
     if request.rebuilds_staging and caller.iteration == 0:
-        rebuilt = tuple(one for one in pending if one.mode == REBUILD)
-        return Work(claims=rebuilt), Claims(caller.id, REBUILD, marts, request.allow)
+        return rebuilt(world, table, pending), Claims(caller.id, REBUILD, marts, request.allow)
     work = choose(
         table,
         pending,

@@ -65,10 +65,13 @@ def _landings(world: World, request: Request, lease: Lease, execution: str) -> t
     """Return the landings that would be staged, and those that would be settled without or would wait."""
     if request.rebuilds_marts:
         return [], {}
-    if request.mode in ("replay", "rebuild"):
+    if request.mode == "replay":
         return selected(world, request), {}
-    pending = world.ledger.pending(request.table)
+    pending = [one for one in world.ledger.pending(request.table) if not (request.rebuilds_staging and one.mode)]
     work = _work(world, request, lease, execution, pending)
+    if request.rebuilds_staging:
+        whole = not world.plan.tables[request.table].source.parts  # parts go on waiting for one another
+        return [*selected(world, request), *(work.claims if whole else ())], {}
     settled = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in work.settled]
     ids = {one.id for one in work.claims} | {one.landing.id for one in work.settled}
     waiting = [_shown(one) for one in pending if one.id not in ids]

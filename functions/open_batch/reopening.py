@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from functions.open_batch.reconciling import pending_that_count, reconcile
 from functions.open_batch.request import Request
 from functions.shared import actions
 from functions.shared.errors import ConditionFailedError, InvalidRequestError, StaleLeaseError
@@ -32,6 +33,9 @@ def reopen(world: World, request: Request, lease: Lease) -> None:
         stays = frozenset(one.batch_id for one in waiting if one.limit not in request.allow)
     else:
         chosen = selected(world, request)
+        if request.rebuilds_staging:
+            reconcile(world, request.table)
+            chosen += pending_that_count(world, lease)
     now = world.ledger.now()
     settle(world.ledger, lease, [(one, _again(one, request, now)) for one in chosen])
     _keep(world, lease, chosen, stays)

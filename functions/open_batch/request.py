@@ -13,7 +13,7 @@ from contracts.model import Limits, Plan
 from functions.shared.errors import InvalidRequestError
 from functions.shared.landings import normal_time
 
-MODES = ("incremental", "replay", "rebuild", "dry_run")
+MODES = ("incremental", "reconcile", "replay", "rebuild", "dry_run")
 LAYERS = ("marts", "staging")
 ALLOWED = tuple(field.name for field in dataclasses.fields(Limits))
 WORDS = ("table", "mode", "marts", "allow", "from", "to", "prefix", "batch_id", "layer")

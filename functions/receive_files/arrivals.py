@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,10 @@ from urllib.parse import unquote_plus
 from aws_lambda_powertools.utilities.data_classes import S3Event
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 
+from functions.shared.arriving import is_noise
 from functions.shared.landings import Landing, landing_id, normal_time
 
 SWEEP = "sweep"
-_TEMPORARY_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crc", ".filepart", ".crdownload", ".swp", "~")
-_TEMPORARY_FOLDERS = re.compile(r"(^|/)(_temporary|_spark_metadata|_delta_log|\.[^/]*)(/|$)")
-_MARKERS = re.compile(r"_SUCCESS|_(started|committed)_.*|_(common_)?metadata|.*_\$folder\$")
 
 
 @dataclass(frozen=True)
@@ -57,14 +54,6 @@ def _landings(event: Mapping[str, Any], is_expected: Callable[[str], bool]) -> I
         key = unquote_plus(record.s3.get_object.key)
         if record.event_name.startswith("ObjectCreated:") and (is_expected(key) or not is_noise(key)):
             yield _landing(record, key)
-
-
-def is_noise(key: str) -> bool:
-    """Tell whether a key is a folder marker, a job's marker, or a temporary or hidden file."""
-    name = key.rpartition("/")[2]
-    if not name or _MARKERS.fullmatch(name):
-        return True
-    return name.lower().endswith(_TEMPORARY_SUFFIXES) or bool(_TEMPORARY_FOLDERS.search(key))
 
 
 def _landing(record: S3EventRecord, key: str) -> Landing:

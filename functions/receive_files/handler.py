@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.receive_files.arrivals import read_message
-from functions.receive_files.receiving import ensure_running, write_down
+from functions.receive_files.receiving import ensure_running, write_all_down
 from functions.shared.environment import Environment
 from functions.shared.world import World, the_world
 
@@ -38,7 +38,9 @@ def receive(records: list[dict[str, Any]], world: World) -> tuple[dict[str, Any]
     waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def one(record: SQSRecord) -> None:
-        found, tables = write_down(world, read_message(record.body, world.environment.raw_bucket, world.plan.expects))
+        found, tables = write_all_down(
+            world, read_message(record.body, world.environment.raw_bucket, world.plan.expects)
+        )
         counts.update(found)
         for table in tables:
             waiting[table].append(record.raw_event)

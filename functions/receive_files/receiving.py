@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import replace
 
-from contracts.model import Table
 from functions.receive_files.arrivals import Message
-from functions.shared import actions
-from functions.shared.errors import ConditionFailedError, LedgerBusyError
-from functions.shared.landings import Landing
-from functions.shared.ledger import UNROUTED, Action, Lease, Ledger
+from functions.shared.arriving import write_down
+from functions.shared.errors import LedgerBusyError
+from functions.shared.ledger import Lease
 from functions.shared.world import World
 
 _STARTS = 50
@@ -19,31 +16,17 @@ _LONGEST_STEM, _DIGITS = 50, 8
 Counts = Counter[str]
 
 
-def write_down(world: World, message: Message) -> tuple[Counts, set[str]]:
+def write_all_down(world: World, message: Message) -> tuple[Counts, set[str]]:
     """Write a message's landings to the ledger; return what was counted and the tables that have work."""
     counts: Counts = Counter({"IgnoredObjects": message.ignored})
     tables = set(world.plan.tables) if message.sweep else set()
     for landing in message.landings:
         table = world.plan.route(landing.key)
-        counts[_write(world.ledger, table, landing)] += 1
+        new = write_down(world.ledger, table, landing)
+        counts["DuplicateEvents" if not new else "Landings" if table else "UnroutedObjects"] += 1
         if table:
             tables.add(table.name)
     return +counts, tables
-
-
-def _write(ledger: Ledger, table: Table | None, landing: Landing) -> str:
-    """Write one landing if it is not there yet; return the metric that counts it."""
-    landing = replace(landing, updated_at=ledger.now())
-    try:
-        if table is None:
-            key = {"pk": UNROUTED, "sk": f"LANDING#{landing.id}"}
-            put = Action("Put", key, landing.to_plain() | {"state": "unrouted"}, condition="attribute_not_exists(pk)")
-            ledger.write(put)
-            return "UnroutedObjects"
-        ledger.transact(actions.arrival(table.name, landing))
-    except ConditionFailedError:
-        return "DuplicateEvents"
-    return "Landings"
 
 
 def ensure_running(world: World, table: str) -> str:

@@ -9,12 +9,12 @@ _ABSENT = "attribute_not_exists(pk)"
 _STATE = {"#state": "state"}
 
 
-def arrival(table: str, landing: Landing) -> list[Action]:
-    """A landing enters the ledger once, pending, and the lease counts it."""
+def arrivals(table: str, *landings: Landing) -> list[Action]:
+    """Landings enter the ledger once, pending, and the lease counts them."""
     return [
-        Action("Put", landing_key(table, landing.id), landing.to_plain(), condition=_ABSENT),
-        Action("Put", marker_key(table, landing), landing.to_plain()),
-        Action("Update", lease_key(table), update="ADD arrivals :one", values={":one": 1}),
+        *(Action("Put", landing_key(table, one.id), one.to_plain(), condition=_ABSENT) for one in landings),
+        *(Action("Put", marker_key(table, one), one.to_plain()) for one in landings),
+        Action("Update", lease_key(table), update="ADD arrivals :count", values={":count": len(landings)}),
     ]
 
 

@@ -221,6 +221,11 @@ def _duplicate(one: Landing, first: Landing) -> Change:
     return Change(one, DUPLICATE, f"the same content as version {first.version_id} before it")
 
 
+def retired_by(table: Table, one: Landing, versions: Sequence[Landing]) -> tuple[Change, ...]:
+    """Return whose staged rows leave when a landing that counts is published."""
+    return _fate(table, one, versions).retires
+
+
 def has_effect(table: Table, one: Landing) -> bool:
     """Tell whether the table knows a landing: also while it waits for its replay, or as a snapshot that is covered."""
     known = (STAGED, SUPERSEDED) if table.load == "snapshot" else (STAGED,)

@@ -19,6 +19,10 @@ class StaleLeaseError(LandfallFunctionError):
     """A later run has taken the table over: this one must change nothing any more."""
 
 
+class TableRemovedError(LandfallFunctionError):
+    """A deployment removed the table while an execution worked on it."""
+
+
 class LedgerBusyError(LandfallFunctionError):
     """The ledger refused a write again and again, because others write the same items."""
 

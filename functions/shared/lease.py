@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from contracts.file_times import parse_time
 from functions.shared.errors import ConditionFailedError, LedgerBusyError
 from functions.shared.executions import Executions
 from functions.shared.ledger import Action, Lease, Ledger, batch_key, lease_key
@@ -40,7 +41,7 @@ class Caller:
 
 
 def acquire(ledger: Ledger, executions: Executions, table: str, caller: Caller) -> Lease | Held | Past:
-    """Take the lease for an execution's next batch; the token grows by one, but not when a call is repeated.
+    """Take the lease for an execution's next batch; the token grows, but not when a call is repeated.
 
     The batch of a holder that no longer runs becomes an orphan of the lease: whoever holds it puts that right.
     A batch id that an earlier life of the execution has used is not used again: the token is added to it.
@@ -63,8 +64,12 @@ def acquire(ledger: Ledger, executions: Executions, table: str, caller: Caller) 
 
 
 def _next(ledger: Ledger, lease: Lease, caller: Caller) -> Lease:
-    """Return the lease as the caller would hold it."""
-    token = lease.token + 1
+    """Return the lease as the caller would hold it.
+
+    The token is the time in seconds where it can be, so that a ledger that is new, or restored from a backup, goes
+    on behind all that were given out before.
+    """
+    token = max(lease.token + 1, int(parse_time(ledger.now()).timestamp()))
     died = {lease.batch_id} if lease.holder not in ("", caller.id) else set[str]()
     return replace(
         lease,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,6 +94,10 @@ def landing_key(table: str, id_: str) -> dict[str, str]:
     return {"pk": table_key(table), "sk": f"LANDING#{id_}"}
 
 
+def unrouted_key(id_: str) -> dict[str, str]:
+    return {"pk": UNROUTED, "sk": f"LANDING#{id_}"}
+
+
 def marker_key(table: str, landing: Landing) -> dict[str, str]:
     return {"pk": table_key(table), "sk": landing.marker}
 
@@ -126,11 +131,22 @@ class Ledger:
     def versions(self, table: str, object_id: str) -> list[Landing]:
         """Return the landings of one object, one for each version that landed, in the order S3 wrote them."""
         found = [Landing.from_plain(item) for item in self._query(table_key(table), f"LANDING#{object_id}-")]
-        return sorted(found, key=lambda one: (one.sequence, one.id))
+        return sorted(found, key=_in_order)
+
+    def all_versions(self, table: str) -> dict[str, list[Landing]]:
+        """Return the `versions` of each object of a table, by object id."""
+        found: dict[str, list[Landing]] = defaultdict(list)
+        for one in sorted(self.all_landings(table), key=_in_order):
+            found[one.object_id].append(one)
+        return found
 
     def all_landings(self, table: str) -> Iterator[Landing]:
         """Yield every landing of a table."""
         return (Landing.from_plain(item) for item in self._query(table_key(table), "LANDING#"))
+
+    def unrouted(self) -> Iterator[Landing]:
+        """Yield the objects that no table claimed when they landed."""
+        return (Landing.from_plain(item) for item in self._query(UNROUTED, "LANDING#"))
 
     def landings(self, table: str, ids: Sequence[str]) -> dict[str, Landing]:
         """Return landings by id."""
@@ -198,6 +214,10 @@ class Ledger:
                     raise
             self.sleep(random.uniform(0.01, 0.05) * 2**attempt)
         raise LedgerBusyError(f"{actions[0].key['pk']}: others write the same items; tried {_TRIES} times")
+
+
+def _in_order(one: Landing) -> tuple[str, str]:
+    return (one.sequence, one.id)
 
 
 def _answer(call: Callable[..., Any], **request: Any) -> Any:

@@ -105,10 +105,12 @@ def verdicts(
 
 def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: int, now: str) -> Landing:
     blamed, quarantined = outcome.blamed, outcome.quarantined
-    if not outcome.published and one.mode == REBUILD:
+    if not outcome.published and one.mode == REBUILD and one.was != PENDING:
         return one.settled(one.was, now, reason=f"the rebuild failed: {outcome.cause}")
     if one.id in blamed:
         return one.failed(now, *blamed[one.id])
+    if not outcome.published and one.mode == REBUILD:
+        return replace(again(one, now), reason=f"the rebuild failed: {outcome.cause}", tried_by=execution)
     if one.id in quarantined:
         return one.settled(QUARANTINED, now, reason=quarantined[one.id])
     if outcome.published:

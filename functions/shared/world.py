@@ -11,8 +11,10 @@ from contracts.model import Plan
 from functions.shared.batches import BatchFiles
 from functions.shared.choosing import Limits
 from functions.shared.environment import Environment
+from functions.shared.errors import TableRemovedError
 from functions.shared.executions import Executions
 from functions.shared.ledger import Ledger
+from functions.shared.objects import RawFiles
 
 _PATIENT = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
 
@@ -26,6 +28,15 @@ class World:
     ledger: Ledger
     files: BatchFiles
     executions: Executions
+    raw: RawFiles
+
+    def check_table(self, name: str) -> None:
+        """Raise TableRemovedError where no contract is called so any more."""
+        if name not in self.plan.tables:
+            raise TableRemovedError(
+                f"{name}: a deployment removed its contract while its files were being staged; they stay in the raw "
+                "bucket, and what was published stays in the tables"
+            )
 
     @property
     def limits(self) -> Limits:
@@ -41,4 +52,5 @@ def the_world(environment: Environment) -> World:
         Ledger(boto3.client("dynamodb", config=_PATIENT), environment.ledger_table),
         BatchFiles(boto3.client("s3", config=_PATIENT), environment.artifacts_bucket),
         Executions(boto3.client("stepfunctions", config=_PATIENT), environment.state_machine_arn),
+        RawFiles(boto3.client("s3", config=_PATIENT), environment.raw_bucket),
     )

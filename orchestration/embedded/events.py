@@ -65,7 +65,8 @@ class Events:
                     deliver(target.arn, record)
 
     def _record(self, name: str, bucket: Any, key: Any, configuration: str) -> Record:
-        self._last = max(self._last + 1, time.time_ns())
+        seconds, nanoseconds = divmod(time.time_ns(), 10**9)  # S3's begin with the second, too
+        self._last = max(self._last + 1, seconds << 32 | nanoseconds)
         when = self._times.get(key.name) or datetime.now(UTC)
         return {
             "eventVersion": "2.1",

@@ -164,10 +164,10 @@ class Lake:
         if not self.exists(table):
             return None
         for snapshot in self.history(table):
-            if snapshot.summary.get(PROPERTY + "batch-id") == batch_id:
-                return snapshot
             if token is not None and int(snapshot.summary.get(PROPERTY + "token", token)) < token:
                 return None
+            if snapshot.summary.get(PROPERTY + "batch-id") == batch_id:
+                return snapshot
         return None
 
     def may_hold(self, table: str, column: str, values: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ from functions.shared.executions import Executions
 from orchestration.embedded.stepfunctions import World, executing
 from tests.infrastructure.machine import ROLE, Cloud, LambdaError, Outcome, _wait
 from tests.infrastructure.test_table_pipeline_run import ASL, SUBSTITUTIONS
-from tests.unit.functions.conftest import Pipeline, build_pipeline, failed, published
+from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, build_pipeline, failed, published
 
 DEFINITION = json.loads(ASL.read_text())
 AT_FIRST = ("request", "iteration", "failures", "summaries", "errors_that_stay")
@@ -168,7 +168,7 @@ def test_a_good_execution_goes_on_from_any_state_and_once_more_from_there(consol
         assert (outcome.status, outcome.error) == ("SUCCEEDED", None)
         assert console.cloud.pipeline.states() == {"crm/planes/a.csv v1": "staged"}
         assert {"holder", "due_marts", "failing", "orphans"}.isdisjoint(lease(console))
-    assert lease(console)["token"] == 1
+    assert lease(console)["token"] == FIRST_TOKEN
     assert console.cloud.sns == []
     [batch] = console.cloud.pipeline.items("BATCH#")
     assert (batch["state"], batch["batch_id"]) == ("published", "cut-0")

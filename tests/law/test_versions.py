@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -147,17 +148,41 @@ def test_any_story_ends_with_what_counts_of_what_did_not_fail(
     versions, events, size = story
     ledger = Ledger(TABLES[name], size, broken={"!"})
     for one, then in events:
-        ledger.arrive(one)
-        if then == "open" and not ledger.opened:
-            ledger.open()
-        elif then.startswith("die"):
-            ledger.die(staged=then == "die after the job")
-        elif then == "drain":
-            ledger.drain()
-        elif then == "replay":
-            ledger.drain(mode="replay", prefix="planes/")
+        act(ledger, one, then)
     ledger.drain()
     check(ledger, versions)
     ledger.broken.clear()
     ledger.drain(mode="replay", prefix="planes/")
     check(ledger, versions)
+
+
+@pytest.mark.parametrize("name", TABLES)
+@settings(max_examples=50, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(story=stories(), backup=st.integers(0, 6))
+def test_after_a_ledger_was_restored_from_a_backup_a_rebuild_of_staging_puts_all_right(
+    name: str, story: tuple[list[Landing], list[tuple[Landing, str]], int], backup: int
+) -> None:
+    versions, events, size = story
+    ledger = Ledger(TABLES[name], size, lying=versions)
+    items = ledger.driver.cloud.items
+    for place, (one, then) in enumerate(events):
+        if place == backup:
+            items = ledger.driver.cloud.items
+        act(ledger, one, then)
+    ledger.die(staged=False)
+    ledger.driver.cloud = replace(ledger.driver.cloud, items=items)
+    ledger.drain(mode="rebuild", layer="staging")
+    check(ledger, versions)
+
+
+def act(ledger: Ledger, one: Landing, then: str) -> None:
+    """Let a version arrive, and then do what a story says."""
+    ledger.arrive(one)
+    if then == "open" and not ledger.opened:
+        ledger.open()
+    elif then.startswith("die"):
+        ledger.die(staged=then == "die after the job")
+    elif then == "drain":
+        ledger.drain()
+    elif then == "replay":
+        ledger.drain(mode="replay", prefix="planes/")

@@ -6,7 +6,7 @@ The lake is a set: the landings whose rows the table holds. A batch that holds a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,9 +18,10 @@ from functions.close_batch.closing import Closing, close_batch
 from functions.open_batch.opening import open_batch
 from functions.open_batch.request import read_request
 from functions.receive_files.arrivals import Message
-from functions.receive_files.receiving import write_down
+from functions.receive_files.receiving import write_all_down
 from functions.shared.landings import Landing, landing_id
 from functions.shared.lease import Caller
+from functions.shared.objects import RawFiles
 from functions.shared.world import World
 from tests.unit.functions.conftest import failed, published, task_failed
 from tests.unit.functions.protocol.cloud import Cloud, perform
@@ -58,13 +59,27 @@ def version(number: int, content: str, key: str = "a") -> Landing:
     return Landing(landing_id(key, f"v{number}"), "raw", key, f"v{number}", f"{number:02}", time, f"etag-{content}", 1)
 
 
+@dataclass(frozen=True)
+class Raw(RawFiles):
+    """A raw bucket that tells of these versions as their events do."""
+
+    lying: Sequence[Landing] = ()
+
+    def versions(self, prefix: str) -> Iterator[Landing]:
+        return (one for one in self.lying if one.key.startswith(prefix))
+
+
 @dataclass
 class Ledger:
-    """The Lambdas on a ledger in memory, and the lake that they keep books of; `broken` are contents that fail."""
+    """The Lambdas on a ledger in memory, and the lake that they keep books of; `broken` are contents that fail.
+
+    `lying` is what lies in the raw bucket.
+    """
 
     table: Table
     max_landings: int = 10
     broken: set[str] = field(default_factory=set)
+    lying: Sequence[Landing] = ()
     driver: Live = field(default_factory=Live)
     rows: set[str] = field(default_factory=set)
     runs: int = 0
@@ -74,10 +89,10 @@ class Ledger:
     @property
     def world(self) -> World:
         plan = Plan("law", {NAME: self.table}, {})
-        return replace(world(self.driver, self.max_landings), plan=plan)
+        return replace(world(self.driver, self.max_landings), plan=plan, raw=Raw(None, "raw", self.lying))
 
     def arrive(self, landing: Landing) -> None:
-        write_down(self.world, Message((landing,)))
+        write_all_down(self.world, Message((landing,)))
 
     def open(self, **request: Any) -> bool:
         """Open a batch with a new execution and leave it so; tell whether there is one."""
@@ -134,7 +149,7 @@ class Ledger:
         if blamed:
             self._write(batch, failed(batch["batch_id"], "ContractViolationError", "broken", **blamed))
             return task_failed("ContractViolationError: broken")
-        self.rows -= {one["id"] for one in manifest["retired"]}
+        self.rows -= self.rows if manifest["mode"] == "rebuild" else {one["id"] for one in manifest["retired"]}
         self.rows |= {one["id"] for one in manifest["landings"]}
         self._write(batch, published(batch["batch_id"]))
         return None

@@ -51,6 +51,7 @@ class Day:
         for request in (
             {"table": "customers"},
             {"table": "customers", "mode": "dry_run"},
+            {"table": "customers", "mode": "reconcile"},
             {"table": "customers", "mode": "rebuild"},
             {"table": "customers", "mode": "rebuild", "layer": "staging"},
             {"table": "orders", "mode": "replay", "prefix": "shop/orders/2024-03-01"},

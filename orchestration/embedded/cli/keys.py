@@ -10,7 +10,7 @@ import click
 
 from contracts.file_times import FileTimeError, find_file_time
 from contracts.model import Plan
-from functions.receive_files.arrivals import is_noise
+from functions.shared.arriving import is_noise
 
 _LONGEST_KEY = 1024
 

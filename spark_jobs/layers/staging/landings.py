@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,12 +65,6 @@ class Manifest:
     landings: tuple[Landing, ...]
     gone: frozenset[str]
     unmatched: tuple[tuple[str, str], ...]
-
-    @property
-    def digest(self) -> str:
-        """Return what tells the manifest's landings from any others, in whatever batch they are."""
-        ids = sorted([*(landing.id for landing in self.landings), *(id_ for id_, _ in self.unmatched)])
-        return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
     @property
     def orders(self) -> list[str]:

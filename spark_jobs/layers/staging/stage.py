@@ -66,7 +66,7 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
     names = Names(*(lake.table(layer, table.name) for layer in ("staging", "state", "quarantine")))
     claims: list[Claim] | None = None
     for _ in range(PUBLISH_ATTEMPTS):
-        if done := _done(lake, names.log, manifest):
+        if done := lake.published_by(names.log, manifest.batch_id, manifest.token):
             return _settled(lake, names, table, manifest, done, again=True)
         _settle_state(lake, names, _fence(lake, names.log, manifest))
         if claims is None and not table.crawled:
@@ -127,20 +127,6 @@ def _way_out(table: Table) -> str:
 def _anew(table: Table) -> str:
     request = f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
     return f"Stage the table anew from its raw files: start {request}"
-
-
-def _done(lake: Lake, log: str, manifest: Manifest) -> Snapshot | None:
-    """Return the batch's snapshot, or None; StaleLeaseError where other landings were published under its id.
-
-    A ledger that is new to the table counts from one again.
-    """
-    done = lake.published_by(log, manifest.batch_id, manifest.token)
-    if done is not None and done.summary.get(PROPERTY + "landings", manifest.digest) != manifest.digest:
-        raise StaleLeaseError(
-            f"{manifest.table}: other files were published as batch {manifest.batch_id}: the ledger is not the one "
-            "under which the table was filled"
-        )
-    return done
 
 
 def _fence(lake: Lake, log: str, manifest: Manifest) -> Snapshot | None:
@@ -208,7 +194,6 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
     properties = {
         "batch-id": manifest.batch_id,
         "token": str(manifest.token),
-        "landings": manifest.digest,
         "books": dump(outcome.books.as_dict()),
         "superseded": dump(outcome.superseded),
         "warnings": dump(outcome.warnings),
@@ -223,7 +208,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
     reached("fence")
     _fence(lake, names.log, manifest)
     work.log.publish()
-    done = _done(lake, names.log, manifest)
+    done = lake.published_by(names.log, manifest.batch_id, manifest.token)
     assert done is not None
     return done
 

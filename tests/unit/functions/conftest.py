@@ -23,11 +23,14 @@ from functions.shared.environment import Environment
 from functions.shared.executions import Executions
 from functions.shared.lease import Caller
 from functions.shared.ledger import Ledger
+from functions.shared.objects import RawFiles
 from functions.shared.world import World
 
 EVENTS = Path(__file__).parent / "events"
 ARTIFACTS = "artifacts"
 ROLE = "arn:aws:iam::123456789012:role/machine"
+NOW = "2013-01-05T00:00:00.000000Z"
+FIRST_TOKEN = 1357344000  # NOW in seconds
 COLUMNS = (Column("tailnum", "string", required=True), Column("seats", "int"))
 
 
@@ -209,15 +212,18 @@ def build_pipeline() -> Pipeline:
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
     )
-    s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for bucket in (ARTIFACTS, "raw"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="raw", VersioningConfiguration={"Status": "Enabled"})
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     arn = machine.create_state_machine(name="machine", definition=definition, roleArn=ROLE)["stateMachineArn"]
     world = World(
         environment(arn),
         small_plan(),
-        Ledger(dynamodb, "ledger", sleep=lambda _: None, now=lambda: "2013-01-05T00:00:00.000000Z"),
+        Ledger(dynamodb, "ledger", sleep=lambda _: None, now=lambda: NOW),
         BatchFiles(s3, ARTIFACTS),
         Executions(machine, arn),
+        RawFiles(s3, "raw"),
     )
     return Pipeline(world, machine, s3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from contracts.model import Capacity
 from functions.close_batch import closing
 from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
-from functions.shared.errors import StaleLeaseError
+from functions.shared.errors import StaleLeaseError, TableRemovedError
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import Pipeline, failed, opened, published, s3_event, task_failed
+from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, s3_event, task_failed
 
 
 def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:
@@ -81,7 +82,7 @@ def test_the_batch_keeps_its_books_and_answers_the_same_when_it_is_closed_again(
     assert pipeline.close(batch, caller) == first
     assert (pipeline.items(""), [one.first for one in pipeline.closed]) == (items, [True, False])
     [item] = pipeline.items("BATCH#")
-    assert (item["state"], item["token"], item["books"]["inserted"]) == ("published", 1, 2)
+    assert (item["state"], item["token"], item["books"]["inserted"]) == ("published", FIRST_TOKEN, 2)
 
 
 def test_the_rows_of_an_overwritten_object_are_superseded_once_the_new_ones_are_published(pipeline: Pipeline) -> None:
@@ -350,3 +351,19 @@ def test_an_execution_hands_over_before_its_time_runs_out(pipeline: Pipeline, st
 def test_the_first_cause_is_found_in_what_is_wrapped_around_it(error: dict[str, str], name: str, cause: str) -> None:
     found = first_cause(error)
     assert (found[0], found[1].startswith(cause)) == (name, True)
+
+
+def test_a_table_that_a_deployment_removed_is_told_of_and_goes_on_where_it_was_when_it_comes_back(
+    pipeline: Pipeline,
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    world = pipeline.world
+    left = {name: table for name, table in world.plan.tables.items() if name != "planes"}
+    pipeline.world = replace(world, plan=replace(world.plan, tables=left, marts={}))
+    with pytest.raises(TableRemovedError, match="planes: a deployment removed its contract while its files were"):
+        pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.world = world
+    again = pipeline.open(pipeline.start("again"))
+    assert (again["action"], pipeline.states()) == ("marts", {"crm/planes/a.csv v1": "staged"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.functions.conftest import Pipeline, failed, s3_event, task_failed
+from dataclasses import replace
+
+from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, s3_event, task_failed
 
 
 def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pipeline) -> None:
@@ -10,7 +12,7 @@ def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pi
     [name] = pipeline.executions()
     caller = pipeline.caller(name)
     batch = pipeline.open(caller)
-    assert (batch["action"], batch["batch_id"], batch["token"]) == ("stage", f"{name}-0", 1)
+    assert (batch["action"], batch["batch_id"], batch["token"]) == ("stage", f"{name}-0", FIRST_TOKEN)
     assert batch["stage"]["job_name"] == "nycflights-dev-stage-planes"
     assert [[m["mart"] for m in wave] for wave in batch["waves"]] == [
         ["dim_planes", "latest_planes"],
@@ -24,7 +26,7 @@ def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pi
     assert (answer["more"], answer["failures"]) == (False, [])
     assert pipeline.states() == {"crm/planes/a.csv v1": "staged"}
     [lease] = pipeline.items("LEASE")
-    assert (lease["token"], lease["arrivals"], lease.get("holder")) == (1, 1, None)
+    assert (lease["token"], lease["arrivals"], lease.get("holder")) == (FIRST_TOKEN, 1, None)
 
 
 def test_a_close_notices_what_landed_meanwhile(pipeline: Pipeline) -> None:
@@ -36,7 +38,7 @@ def test_a_close_notices_what_landed_meanwhile(pipeline: Pipeline) -> None:
     pipeline.stage(batch)
     assert pipeline.close(batch, pipeline.caller(name))["more"] is True
     second = pipeline.open(pipeline.caller(name, 1))
-    assert (second["batch_id"], second["token"]) == (f"{name}-1", 2)
+    assert (second["batch_id"], second["token"]) == (f"{name}-1", FIRST_TOKEN + 1)
     pipeline.stage(second)
     assert pipeline.close(second, pipeline.caller(name, 1))["more"] is False
     assert set(pipeline.states().values()) == {"staged"}
@@ -80,13 +82,27 @@ def test_a_dead_execution_is_taken_over(pipeline: Pipeline) -> None:
     pipeline.stop(name)
     caller = pipeline.start("second")
     batch = pipeline.open(caller)
-    assert (batch["action"], batch["token"]) == ("stage", 2)
+    assert (batch["action"], batch["token"]) == ("stage", FIRST_TOKEN + 1)
     [landing] = pipeline.items("LANDING#")
     assert (landing["state"], landing["attempts"], landing["batch_id"]) == ("claimed", 1, "second-0")
     assert [(b["batch_id"], b["state"]) for b in pipeline.items("BATCH#")] == [
         (f"{name}-0", "abandoned"),
         ("second-0", "open"),
     ]
+
+
+def test_a_ledger_that_is_restored_gives_out_no_token_again(pipeline: Pipeline) -> None:
+    """Batches that are published since would refuse one that is lower."""
+    pipeline.land("crm/planes/a.csv")
+    backup = pipeline.world.ledger.client.scan(TableName="ledger")["Items"]
+    tokens = []
+    for day in (5, 6):
+        now = f"2013-01-{day:02}T00:00:00.000000Z"
+        pipeline.world = replace(pipeline.world, ledger=replace(pipeline.world.ledger, now=lambda now=now: now))
+        tokens.append(pipeline.open(pipeline.start(f"run{day}"))["token"])
+        for item in backup:
+            pipeline.world.ledger.client.put_item(TableName="ledger", Item=item)
+    assert tokens == [FIRST_TOKEN, FIRST_TOKEN + 86400]
 
 
 def test_marts_that_failed_are_due_and_built_by_the_next_execution(pipeline: Pipeline) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from contracts.model import Source, Table
-from functions.receive_files.arrivals import is_noise, read_message
+from functions.receive_files.arrivals import read_message
 from functions.receive_files.receiving import execution_name
+from functions.shared.arriving import is_noise
 from functions.shared.ledger import Lease
-from tests.unit.functions.conftest import COLUMNS, Pipeline, recorded, s3_event
+from tests.unit.functions.conftest import COLUMNS, FIRST_TOKEN, Pipeline, recorded, s3_event
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_a_message_of_a_landing_that_still_waits_starts_again_when_nobody_runs(p
     pipeline.open(pipeline.caller("planes-1-0-1"))
     pipeline.stop("planes-1-0-1")
     pipeline.land("crm/planes/a.csv")
-    assert pipeline.executions() == ["planes-1-1"]
+    assert pipeline.executions() == [f"planes-1-{FIRST_TOKEN}"]
 
 
 def test_messages_come_again_when_no_execution_could_be_started(

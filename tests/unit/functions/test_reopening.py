@@ -116,17 +116,21 @@ def test_a_rebuild_of_some_marts_leaves_the_others(pipeline: Pipeline) -> None:
     assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
 
 
-def test_a_rebuild_of_staging_claims_all_that_was_staged_in_one_batch(pipeline: Pipeline) -> None:
+def test_a_rebuild_of_staging_claims_all_that_was_staged_or_waits_in_one_batch(pipeline: Pipeline) -> None:
     staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
     pipeline.land("crm/planes/new.csv", at="2013-01-09T00:00:00.000Z")
     pipeline.stop(pipeline.executions()[0])
     batch = run(pipeline, "again", mode="rebuild", layer="staging")
     assert pipeline.manifest(batch)["mode"] == "rebuild"
-    assert keys(pipeline, batch) == ["crm/planes/a.csv", "crm/planes/b.csv"]
+    assert keys(pipeline, batch) == ["crm/planes/a.csv", "crm/planes/b.csv", "crm/planes/new.csv"]
+    pipeline.land("crm/planes/newer.csv", at="2013-01-10T00:00:00.000Z")
     pipeline.stage(batch)
     assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
     following = pipeline.open(pipeline.caller("again", 1))
-    assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (["crm/planes/new.csv"], "incremental")
+    assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (
+        ["crm/planes/newer.csv"],
+        "incremental",
+    )
 
 
 def test_a_rebuild_of_staging_that_fails_leaves_everything_as_it_was(pipeline: Pipeline) -> None:

@@ -56,7 +56,7 @@ def test_what_is_understood(raw: Any, request_: Request) -> None:
         ),
         (
             {"table": "planes", "mode": "rebuilt"},
-            "mode 'rebuilt': it must be one of incremental, replay, rebuild, dry_run; did you mean rebuild?",
+            "mode 'rebuilt': it must be one of incremental, reconcile, replay, rebuild, dry_run; did you mean rebuild?",
         ),
         (
             {"table": "flights", "marts": ["dim_planes"]},

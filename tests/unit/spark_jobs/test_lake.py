@@ -126,6 +126,7 @@ def test_a_batch_is_not_looked_for_behind_a_lower_token(lake, table):
     assert lake.published_by(table, "one", 1).id == first
     assert lake.published_by(table, "one", 3) is None
     assert lake.published_by(table, "one").id == first
+    assert lake.published_by(table, "two", 3) is None  # another ledger's
 
 
 def test_what_no_file_can_hold_is_known_from_metadata(lake, table):

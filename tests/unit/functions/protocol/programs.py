@@ -12,7 +12,7 @@ from functions.close_batch.closing import Closing, close_batch
 from functions.open_batch.opening import open_batch
 from functions.open_batch.request import Request
 from functions.receive_files.arrivals import Message
-from functions.receive_files.receiving import ensure_running, write_down
+from functions.receive_files.receiving import ensure_running, write_all_down
 from functions.shared.batches import BatchFiles
 from functions.shared.environment import Environment
 from functions.shared.errors import LandfallFunctionError
@@ -20,6 +20,7 @@ from functions.shared.executions import Executions
 from functions.shared.landings import Landing, landing_id
 from functions.shared.lease import Caller
 from functions.shared.ledger import Ledger
+from functions.shared.objects import RawFiles
 from functions.shared.world import World
 from tests.unit.functions.conftest import published, task_failed
 from tests.unit.functions.protocol.explorer import Client, Driver, Program
@@ -41,9 +42,10 @@ def world(driver: Driver, max_landings: int) -> World:
     return World(
         told,
         PLAN,
-        Ledger(Client(driver, "dynamodb"), "ledger", sleep=lambda _: None, now=lambda: "now"),
+        Ledger(Client(driver, "dynamodb"), "ledger", sleep=lambda _: None, now=lambda: "1970-01-01T00:00:00Z"),
         BatchFiles(Client(driver, "s3"), "artifacts"),
         Executions(Client(driver, "stepfunctions"), MACHINE),
+        RawFiles(Client(driver, "s3"), "raw"),
     )
 
 
@@ -80,7 +82,7 @@ class Programs:
     def receive(self, driver: Driver, name: str) -> Program | None:
         """A message arrives: what receive_files does."""
         here = world(driver, self.max_landings)
-        _, tables = write_down(here, Message((landing(name),)))
+        _, tables = write_all_down(here, Message((landing(name),)))
         for table in sorted(tables):
             ensure_running(here, table)
         return None

@@ -1,0 +1,82 @@
+"""Take up what lies in the raw bucket and the ledger does not know of.
+
+Its event was lost, or came when no contract claimed it, or the ledger was restored from a backup that is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from contracts.model import Plan, Table
+from functions.shared import actions
+from functions.shared.arriving import is_noise
+from functions.shared.choosing import Limits, Work, choose, retired_by
+from functions.shared.errors import ConditionFailedError
+from functions.shared.landings import PENDING, REBUILD, Landing
+from functions.shared.ledger import MAX_ACTIONS, Action, Lease, Ledger, unrouted_key
+from functions.shared.settling import changed, settle
+from functions.shared.world import World
+
+_ALL = Limits(landings=10**9, bytes=10**18, attempts=10**9)
+_AT_ONCE = (MAX_ACTIONS - 1) // 3
+
+
+def reconcile(world: World, name: str) -> int:
+    """Write down what the ledger lacks of a table's files, pending; return how many that are.
+
+    Where the event of one came, and no table claimed it, it is as that told of it. Cut off and repeated, it goes on
+    where it ended.
+    """
+    table, now = world.plan.tables[name], world.ledger.now()
+    known = {one.id for one in world.ledger.all_landings(name)}
+    told = {one.id: replace(one, state=PENDING) for one in world.ledger.unrouted()}
+    lacking = [
+        replace(told.get(one.id, one), updated_at=now)
+        for one in world.raw.versions(table.source.prefix)
+        if one.id not in known and _is_of(world.plan, table, one.key)
+    ]
+    for start in range(0, len(lacking), _AT_ONCE):
+        some = lacking[start : start + _AT_ONCE]
+        _write(world.ledger, name, some, [unrouted_key(one.id) for one in some if one.id in told])
+    return len(lacking)
+
+
+def _is_of(plan: Plan, table: Table, key: str) -> bool:
+    return plan.route(key) is table and (plan.expects(key) or not is_noise(key))
+
+
+def _write(ledger: Ledger, table: str, landings: Sequence[Landing], claimed: Sequence[dict[str, str]]) -> None:
+    """Write landings down that are not there yet; what nobody claimed is claimed now."""
+    try:
+        ledger.transact([*actions.arrivals(table, *landings), *(Action("Delete", key) for key in claimed)])
+    except ConditionFailedError:  # the event of one has come meanwhile
+        if len(landings) > 1:
+            for one in landings:
+                _write(ledger, table, [one], claimed)
+
+
+def pending_that_count(world: World, lease: Lease) -> list[Landing]:
+    """Return which of the pending landings are to be staged, however many, once those are settled that are not.
+
+    Parts of a snapshot go on waiting for one another.
+    """
+    table = world.plan.tables[lease.table]
+    while not table.source.parts:
+        pending = [one for one in world.ledger.pending(table.name) if not one.mode]
+        versions = world.ledger.all_versions(table.name) if pending else {}
+        work = choose(table, pending, versions.__getitem__, lease.holder, _ALL, lease.held)
+        if not work.settled:
+            return list(work.claims)
+        settle(world.ledger, lease, changed(work.settled, world.ledger.now()))
+    return []
+
+
+def rebuilt(world: World, table: Table, pending: Sequence[Landing]) -> Work:
+    """Return what a rebuild of staging stages; of what it stages for the first time, copies and the like leave."""
+    claims = [one for one in pending if one.mode == REBUILD]
+    new = [one for one in claims if one.was == PENDING]
+    versions = world.ledger.all_versions(table.name) if new else {}
+    retired = tuple(change for one in new for change in retired_by(table, one, versions[one.object_id]))
+    gone = {change.landing.id for change in retired}
+    return Work(tuple(one for one in claims if one.id not in gone), retired=retired)
