@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST_RECORD = 32 * 1024 * 1024
+DEEPEST = 100  # arrays inside each other on the way to the records: Python's stack has an end
 _PAIRS = {"{": "}", "[": "]"}
 # Up to the next bracket, strings whole; a string that is not there to its end stops it at its opening quote.
 _RUN = re.compile(r'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.DOTALL)
@@ -53,8 +54,11 @@ class _Document:
         self._fill()
         self._text = self._text.removeprefix("\ufeff")
 
-    def values(self, path: tuple[str, ...]) -> Iterator[str | None]:
-        """Yield the records in the value that begins here; one None tells that the path led to an array."""
+    def values(self, path: tuple[str, ...], depth: int = 0) -> Iterator[str | None]:
+        """Yield the records in the value that begins here; one None tells that the path led to an array.
+
+        `depth` counts the arrays around it that the path does not name.
+        """
         opening = self.peek()
         if not path:
             if opening != "[":
@@ -64,8 +68,10 @@ class _Document:
             for _ in self._elements():
                 yield self._take(keep=True)
         elif opening == "[":
+            if depth == DEEPEST:
+                raise self._broken(f"holds more than {DEEPEST} arrays inside each other around its records")
             for _ in self._elements():
-                yield from self.values(path)
+                yield from self.values(path, depth + 1)
         elif opening == "{":
             for name in self._members():
                 if name == path[0]:

@@ -33,7 +33,8 @@ from spark_jobs.layers.staging.readers.seam import (
     ROW_NUMBER,
     option,
 )
-from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, Step, Wanted, rows_of, step_of
+from spark_jobs.layers.staging.readers.xml_elements import Step, Wanted, step_of
+from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, rows_of
 
 Told = Callable[[Row], Sequence[str]]
 

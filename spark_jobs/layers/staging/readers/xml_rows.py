@@ -5,88 +5,34 @@ Entities of a document's own and whatever lies outside it are refused: they can 
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
 
-from contracts.types import SparkType
+from spark_jobs.layers.staging.readers.xml_elements import (
+    OWN_TEXT,
+    Element,
+    MisfitError,
+    Step,
+    Wanted,
+    follow,
+    text_of,
+)
 
 LONGEST_ROW = 32 * 1024 * 1024
+DEEPEST = 200  # elements inside each other in a row: what is deeper than Python's stack ends the task
 RAW_BYTES = 16_000
-OWN_TEXT = "#text"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _STEP_BYTES = 64 * 1024
+_TAG = re.compile(rb"""<[^"'>]*+(?:(?:"[^"]*+"|'[^']*+')[^"'>]*+)*+>""")
+_UNKNOWN_ENTITY = re.compile(rb"&(?!#|(?:amp|lt|gt|quot|apos);)")
 
 
 class BrokenDocumentError(Exception):
     """A document that is not well-formed, or not allowed: what lies behind cannot be told apart."""
-
-
-class MisfitError(Exception):
-    """An element that does not fit what the contract declares."""
-
-
-@dataclass
-class Element:
-    """An element, an attribute (its name begins with @) or its text (#text)."""
-
-    name: str
-    namespace: str = ""
-    key: str = ""  # the name in small letters, by which columns find it
-    texts: list[str] = field(default_factory=list)
-    parts: list[Element] = field(default_factory=list)
-    is_nil: bool = False
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
-
-    @property
-    def has_children(self) -> bool:
-        return any(not part.name.startswith("@") for part in self.parts)
-
-    def named(self, step: Step) -> list[Element]:
-        """Return the children, the attribute, or the text that a step of a path names."""
-        if step.name == OWN_TEXT:
-            return [Element(OWN_TEXT, texts=self.texts)] if self.text.strip() else []
-        key = step.key
-        return [part for part in self.parts if part.key == key and step.namespace in (None, part.namespace)]
-
-    @property
-    def by_name(self) -> dict[str, list[Element]]:
-        """Return what it holds, by names as they are."""
-        found: dict[str, list[Element]] = {}
-        for part in self.parts:
-            found.setdefault(part.name, []).append(part)
-        return found
-
-
-@dataclass(frozen=True)
-class Step:
-    """One name of a path, in any case; `namespace` None stands for any."""
-
-    name: str
-    namespace: str | None = None
-
-    @cached_property
-    def key(self) -> str:
-        return self.name.lower()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A source column: its name, the way to it, and the type that shapes what is found there (None: text).
-
-    `is_extra`: no contract knows it, a row may lack it, and what is more than text becomes JSON as it is.
-    """
-
-    name: str
-    steps: tuple[Step, ...]
-    kind: SparkType | None
-    is_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,13 +50,6 @@ class Row:
     extra: str | None = None
     missing: str | None = None
     held: tuple[str, ...] = ()
-
-
-def step_of(text: str, namespaces: Mapping[str, str]) -> Step:
-    """Return a path's name as a step: `name`, `@name`, `prefix:name` or `@prefix:name`; KeyError on a prefix."""
-    at = "@" if text.startswith("@") else ""
-    prefix, colon, name = text.removeprefix("@").partition(":")
-    return Step(at + name, namespaces[prefix]) if colon else Step(text)
 
 
 def rows_of(chunks: Iterator[bytes], row: Step, wanted: Sequence[Wanted], encoding: str | None) -> Iterator[Row]:
@@ -134,12 +73,14 @@ class _Reader:
         self._done: list[Row] = []
         self._depth = self._found = 0
         self._has_text = False  # outside rows
+        self._has_doctype = False
         self._raw = bytearray()
         self._before, self._piece, self._piece_at, self._row_at = b"", b"", 0, 0
         self._encoding = encoding or "utf-8"
         self._parser = expat.ParserCreate(encoding, " ")
         self._parser.buffer_text = True
         self._parser.XmlDeclHandler = self._declared
+        self._parser.StartDoctypeDeclHandler = self._typed
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
@@ -173,7 +114,12 @@ class _Reader:
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self._encoding = encoding or self._encoding
 
+    def _typed(self, *_: Any) -> None:
+        self._has_doctype = True
+
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if self._has_doctype and attributes:
+            self._refuse_skipped()
         element = _element(name)
         self._depth += 1  # of elements so far: one is the root alone
         if not self._open:
@@ -183,6 +129,8 @@ class _Reader:
             self._row_at = self._parser.CurrentByteIndex
             ahead = self._piece_at - self._row_at  # its tag may begin in the pieces before
             self._raw = bytearray(self._before[-ahead:] if ahead > 0 else b"")
+        elif len(self._open) == DEEPEST:
+            raise BrokenDocumentError(f"holds a row of more than {DEEPEST} elements inside each other")
         else:
             self._open[-1].parts.append(element)
         self._open.append(element)
@@ -224,9 +172,9 @@ class _Reader:
         held: list[str] = []
         missing = problem = None
         for one in self._wanted:
-            found = _follow(element, one.steps)
+            found = follow(element, one.steps)
             try:
-                texts.append(_text_of(found or [], one))
+                texts.append(text_of(found or [], one))
             except MisfitError as error:  # the other columns stand: a key among them is known
                 texts.append(None)
                 problem = problem or str(error)
@@ -238,6 +186,13 @@ class _Reader:
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise BrokenDocumentError(f"declares the entity {name}: entities of a document's own are refused")
+
+    def _refuse_skipped(self) -> None:
+        """Refuse attributes with entities that nobody knows: under a DTD elsewhere expat leaves them out, untold."""
+        written = self._parser.GetInputContext() or b""
+        tag = _TAG.match(written.replace(b"\0", b""))  # in UTF-16, zeros stand between letters
+        if tag is None or _UNKNOWN_ENTITY.search(tag[0]):
+            self._refuse_outside()
 
     def _refuse_outside(self, *_: Any) -> int:
         raise BrokenDocumentError("refers to something outside the document, which is refused")
@@ -251,53 +206,3 @@ def _element(name: str) -> Element:
 def _parts_of(name: str) -> tuple[str, str, str]:
     namespace, _, local = name.rpartition(" ")
     return local, namespace, local.lower()
-
-
-def _follow(element: Element, steps: Sequence[Step]) -> list[Element] | None:
-    """Return what a path leads to, None when it breaks off; inside a nil element nothing is missing."""
-    here = [element]
-    for number, step in enumerate(steps):
-        parts = [part for one in here for part in one.named(step)]
-        if not parts:
-            return [] if number and all(one.is_nil for one in here) else None
-        here = parts
-    return here
-
-
-def _text_of(found: Sequence[Element], one: Wanted) -> str | None:
-    """Return what was found as text: as it stands, or as JSON for an array, a map or a struct."""
-    shaped = _as_it_is(found) if one.is_extra else _shaped(found, one.kind, one.name)
-    return shaped if shaped is None or isinstance(shaped, str) else json.dumps(shaped, ensure_ascii=False)
-
-
-def _shaped(found: Sequence[Element], kind: SparkType | None, name: str) -> Any:
-    if kind is not None and kind.name == "array":
-        return [_shaped([one], kind.inner[0], name) for one in found] if found else None
-    if not found or found[0].is_nil:
-        return None
-    if len(found) > 1:
-        raise MisfitError(f"{name} stands {len(found)} times; declare an array, or a path to one of them")
-    if kind is not None and kind.name == "struct":
-        fields = zip(kind.fields, kind.inner, strict=True)
-        return {field: _shaped(_field(found[0], field), inner, f"{name}.{field}") for field, inner in fields}
-    if kind is not None and kind.name == "map":
-        return {one: _shaped(parts, kind.inner[1], f"{name}.{one}") for one, parts in found[0].by_name.items()}
-    if found[0].has_children:
-        raise MisfitError(f"{name} holds elements; declare a struct, or a path into it")
-    return found[0].text
-
-
-def _as_it_is(found: Sequence[Element]) -> Any:
-    """Return elements as JSON: text, an object of what an element holds, an array of several."""
-    if len(found) != 1:
-        return [_as_it_is([one]) for one in found] or None
-    element = found[0]
-    if element.is_nil or not element.parts:
-        return None if element.is_nil else element.text
-    own = {OWN_TEXT: element.text} if element.text.strip() else {}
-    return {name: _as_it_is(parts) for name, parts in element.by_name.items()} | own
-
-
-def _field(element: Element, name: str) -> list[Element]:
-    """Return what a struct's field takes: children of its name, else the attribute."""
-    return element.named(Step(name)) or element.named(Step(f"@{name}"))

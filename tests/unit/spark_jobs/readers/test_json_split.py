@@ -38,6 +38,7 @@ def cut(text: str | bytes, path: str = "", size: int = 1000) -> list[str]:
         ('{"data": {"rows": {"a": 1}}}', "data.rows", ['{"a": 1}']),
         ('[{"rows": [{"a": 1}]}, {"x": 1, "rows": [{"a": 2}]}]', "rows", ['{"a": 1}', '{"a": 2}']),
         ('{"\\u0072ows": [1]}', "rows", ["1"]),
+        ("[" * 100 + '{"rows": [1]}' + "]" * 100, "rows", ["1"]),
     ],
 )  # fmt: skip
 def test_records(text, path, records, size):
@@ -64,6 +65,7 @@ def test_records(text, path, records, size):
         ('{"row": [1]}', "rows", "has no array at rows"),
         ('{"data": 5}', "data.rows", "has no array at data.rows"),
         ('{"rows": ', "rows", "ends where a value should begin"),
+        ("[" * 5000 + "]" * 5000, "rows", "holds more than 100 arrays inside each other around its records"),
     ],
 )
 def test_structures_that_break(text, path, reason, size):

@@ -8,7 +8,8 @@ import pytest
 
 from contracts.types import parse_type
 from spark_jobs.layers.staging.readers import xml_rows
-from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, Step, Wanted, rows_of, step_of
+from spark_jobs.layers.staging.readers.xml_elements import Step, Wanted, step_of
+from spark_jobs.layers.staging.readers.xml_rows import BrokenDocumentError, Row, rows_of
 
 
 def cut(
@@ -143,6 +144,14 @@ REFUSED = {
         '<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd"><rs><r><a>&e;</a></r></rs>',
         "refers to something outside the document, which is refused",
     ),
+    "a DTD elsewhere, of which an attribute asks for an entity": (
+        '<!DOCTYPE x SYSTEM "x.dtd"><rs><r a="&gt;"/><r a="x" b=\'"&e;\'/></rs>',
+        "refers to something outside the document, which is refused",
+    ),
+    "a DTD elsewhere, in UTF-16": (
+        '<!DOCTYPE x SYSTEM "x.dtd"><rs><r a="1&e;2"/></rs>'.encode("utf-16"),
+        "refers to something outside the document, which is refused",
+    ),
     "an entity that nobody declared": ("<rs><r><a>&e;</a></r></rs>", "is no well-formed XML: undefined entity"),
     "the wrong end": ("<rs><r></a></r></rs>", "is no well-formed XML: mismatched tag: line 1, column 9"),
     "no end": ("<rs><r/>", "is no well-formed XML: no element found"),
@@ -158,6 +167,10 @@ REFUSED = {
     "an encoding of several bytes": (
         '<?xml version="1.0" encoding="shift_jis"?><rs/>',
         "is no well-formed XML: multi-byte encodings are not supported",
+    ),
+    "a row without a floor": (
+        f"<rs><r>{'<a>' * 3000}{'</a>' * 3000}</r></rs>",
+        "holds a row of more than 200 elements inside each other",
     ),
     "other elements": ("<rs><row/><row/></rs>", "holds no element r, which row_tag names"),
     "an error": ("<error>Service unavailable</error>", "holds no element r, which row_tag names"),
@@ -175,6 +188,16 @@ def test_what_is_refused(body, reason):
 def test_a_document_type_without_entities_does_no_harm():
     body = '<!DOCTYPE rs [<!ELEMENT rs (r*)><!ATTLIST r k CDATA "d">]><rs><r/><r k="x"/></rs>'
     assert texts(body, "@k") == [("d",), ("x",)]
+    elsewhere = '<!DOCTYPE rs SYSTEM "rs.dtd"><rs><r k="&#38;&amp;e; &lt;\'>"/><r k=\'">"\'>&lt;</r></rs>'
+    for size in (1, 1 << 20):
+        assert texts(elsewhere, "@k", "#text", size=size) == [("&&e; <'>", None), ('">"', "<")]
+
+
+def test_what_lies_deep_in_a_row_is_found():
+    deep = f"{'<a>' * 199}x{'</a>' * 199}"
+    extra = Wanted("a", (Step("a"),), None, is_extra=True)
+    rows = list(rows_of(iter([f"<rs><r>{deep}</r></rs>".encode()]), Step("r"), [extra], None))
+    assert [row.texts for row in rows] == [('{"a": ' * 198 + '"x"' + "}" * 198,)]
 
 
 def test_a_root_alone_holds_no_rows():
