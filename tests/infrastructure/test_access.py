@@ -83,14 +83,15 @@ def test_queues_refuse_plain_http_and_are_encrypted(resources: Resources) -> Non
         assert denies_plain_http(policy["PolicyDocument"], "sqs:*")
 
 
-def test_the_topic_is_encrypted_with_a_key_that_rotates_and_alarms_may_use(resources: Resources) -> None:
+def test_the_topic_is_encrypted_with_a_key_that_rotates_and_the_accounts_alarms_may_use(resources: Resources) -> None:
     topic = resources.one("AWS::SNS::Topic", "Notifications")
     key_id = resources.logical_id("AWS::KMS::Key", "Notifications")
     key = resources.one("AWS::KMS::Key", "Notifications")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
     assert key["EnableKeyRotation"] is True
-    services = [s["Principal"].get("Service") for s in key["KeyPolicy"]["Statement"]]
-    assert "cloudwatch.amazonaws.com" in services
+    [alarms] = [s for s in key["KeyPolicy"]["Statement"] if "Service" in s["Principal"]]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_every_alarm_that_tells_the_topic_is_let_in_by_its_policy(resources: Resources) -> None:
