@@ -43,6 +43,7 @@ _TIME_TEXT = rf"{_DAY}(?:{_CLOCK}\s*(?:[A-Za-z+\-].*)?)?\s*$"
 _FLOAT_TEXT = r"(?i)^\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)\s*$"
 _INFINITE_TEXT = r"(?i)^\s*[+-]?inf(?:inity)?\s*$"
 _DECIMAL_TEXT = r"^\s*[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?\s*$"
+_EXPONENT = r"[eE][+-]?0*\d{1,4}\s*$"
 _ZONE_LETTER = re.compile("[VzOXxZ]")
 # Powers of ten by which the words for Unix time divide a second.
 EPOCHS = {"epoch_seconds": 0, "epoch_millis": 3, "epoch_micros": 6, "epoch_nanos": 9}
@@ -67,7 +68,7 @@ class Cast:
 def cast(source: str, have: DataType, want: DataType, column: Column) -> Cast | None:
     """Return how a column's source becomes its type, None when the two have nothing to do with each other."""
     if column.format in EPOCHS and isinstance(have, StringType | NumericType) and isinstance(want, _Times):
-        return _from_epoch(source, EPOCHS[column.format], want)
+        return _from_epoch(source, have, EPOCHS[column.format], want)
     if isinstance(have, StringType):
         return _from_text(source, want, column)
     if have == want:
@@ -103,18 +104,27 @@ def _from_text(source: str, want: DataType, column: Column) -> Cast:
     value = _try_cast(source, want)
     match want:
         case DecimalType():
-            return Cast(value, _failed(source, _is_exact(source, want.scale)))
+            return Cast(_text_to_decimal(source, want), _failed(source, _is_exact(source, want.scale)))
         case FloatType() | DoubleType():
             return Cast(value, _failed(source, *_float_conditions(source)))
         case IntegralType():
             is_whole = f"{source} RLIKE '[.eE]' AND ({_is_exact(source, 0)})"  # 5.0 and 1E3 are whole numbers too
-            whole = f"CASE WHEN {is_whole} THEN try_cast({source} AS decimal(38,0)) END"
+            whole = f"CASE WHEN {is_whole} THEN {_text_to_decimal(source, DecimalType(38, 0))} END"
             value = f"coalesce({value}, {_try_cast(whole, want)})"
     return Cast(value, _failed(source))
 
 
+def _text_to_decimal(source: str, want: DecimalType) -> str:
+    """Return the decimal that a text writes; NULL with an exponent over which Java computes for minutes, or breaks."""
+    is_small = f"instr({source}, 'e') = 0 AND instr({source}, 'E') = 0 OR {source} RLIKE {literal(_EXPONENT)}"
+    return _try_cast(f"CASE WHEN {is_small} THEN {source} END", want)
+
+
 def _is_exact(source: str, scale: int) -> str:
-    """Return SQL that tells: the decimal that the text writes has no more than `scale` digits behind the point."""
+    """Return SQL that tells: the decimal that the text writes has no more than `scale` digits behind the point.
+
+    What Java reads and is not looked through, such as digits of other scripts, has none to spare.
+    """
     point = f"instr({source}, '.')"
     whole, fraction, power = (f"regexp_extract({source}, {literal(_DECIMAL_TEXT)}, {n})" for n in (1, 2, 3))
     digits = f"concat({whole}, {fraction})"
@@ -123,7 +133,7 @@ def _is_exact(source: str, scale: int) -> str:
     return (
         f"(({point} = 0 OR length({source}) - {point} <= {scale}) "
         f"AND instr({source}, 'e') = 0 AND instr({source}, 'E') = 0) "
-        f"OR {significant} = '' OR {needed} <= {scale}"
+        f"OR {source} RLIKE {literal(_DECIMAL_TEXT)} AND ({significant} = '' OR {needed} <= {scale})"
     )
 
 
@@ -188,14 +198,15 @@ def _in_zone(moment: Cast, want: DataType, column: Column, is_local: str = "true
     return Cast(value, f"({moment.lost()} OR coalesce({skipped}, false))")
 
 
-def _from_epoch(source: str, power: int, want: DataType) -> Cast:
+def _from_epoch(source: str, have: DataType, power: int, want: DataType) -> Cast:
     """Return the moment that a number of seconds (milliseconds, …) since 1970 names."""
-    number = f"try_cast({source} AS decimal(38,9))"
+    wide, is_text = DecimalType(38, 9), isinstance(have, StringType)
+    number = _text_to_decimal(source, wide) if is_text else _try_cast(source, wide)
     micros = f"{number} * {10 ** max(6 - power, 0)} / {10 ** max(power - 6, 0)}"
     moment = f"timestamp_micros(try_cast({micros} AS bigint))"
     value = f"CAST({moment} AS {want.simpleString()})"
-    exact = f"try_cast({micros} AS bigint) = {micros}"
-    return Cast(value, _failed(source, exact, f"CAST({VALUE} AS timestamp) = {moment}"))
+    exact = [f"try_cast({micros} AS bigint) = {micros}", *([_is_exact(source, wide.scale)] if is_text else [])]
+    return Cast(value, _failed(source, *exact, f"CAST({VALUE} AS timestamp) = {moment}"))
 
 
 def _text_to_nested(source: str, want: DataType, column: Column) -> Cast:

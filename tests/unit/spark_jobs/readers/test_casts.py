@@ -22,7 +22,10 @@ def values(files, column: str | Column, *texts: str) -> tuple[list, list]:
 
 def test_whole_numbers(files):
     good = ("0", "-128", "127", " 7 ", "+5", "007", "5.0", "1e2", "-1.20E1")
-    bad = ("128", "-129", "1.5", "abc", "", "0x10", "1,000", "1e-1", "--1", "5.", "٣")
+    bad = (
+        "128", "-129", "1.5", "abc", "", "0x10", "1,000", "1e-1", "--1", "5.", "٣", "１.９", "\x011.9", "١e-1",
+        "1e2147483647",
+    )  # fmt: skip
     assert values(files, "v tinyint", *good, *bad) == (
         [0, -128, 127, 7, 5, 7, 5, 100, -12, 5],
         [b for b in bad if b != "5."],
@@ -45,6 +48,16 @@ def test_decimals(files):
         [Decimal(wide), Decimal(wide)],
         [wide + "1", "1e35"],
     )
+
+
+def test_decimals_are_not_rounded_whatever_digits_and_spaces_java_reads(files):
+    bad = ("１.２３４", "1.23９", "\x011.239", "1.239\x02")
+    assert values(files, "v decimal(5,2)", "１.２３", *bad) == ([Decimal("1.23")], list(bad))
+
+
+def test_an_exponent_of_any_size_is_refused_at_once(files):
+    bad = ("1e-40000000", "1e-2147483647", "1e2147483647", "0e-99999", "1e99999999999")
+    assert values(files, "v decimal(5,2)", "1e-0002", "0e-9999", *bad) == ([Decimal("0.01"), Decimal(0)], list(bad))
 
 
 def test_floats(files):
@@ -135,7 +148,7 @@ FORMATS = [
             "0.5": datetime(1970, 1, 1, 0, 0, 0, 500000),
             "-1": datetime(1969, 12, 31, 23, 59, 59),
         },
-        ["1e30", "0.0000001", "x"],
+        ["1e30", "0.0000001", "x", "1.9999999999", "1e-2147483647"],
     ),
     ("epoch_millis", "timestamp", {"1582934400123": datetime(2020, 2, 29, 0, 0, 0, 123000)}, ["2020-02-29"]),
     ("epoch_micros", "timestamp", {"1": datetime(1970, 1, 1, 0, 0, 0, 1)}, ["0.5"]),
