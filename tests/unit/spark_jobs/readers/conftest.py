@@ -50,8 +50,8 @@ class Bench:
         """Read one file."""
         return self.read_all(table, [body], [key])[0]
 
-    def read_all(self, table: Table, bodies: Sequence[bytes | str], keys: Sequence[str] = ()) -> list[Read]:
-        """Read files in one batch; the answer is in their order."""
+    def read_all(self, table: Table, bodies: Sequence[bytes | str | None], keys: Sequence[str] = ()) -> list[Read]:
+        """Read files in one batch; the answer is in their order. None is a file that is deleted since it landed."""
         landings = [self._land(body, keys[i] if keys else f"t/{i}") for i, body in enumerate(bodies)]
         failed: dict[str, str] = {}
         while True:
@@ -65,10 +65,11 @@ class Bench:
             assert blamed and not failed.keys() & blamed, f"no landing is named: {said}"
             failed.update(blamed)
 
-    def _land(self, body: bytes | str, key: str) -> Landing:
+    def _land(self, body: bytes | str | None, key: str) -> Landing:
         number = next(self.numbers)
         version = f"r{number}-{id(self)}"
-        self.s3.put("test-raw", key, version, body.encode() if isinstance(body, str) else body)
+        if body is not None:
+            self.s3.put("test-raw", key, version, body.encode() if isinstance(body, str) else body)
         return Landing(f"L{number}", "test-raw", key, version, f"{number:016X}", NOW, NOW)
 
     def _read(self, table: Table, landings: Sequence[Landing]) -> Mapping[str, Read]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
@@ -58,6 +59,15 @@ def test_broken_files_are_all_named_at_once_and_the_others_are_read(files):
         None,
     ]
     assert found[5:] == [ROWS, ROWS]
+
+
+def test_a_file_that_somebody_deleted_fails_by_name_and_the_others_are_read(files):
+    for form, body in (("csv", BODY), ("json", '[{"a": "1", "b": "é"}, {"a": "2", "b": "y"}]')):
+        gone, found = files.read_all(table(*AB, form=form), [None, body])
+        assert (re.sub(r"version \S+", "version …", gone.failed), found) == (
+            "is gone: somebody deleted its version … from the raw bucket; send it again",
+            ROWS,
+        )
 
 
 def test_empty_objects_hold_no_records_or_are_no_document(files):

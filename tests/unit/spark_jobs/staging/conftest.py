@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.model import Column, Table
 from spark_jobs.layers.lake import Lake
@@ -35,13 +36,19 @@ class FolderS3:
         path.write_bytes(body)
 
     def get_object(self, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803 (boto3's names)
-        path = self.path(Bucket, Key, VersionId) if VersionId else self.root / Bucket / Key
+        path = self._kept(Bucket, Key, VersionId) if VersionId else self.root / Bucket / Key
         return {"Body": io.BytesIO(path.read_bytes())}
 
     def copy(self, source: dict[str, str], bucket: str, key: str) -> None:
         target = self.root / bucket / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.path(source["Bucket"], source["Key"], source["VersionId"]), target)
+        shutil.copyfile(self._kept(source["Bucket"], source["Key"], source["VersionId"]), target)
+
+    def _kept(self, bucket: str, key: str, version: str) -> Path:
+        path = self.path(bucket, key, version)
+        if not path.exists():
+            raise ClientError({"Error": {"Code": "NoSuchVersion"}}, "GetObject")
+        return path
 
     def upload_fileobj(self, source: Any, bucket: str, key: str) -> None:
         target = self.root / bucket / key
