@@ -111,7 +111,16 @@ def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
     if request.get("mode") != "rebuild":
         return advice
     allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
-    return replace(advice, rerun={**request, **({"allow": allowed} if allowed else {})})
+    rerun = {**request, **({"allow": allowed} if allowed else {})}
+    if advice.section != "a-file-does-not-fit-its-contract":
+        return replace(advice, rerun=rerun)
+    return replace(
+        advice,
+        what=f"A file of {request['table']} that is staged does not fit its contract any more: nothing is staged anew.",
+        safe=advice.safe.partition("; ")[0] + ".",
+        todo="Correct the contract so that it takes the file too, deploy, and start the rebuild again.",
+        rerun=rerun,
+    )
 
 
 def _extract(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -> Advice:

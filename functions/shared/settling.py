@@ -105,12 +105,14 @@ def verdicts(
 
 def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: int, now: str) -> Landing:
     blamed, quarantined = outcome.blamed, outcome.quarantined
-    if not outcome.published and one.mode == REBUILD and one.was != PENDING:
-        return one.settled(one.was, now, reason=f"the rebuild failed: {outcome.cause}")
+    rebuild_failed = not outcome.published and one.mode == REBUILD
+    why = quarantined.get(one.id) or f"the rebuild failed: {outcome.cause}"
+    if rebuild_failed and one.was != PENDING:
+        return one.settled(one.was, now, reason=why)
     if one.id in blamed:
         return one.failed(now, *blamed[one.id])
-    if not outcome.published and one.mode == REBUILD:
-        return replace(again(one, now), reason=f"the rebuild failed: {outcome.cause}", tried_by=execution)
+    if rebuild_failed:
+        return replace(again(one, now), reason=why, tried_by=execution)
     if one.id in quarantined:
         return one.settled(QUARANTINED, now, reason=quarantined[one.id])
     if outcome.published:

@@ -67,6 +67,19 @@ def test_a_table_that_could_not_be_staged_anew_is_started_as_it_was_and_let_thro
         assert f"RERUN    {json.dumps(again[failed['error']])}" in body(told).splitlines()
 
 
+def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
+    request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
+    told = Report("nycflights", "dev", "planes", ARN, request, (VIOLATION,), [])
+    assert body(told).splitlines()[2:8] == [
+        "WHAT     A file of planes that is staged does not fit its contract any more: nothing is staged anew.",
+        "WHY      ContractViolationError: planes: file crm/x.csv: column seats: 'many' is no int",
+        "SAFE     staging.planes and its marts are as they were before the batch.",
+        "SKIPPED  dim_planes, because of planes; they show their last good state",
+        "TO DO    Correct the contract so that it takes the file too, deploy, and start the rebuild again.",
+        f"RERUN    {json.dumps(request)}",
+    ]
+
+
 def test_the_body_is_cut_where_sns_takes_no_more_bytes() -> None:
     failures = [failure("mart", f"mart_{n}", "MartSchemaError", "値" * 900) for n in range(100)]
     told = body(report(*failures))

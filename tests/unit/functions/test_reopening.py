@@ -142,6 +142,22 @@ def test_a_rebuild_of_staging_that_fails_leaves_everything_as_it_was(pipeline: P
     assert {one["reason"] for one in pipeline.items("LANDING#")} == {"the rebuild failed: heap"}
 
 
+def test_a_rebuild_of_staging_that_fails_leaves_a_file_in_quarantine_its_reason(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/keyless.csv")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name))
+    [landing] = pipeline.manifest(batch)["landings"]
+    keyless = [{"id": landing["id"], "reason": "no date in the key"}]
+    pipeline.stage(batch, quarantined_landings=keyless)
+    pipeline.close(batch, pipeline.caller(name))
+    pipeline.stop(name)
+    again = run(pipeline, "again", mode="rebuild", layer="staging")
+    result = failed(again["batch_id"], "OutOfMemoryError", "heap") | {"quarantined_landings": keyless}
+    pipeline.write(again, "stage", result)
+    answer = pipeline.close(again, pipeline.caller("again"), stage_error=task_failed("OutOfMemoryError: heap"))
+    assert answer["summary"]["quarantined_files"] == [{"key": "crm/planes/keyless.csv", "reason": "no date in the key"}]
+
+
 def test_a_rebuild_of_staging_whose_execution_died_is_given_up(pipeline: Pipeline) -> None:
     staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
     run(pipeline, "again", mode="rebuild", layer="staging")
