@@ -116,9 +116,10 @@ def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
         return replace(advice, rerun=rerun)
     return replace(
         advice,
-        what=f"A file of {request['table']} that is staged does not fit its contract any more: nothing is staged anew.",
+        what=f"A file of {request['table']} does not fit its contract: nothing is staged anew.",
         safe=advice.safe.partition("; ")[0] + ".",
-        todo="Correct the contract so that it takes the file too, deploy, and start the rebuild again.",
+        todo="Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that was "
+        "never staged is left out then.",
         rerun=rerun,
     )
 

@@ -71,11 +71,12 @@ def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
     request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
     told = Report("nycflights", "dev", "planes", ARN, request, (VIOLATION,), [])
     assert body(told).splitlines()[2:8] == [
-        "WHAT     A file of planes that is staged does not fit its contract any more: nothing is staged anew.",
+        "WHAT     A file of planes does not fit its contract: nothing is staged anew.",
         "WHY      ContractViolationError: planes: file crm/x.csv: column seats: 'many' is no int",
         "SAFE     staging.planes and its marts are as they were before the batch.",
         "SKIPPED  dim_planes, because of planes; they show their last good state",
-        "TO DO    Correct the contract so that it takes the file too, deploy, and start the rebuild again.",
+        "TO DO    Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that "
+        "was never staged is left out then.",
         f"RERUN    {json.dumps(request)}",
     ]
 
