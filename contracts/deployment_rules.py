@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from contracts.documents import Document, Mistake
+from contracts.model import Table
 from contracts.parts import Capacity
 
 PIPELINE_NAME = "at most 40 small letters, digits and _, a letter first"
@@ -31,6 +32,16 @@ def check_deployment(documents: Iterable[Document], field: str) -> Iterator[Mist
         other = owners.setdefault(resource_words(name), document)
         if name != (like := other.data[field]):
             yield document.mistake(f"{name} is too like {like}: their resources would have one name", field)
+
+
+def check_crawled(tables: Iterable[tuple[Document, Table]]) -> Iterator[Mistake]:
+    """Yield crawled tables whose crawlers' tables another one would take for its own: they begin with its name."""
+    crawled = [(document, table.name) for document, table in tables if table.crawled]
+    for document, name in crawled:
+        for _, other in crawled:
+            if name.startswith(f"{other}__"):
+                why = f"{other} is crawled too, and what begins with {other}__ is what its crawler finds"
+                yield document.mistake(f"{name} must have another name: {why}", "table")
 
 
 def _check_capacity(document: Document) -> Iterator[Mistake]:

@@ -249,6 +249,16 @@ def test_what_a_deployment_would_refuse_is_told_before(write):
     ]
 
 
+def test_a_crawled_table_takes_no_other_s_columns(write):
+    crawled = "table: {0}\nload: append\nsource: {{prefix: {0}/}}\nschema: crawler\n"
+    names = ("orders", "orders__old", "orders_new")
+    files = {f"tables/{name}.yaml": crawled.format(name) for name in names}
+    assert [str(mistake) for mistake in check(write(files))] == [
+        "shop/tables/orders__old.yaml:1: table: orders__old must have another name: orders is crawled too, and what "
+        "begins with orders__ is what its crawler finds"
+    ]
+
+
 def test_a_folder_whose_name_no_pipeline_can_bear(write):
     folder = write({"tables/orders.yaml": ORDERS})
     assert [str(mistake) for mistake in check(folder.rename(folder.with_name("my-shop")))] == [
