@@ -16,6 +16,7 @@ from functions.shared.world import World
 
 _SHOWN = 20
 _NAMED = 3
+_MANY, _MOST_WORDS = 60, 60_000  # marts that fail, letters of their causes: Step Functions passes on 256 KiB
 _BILLED = 60  # the fewest seconds that Glue bills for a run
 
 
@@ -47,6 +48,8 @@ def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mappin
     errors = {mart: _error(batch, mart, results[mart]) for mart in sorted(failed)}
     if marts_error:
         errors |= dict.fromkeys(sorted(unbuilt), first_cause(marts_error))
+    most = _MOST_WORDS // max(_MANY, len(errors))
+    errors = {mart: (error, cause[:most]) for mart, (error, cause) in errors.items()}
     rows = {mart: results[mart].get("rows") for mart in sorted(built)}
     return MartOutcome(rest - unbuilt, failed, skipped, frozenset(unbuilt), errors, rows)
 

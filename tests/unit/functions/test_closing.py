@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contracts.model import Capacity
+from contracts.model import Capacity, Mart
 from functions.close_batch import closing
 from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
@@ -367,3 +368,25 @@ def test_a_table_that_a_deployment_removed_is_told_of_and_goes_on_where_it_was_w
     pipeline.world = world
     again = pipeline.open(pipeline.start("again"))
     assert (again["action"], pipeline.states()) == ("marts", {"crm/planes/a.csv v1": "staged"})
+
+
+def test_what_many_failed_marts_say_fits_into_what_an_execution_passes_on(pipeline: Pipeline) -> None:
+    names = [f"latest_{number:03}" for number in range(120)]
+    marts = {name: Mart(name, "latest", "planes", reads=("planes",)) for name in names}
+    pipeline.world = replace(pipeline.world, plan=replace(pipeline.world.plan, marts=marts))
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", published(batch["batch_id"]))
+    error = {"type": "SparkException", "message": "no space left on device" + "x" * 5000}
+    for name in names:
+        pipeline.write(batch, f"mart-{name}", {"status": "failed", "rows": {}, "error": error})
+    key = {"pk": {"S": batch["batch_key"]["pk"]}, "sk": {"S": batch["batch_key"]["sk"]}}
+    pipeline.world.ledger.client.update_item(
+        TableName="ledger",
+        Key=key,
+        UpdateExpression="SET failed_marts = :marts",
+        ExpressionAttributeValues={":marts": {"SS": names}},
+    )
+    answer = pipeline.close(batch, caller)
+    assert [one["name"] for one in answer["failures"]] == names
+    assert {one["cause"][:23] for one in answer["failures"]} == {"no space left on device"}
+    assert len(json.dumps(answer)) < 200_000
