@@ -108,6 +108,8 @@ def _check_reading(document: Document, table: Table, extract: Extract) -> Iterat
         yield document.mistake("must be one SELECT, in the database's own SQL", "source", "query")
     elif extract.query.rstrip().endswith(";"):
         yield document.mistake("must not end with ;", "source", "query")
+    elif re.search(r"--[^\n']*\Z", extract.query.rstrip()):
+        yield document.mistake("must not end in a comment: what is asked of it comes behind", "source", "query")
     if extract.table and not re.fullmatch(r"[^\s;()']+", extract.table):
         yield document.mistake(f"{shown(extract.table)} must be the name of a table or view", "source", "table")
     if "splits" in source and not extract.split_by:

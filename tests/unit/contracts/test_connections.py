@@ -78,6 +78,7 @@ def test_a_connection_differs_between_environments_where_its_file_says_so(write:
         ('@T, query: "SELECT 1"', "upsert", "source: must hold exactly one of table"),
         ('connection: oracle_ops, query: "DELETE FROM t"', "upsert", "source.query: must be one SELECT"),
         ('connection: oracle_ops, query: "SELECT 1;"', "upsert", "source.query: must not end with ;"),
+        ('connection: oracle_ops, query: "SELECT 1 -- all"', "upsert", "source.query: must not end in a comment"),
         ('connection: oracle_ops, table: "t; DROP TABLE t"', "upsert", "source.table: 't; DROP TABLE t' must be"),
         ("@T, format: csv", "upsert", "source.format: extractions land as parquet"),
         ("@T, compression: gzip", "upsert", "source.compression: does not go with"),
