@@ -32,7 +32,10 @@ _PLAIN = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "DeleteObject": "s3:DeleteObject",
 }
-_LISTING = {"ListObjectsV2": "s3:ListBucket", "ListObjects": "s3:ListBucket", "HeadBucket": "s3:ListBucket"}
+_LISTING = {
+    **dict.fromkeys(("ListObjectsV2", "ListObjects", "HeadBucket"), "s3:ListBucket"),
+    "ListObjectVersions": "s3:ListBucketVersions",
+}
 _OTHERS = {
     ("stepfunctions", "StartExecution"): ("states:StartExecution", "stateMachineArn"),
     ("stepfunctions", "DescribeExecution"): ("states:DescribeExecution", "executionArn"),
