@@ -38,7 +38,7 @@ def reopen(world: World, request: Request, lease: Lease) -> None:
             chosen += pending_that_count(world, lease)
     now = world.ledger.now()
     settle(world.ledger, lease, [(one, _again(one, request, now)) for one in chosen])
-    _keep(world, lease, chosen, stays)
+    _keep(world, lease, stays)
 
 
 def _again(one: Landing, request: Request, now: str) -> Landing:
@@ -109,12 +109,11 @@ def stopped(world: World, lease: Lease) -> list[Stopped]:
     return found
 
 
-def _keep(world: World, lease: Lease, chosen: list[Landing], stopped: frozenset[str]) -> None:
-    """Forget that later files wait for these landings, and that these batches were stopped."""
-    held = lease.held - {one.entry for one in chosen}
-    if (held, stopped) == (lease.held, lease.stopped):
+def _keep(world: World, lease: Lease, stopped: frozenset[str]) -> None:
+    """Forget of all batches but these that a limit stopped them."""
+    if stopped == lease.stopped:
         return
     try:
-        world.ledger.transact([actions.keep(lease, held=held, stopped=stopped)])
+        world.ledger.transact([actions.keep(lease, stopped=stopped)])
     except ConditionFailedError as error:
         raise StaleLeaseError(lost(lease)) from error

@@ -135,7 +135,8 @@ def _choose_whole(
     assert parts
     left = tuple(Change(one, one.was, one.reason) for one in pending if one.mode == REBUILD)
     for whole in wholes(table, [one for one in pending if one.mode != REBUILD], now):
-        if any(one.tried_by == execution or is_held(one, held) for one in whole.landings):
+        is_tried = any(one.tried_by == execution for one in whole.landings)
+        if is_tried or all(is_held(one, held) for one in whole.landings):
             continue
         fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
         if revived := tuple(fate.change for _, fate in fates if fate.change and fate.change.state == PENDING):

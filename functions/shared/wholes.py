@@ -21,15 +21,14 @@ class Whole:
 
 
 def wholes(table: Table, pending: Iterable[Landing], now: datetime) -> list[Whole]:
-    """Return the pending landings by file time, oldest first; one whose key holds no time stands alone.
+    """Return the pending landings by file time, first arrivals first; one whose key holds no time stands alone.
 
     Only what is pending counts: a snapshot that was staged is put right by whole snapshots only.
     """
     groups: dict[datetime | str, list[Landing]] = {}
     for one in sorted(pending, key=lambda landing: landing.order):
         groups.setdefault(time_of(table, one), []).append(one)
-    found = [Whole(tuple(group), _lack(table, time, group, now)) for time, group in groups.items()]
-    return sorted(found, key=lambda whole: whole.landings[0].order)
+    return [Whole(tuple(group), _lack(table, time, group, now)) for time, group in groups.items()]
 
 
 def time_of(table: Table, landing: Landing) -> datetime | str:

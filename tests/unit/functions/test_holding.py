@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import Pipeline, opened
+from tests.unit.functions.conftest import Pipeline, opened, task_failed
 from tests.unit.functions.test_closing import blame
 
 
@@ -50,6 +50,30 @@ def test_a_failed_version_is_mended_by_one_whose_execution_died_after_it_had_pub
     pipeline.stage(pipeline.open(caller, table="weather"))
     pipeline.stop(caller.name)
     assert worked(pipeline, "by-hand") == "staged"
+
+
+def test_nothing_goes_on_while_the_replay_of_a_failed_version_is_to_be_tried_again(pipeline: Pipeline) -> None:
+    caller = held_up(pipeline).start("replays")
+    batch = pipeline.open(caller, table="weather", mode="replay", prefix="ops/b.csv")
+    assert pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))["more"] is False
+    pipeline.stop(caller.name)
+    assert worked(pipeline, "by-hand") == "staged"
+
+
+def test_nobody_waits_for_an_overwrite_that_is_refused(pipeline: Pipeline) -> None:
+    pipeline.with_table("weather", load="append", key=(), on_overwrite="fail")
+    batch, caller = opened(pipeline, "ops/b.csv", table="weather")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/b.csv", "v0", at="2012-12-31T00:00:00.000Z")  # S3 tells of the first late
+    caller = pipeline.caller(pipeline.executions()[-1])
+    batch = pipeline.open(caller, table="weather")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    assert pipeline.states("weather") == {"ops/b.csv v0": "staged", "ops/b.csv v1": "failed"}
+    assert "held" not in pipeline.items("LEASE", "TABLE#weather")[0]
 
 
 def test_nobody_waits_once_the_contract_says_continue(pipeline: Pipeline) -> None:

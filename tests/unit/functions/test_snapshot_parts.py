@@ -126,6 +126,12 @@ def test_a_whole_snapshot_waits_for_an_earlier_file_that_failed():
     later = [landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
     assert chosen(MARKED, broken, *later, held=frozenset({broken.entry})) == ([], [])
     assert chosen(MARKED, broken, *later) == ([one.key for one in later], [])
+    mended = [
+        landing("2020-01-01/a", 4, "mended", "v2"),
+        landing("2020-01-01/new", 5),
+        landing("2020-01-01/_SUCCESS", 6),
+    ]
+    assert chosen(MARKED, broken, *later, *mended, held=frozenset({broken.entry})) == ([one.key for one in mended], [])
 
 
 def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
