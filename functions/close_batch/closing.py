@@ -192,11 +192,10 @@ def _close_item(
         stopped=lease.stopped | ({item["batch_id"]} if item.get("limit") else frozenset()),
         held=_held(world, lease, found, item["batch_id"]),
     )
-    plain = {name: value for name, value in item.items() if name not in ("pk", "sk")}
     put = Action(
         "Put",
         batch_key(lease.table, item["batch_id"]),
-        plain,
+        item,
         condition="#state = :open",
         names={"#state": "state"},
         values={":open": "open"},

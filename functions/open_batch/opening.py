@@ -160,11 +160,11 @@ def _choose(world: World, request: Request, caller: Caller, lease: Lease) -> tup
         world.limits,
         lease.held,
     )
-    first = work.claims[0] if work.claims else None
+    mode = next((one.mode for one in work.claims if one.mode), "incremental")  # of a whole snapshot some may be new
     allow = request.allow
     if any(one.allow for one in pending):  # the landings that a limit stopped are let through, and no others
-        allow = frozenset(first.allow.split(",")) if first and first.allow else frozenset()
-    return work, Claims(caller.id, (first and first.mode) or "incremental", marts, allow)
+        allow = frozenset(limit for one in work.claims if one.allow for limit in one.allow.split(","))
+    return work, Claims(caller.id, mode, marts, allow)
 
 
 def _marts_mode(request: Request) -> str:

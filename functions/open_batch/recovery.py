@@ -20,7 +20,6 @@ from functions.shared.world import World
 
 _DIED = StageOutcome(
     published=False,
-    error="ExecutionDiedError",
     cause="the execution that staged it ended without closing the batch",
 )
 

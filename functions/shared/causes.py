@@ -18,6 +18,7 @@ _PLAIN = {
     "TIMEOUT": ("JobTimeoutError", "the job ran out of time (capacity.timeout_minutes) and was stopped"),
     "STOPPED": ("JobStoppedError", "the job was stopped by hand or by the service"),
 }
+CUT_OFF = frozenset(name for name, _ in _PLAIN.values())
 
 
 def first_cause(error: Mapping[str, str]) -> tuple[str, str]:

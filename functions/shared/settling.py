@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.model import Table
 from functions.shared import actions
-from functions.shared.causes import first_cause
+from functions.shared.causes import CUT_OFF, first_cause
 from functions.shared.choosing import Change, firsts_again
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.landings import (
@@ -113,6 +113,8 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
         return one.failed(now, *blamed[one.id])
     if rebuild_failed:
         return replace(again(one, now), reason=why, tried_by=execution)
+    if one.id in quarantined and one.was in (STAGED, SUPERSEDED) and not outcome.published:
+        return one.failed(now, quarantined[one.id])  # its rows have not left
     if one.id in quarantined:
         return one.settled(QUARANTINED, now, reason=quarantined[one.id])
     if outcome.published:
@@ -156,8 +158,9 @@ def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | No
 
 
 def _told(told: Mapping[str, str], error: Mapping[str, str] | None) -> tuple[str, str]:
-    if error and (not told or "TIMEOUT" in error.get("Cause", "") or "STOPPED" in error.get("Cause", "")):
-        return first_cause(error)
+    caught = first_cause(error) if error else ("", "")
+    if error and (not told or caught[0] in CUT_OFF):
+        return caught
     if told:
         return str(told["type"]), str(told["message"] or told["type"])
     return "ResultMissingError", "the staging job ended well but wrote no result"

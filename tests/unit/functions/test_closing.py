@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -171,6 +172,32 @@ def test_a_job_that_published_and_died_before_it_could_say_so_has_published(pipe
     assert (answer["failures"], pipeline.states()) == ([], {"crm/planes/a.csv v1": "staged"})
 
 
+WRITTEN = ("SchemaChangeError", "column max_deleted is int and would be string")
+
+
+@pytest.mark.parametrize(
+    ("stays", "caught", "told", "state"),
+    [
+        (True, task_failed("Error Category: UNCLASSIFIED_ERROR; SchemaChangeError"), WRITTEN, "failed"),
+        (False, task_failed("Error Category: UNCLASSIFIED_ERROR; SchemaChangeError"), WRITTEN, "pending"),
+        (True, task_failed("An error occurred while calling o93.load: 'STOPPED' is no int"), WRITTEN, "failed"),
+        (True, task_failed("", "TIMEOUT"), ("JobTimeoutError", "the job ran out of time"), "pending"),
+        (True, task_failed("", "STOPPED"), ("JobStoppedError", "the job was stopped by hand"), "pending"),
+    ],
+)
+def test_the_job_s_own_words_count_unless_it_was_cut_off(
+    pipeline: Pipeline, stays: bool, caught: dict[str, str], told: tuple[str, str], state: str
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", failed(batch["batch_id"], *WRITTEN) | {"stays": stays})
+    [failure] = pipeline.close(batch, caller, stage_error=caught)["failures"]
+    assert (failure["error"], failure["cause"].startswith(told[1])) == (told[0], True)
+    assert pipeline.states() == {"crm/planes/a.csv v1": state}
+    [item], [lease] = pipeline.items("BATCH#"), pipeline.items("LEASE")
+    assert (item["state"], item["error"]) == ("failed", f"{failure['error']}: {failure['cause']}")
+    assert ("limit" in item, "stopped" in lease, "known" in lease) == (False, False, False)
+
+
 def test_a_job_that_ends_well_without_a_result_has_failed(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     [failure] = pipeline.close(batch, caller)["failures"]
@@ -192,6 +219,20 @@ def test_marts_that_nobody_came_to_are_failures_and_stay_due(pipeline: Pipeline)
     ]
     [lease] = pipeline.items("LEASE")
     assert (lease["due_marts"], lease["failing"]) == ({"daily", "fct_flights", "latest_planes"}, True)
+
+
+def test_a_close_that_died_after_it_had_settled_its_files_counts_an_attempt_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    heap = task_failed("OutOfMemoryError: heap")
+    with monkeypatch.context() as dying:
+        dying.setattr(closing, "_close_item", mock.Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            pipeline.close(batch, caller, stage_error=heap)
+    [failure] = pipeline.close(batch, caller, stage_error=heap)["failures"]
+    [landing] = pipeline.items("LANDING#")
+    assert (failure["cause"], landing["state"], landing["attempts"]) == ("heap", "pending", 1)
 
 
 def test_an_execution_that_lost_its_lease_changes_nothing(pipeline: Pipeline) -> None:
@@ -216,6 +257,35 @@ def test_what_a_dead_execution_had_published_is_staged_and_its_marts_are_due(pip
         ["fct_flights"],
         ["daily"],
     ]
+
+
+def test_marts_that_a_dead_execution_was_asked_for_are_due(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    assert pipeline.open(pipeline.start("dies"), mode="rebuild", marts=["daily"])["action"] == "marts"
+    pipeline.stop("dies")
+    answer = pipeline.open(pipeline.start("next"))
+    assert [[mart["mart"] for mart in wave] for wave in answer["waves"]] == [["daily"]]
+
+
+def test_marts_that_were_asked_for_and_failed_or_were_skipped_are_due(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    caller = pipeline.start("again")
+    batch = pipeline.open(caller, mode="rebuild", marts=["latest_planes", "fct_flights", "daily"])
+    pipeline.stage(batch)
+    pipeline.world.ledger.client.update_item(
+        TableName="ledger",
+        Key={name: {"S": value} for name, value in batch["batch_key"].items()},
+        UpdateExpression="ADD failed_marts :f, skipped_marts :s",
+        ExpressionAttributeValues={":f": {"SS": ["fct_flights"]}, ":s": {"SS": ["daily"]}},
+    )
+    assert pipeline.close(batch, caller)["summary"]["marts"] == {"latest_planes": {"total": 1}}
+    assert pipeline.items("LEASE")[0]["due_marts"] == {"fct_flights", "daily"}
 
 
 def test_an_execution_that_dies_three_times_over_a_file_gives_it_up(pipeline: Pipeline) -> None:

@@ -99,6 +99,20 @@ def test_a_start_builds_a_new_mart_and_no_other(published: Pipeline) -> None:
     assert (again["action"], again["reason"]) == ("nothing", "nothing is pending")
 
 
+def test_a_mart_that_was_removed_and_comes_back_is_built_by_the_next_sweep(published: Pipeline) -> None:
+    whole = published.world.plan
+    marts = {name: mart for name, mart in whole.marts.items() if name != "latest_planes"}
+    published.world = replace(published.world, plan=replace(whole, marts=marts))
+    batch, caller = opened(published, "crm/planes/b.csv")
+    published.stage(batch)
+    published.close(batch, caller)
+    published.stop(caller.name)
+    published.world = replace(published.world, plan=whole)
+    published.deliver(SWEEP)
+    batch = published.open(published.caller(published.executions()[-1]))
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
+
+
 def test_a_table_of_which_nothing_is_published_owes_no_mart(pipeline: Pipeline) -> None:
     add(pipeline, Mart("planes_history", "history", "planes", reads=("planes",)))
     pipeline.deliver(SWEEP)

@@ -28,6 +28,9 @@ def staged(pipeline: Pipeline, *keys: str, table: str = "planes") -> str:
     return str(batch["batch_id"])
 
 
+PREFIXES = {"planes": "crm/planes", "flights": "ops/flights"}
+
+
 def run(pipeline: Pipeline, name: str, **request: Any) -> dict[str, Any]:
     """Start an execution with a request and open its first batch."""
     return pipeline.open(pipeline.start(name), **request)
@@ -39,7 +42,7 @@ def keys(pipeline: Pipeline, batch: dict[str, Any]) -> list[str]:
 
 def test_a_replay_takes_landings_of_a_time_up_again(pipeline: Pipeline) -> None:
     staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv", "crm/planes/c.csv")
-    batch = run(pipeline, "again", mode="replay", **{"from": "2013-01-02", "to": "2013-01-02"})
+    batch = run(pipeline, "again", mode="replay", **{"from": "2013-01-02T05:00:00Z", "to": "2013-01-02T05:00:00Z"})
     assert (keys(pipeline, batch), pipeline.manifest(batch)["mode"]) == (["crm/planes/b.csv"], "replay")
     pipeline.stage(batch)
     pipeline.close(batch, pipeline.caller("again"))
@@ -61,6 +64,22 @@ def test_a_replay_finds_landings_by_prefix_and_by_batch(pipeline: Pipeline) -> N
     pipeline.stop("two")
     with pytest.raises(InvalidRequestError, match="batch_id 'none': planes has no batch of landings of this id"):
         run(pipeline, "three", mode="replay", batch_id="none")
+    assert pipeline.items("LEASE")[0]["taken_by"] == pipeline.caller("two").id
+
+
+def test_a_replay_takes_up_what_is_in_quarantine_and_a_snapshot_that_another_covers(pipeline: Pipeline) -> None:
+    files = {table: [f"{prefix}/{name}.csv" for name in "abc"] for table, prefix in PREFIXES.items()}
+    for table, three in files.items():
+        pipeline.deliver(*(s3_event(key) for key in three))
+        batch = pipeline.open(pipeline.start(f"{table}-first"), table=table)
+        staged, covered, timeless = (one["id"] for one in pipeline.manifest(batch)["landings"])
+        undated = [{"id": timeless, "reason": "no date in the key"}]
+        pipeline.stage(batch, superseded_landings=[covered], quarantined_landings=undated)
+        pipeline.close(batch, pipeline.caller(f"{table}-first"))
+        pipeline.stop(f"{table}-first")
+        again = run(pipeline, f"{table}-again", table=table, mode="replay", prefix=PREFIXES[table])
+        found = {one["id"] for one in pipeline.manifest(again)["landings"]}
+        assert found == {staged, timeless} | ({covered} if table == "planes" else set())
 
 
 def test_a_file_that_failed_is_taken_up_by_a_replay_and_by_nothing_else(pipeline: Pipeline) -> None:
@@ -74,7 +93,9 @@ def test_a_file_that_failed_is_taken_up_by_a_replay_and_by_nothing_else(pipeline
     pipeline.stop("planes-1-0")
     assert run(pipeline, "plain")["action"] == "nothing"
     again = run(pipeline, "again", mode="replay", batch_id=batch["batch_id"])
-    assert keys(pipeline, again) == ["crm/planes/a.csv"]
+    [anew] = pipeline.manifest(again)["landings"]
+    assert (anew["key"], anew["mode"], anew["attempts"]) == ("crm/planes/a.csv", "replay", 0)
+    assert {"reason", "column"}.isdisjoint(anew)
 
 
 def test_a_staged_file_whose_replay_fails_keeps_its_rows_and_says_so(pipeline: Pipeline) -> None:
@@ -87,6 +108,26 @@ def test_a_staged_file_whose_replay_fails_keeps_its_rows_and_says_so(pipeline: P
     assert len(answer["failures"]) == 1
     [item] = pipeline.items("LANDING#")
     assert (item["state"], item["reason"], item["column"]) == ("staged", "the replay failed: no int", "seats")
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_staged_file_that_a_replay_finds_no_time_for_is_in_quarantine_once_its_rows_have_left(
+    pipeline: Pipeline, published: bool
+) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    batch = run(pipeline, "again", mode="replay", prefix="crm/")
+    timeless, broken = (one["id"] for one in pipeline.manifest(batch)["landings"])
+    undated = [{"id": timeless, "reason": "no date in the key"}]
+    if published:
+        pipeline.stage(batch, quarantined_landings=undated)
+    else:
+        error = failed(batch["batch_id"], "ContractViolationError", "no int", **{broken: ("no int", "seats")})
+        pipeline.write(batch, "stage", error | {"quarantined_landings": undated})
+    pipeline.close(batch, pipeline.caller("again"), stage_error=None if published else task_failed("x"))
+    told = {one["key"]: (one["state"], one.get("reason")) for one in pipeline.items("LANDING#")}
+    assert told["crm/planes/a.csv"] == (
+        ("quarantined", "no date in the key") if published else ("staged", "the replay failed: no date in the key")
+    )
 
 
 def test_the_same_replay_twice_is_harmless(pipeline: Pipeline) -> None:
@@ -126,6 +167,9 @@ def test_a_rebuild_of_staging_claims_all_that_was_staged_or_waits_in_one_batch(p
     pipeline.land("crm/planes/newer.csv", at="2013-01-10T00:00:00.000Z")
     pipeline.stage(batch)
     assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
+    assert [
+        (one["state"], one.get("reason")) for one in pipeline.items("LANDING#") if one["key"] in keys(pipeline, batch)
+    ] == [("staged", None)] * 2
     following = pipeline.open(pipeline.caller("again", 1))
     assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (
         ["crm/planes/newer.csv"],
@@ -194,7 +238,12 @@ def test_a_limit_lets_through_what_it_stopped_and_only_that(pipeline: Pipeline) 
     pipeline.land("crm/planes/b.csv", at="2013-01-09T00:00:00.000Z")
     pipeline.stop(pipeline.executions()[0])
     batch = run(pipeline, "let", allow=["max_deleted"])
-    assert (keys(pipeline, batch), pipeline.manifest(batch)["allow"]) == (["crm/planes/a.csv"], ["max_deleted"])
+    manifest = pipeline.manifest(batch)
+    assert (keys(pipeline, batch), manifest["mode"], manifest["allow"]) == (
+        ["crm/planes/a.csv"],
+        "incremental",
+        ["max_deleted"],
+    )
     pipeline.stage(batch)
     assert pipeline.close(batch, pipeline.caller("let"))["more"] is True
     following = pipeline.open(pipeline.caller("let", 1))
@@ -278,6 +327,16 @@ def test_what_is_staged_anew_in_vain_is_not_let_through_by_a_limit(pipeline: Pip
     assert run(pipeline, "let", allow=["max_deleted"])["action"] == "nothing"
     [lease] = pipeline.items("LEASE")
     assert "stopped" not in lease
+
+
+def test_a_file_that_a_limit_stopped_again_is_let_through_as_one_of_the_batch_that_it_was_in_last(
+    pipeline: Pipeline,
+) -> None:
+    stopped(pipeline)
+    stop(pipeline, run(pipeline, "again", mode="replay", prefix="crm/"), "again")
+    pipeline.stop("again")
+    assert [one["batch_id"] for one in dry_run(pipeline)["stopped_by_limits"]] == ["again-0"]
+    assert keys(pipeline, run(pipeline, "let", allow=["max_deleted"])) == ["crm/planes/a.csv"]
 
 
 def test_another_limit_lets_nothing_through(pipeline: Pipeline) -> None:
@@ -418,8 +477,12 @@ def test_a_replay_of_a_part_takes_up_the_whole_snapshot(pipeline: Pipeline) -> N
     parts = Source("crm/planes/", parts=Parts(count=r"-of-(?P<parts>\d+)"))
     pipeline.with_table("planes", source=parts, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
     first, second = "crm/planes/2013-01-01/1-of-2", "crm/planes/2013-01-01/2-of-2"
+    staged(pipeline, "crm/planes/2013-01-02/1-of-1")
     staged(pipeline, first, second)
-    assert keys(pipeline, run(pipeline, "again", mode="replay", prefix=first)) == [first, second]
+    pipeline.land(first, "v0", at="2012-12-31T00:00:00.000Z")  # S3 tells of it late
+    pipeline.stop(pipeline.executions()[-1])
+    batch = run(pipeline, "again", mode="replay", prefix=first)
+    assert (keys(pipeline, batch), pipeline.manifest(batch)["mode"]) == ([first, first, second], "replay")
 
 
 def test_a_rebuild_of_staging_takes_what_a_dead_replay_has_left_too(pipeline: Pipeline) -> None:
