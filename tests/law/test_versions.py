@@ -114,6 +114,18 @@ def test_a_file_that_waits_for_its_replay_still_leaves_when_it_is_overwritten() 
     assert ledger.rows == {other.id, third.id}
 
 
+def test_a_batch_of_more_files_than_one_call_takes_is_claimed_and_settled_whole_and_what_it_overwrites_leaves() -> None:
+    ledger = Ledger(TABLES["replace"], max_landings=1000)
+    keys = [f"{number:03}" for number in range(120)]
+    for number, content in ((1, "A"), (2, "B")):
+        for key in keys:
+            ledger.arrive(version(number, content, key))
+        ledger.drain()
+    assert ledger.states() == {f"{key} v{n}": state for key in keys for n, state in ((1, "superseded"), (2, "staged"))}
+    assert ledger.rows == {version(2, "B", key).id for key in keys}
+    assert ledger.runs == 2
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_every_order_of_three_versions_ends_alike(name: str) -> None:
     for contents in ("AAA", "AAB", "ABA", "BAA", "ABC"):

@@ -149,7 +149,14 @@ class Ledger:
         if blamed:
             self._write(batch, failed(batch["batch_id"], "ContractViolationError", "broken", **blamed))
             return task_failed("ContractViolationError: broken")
-        self.rows -= self.rows if manifest["mode"] == "rebuild" else {one["id"] for one in manifest["retired"]}
+        if manifest["mode"] == "rebuild":
+            self.rows.clear()
+        for one in manifest["landings"]:
+            if one["id"] in self.rows:
+                assert (manifest["mode"], one["was"]) == ("replay", "staged"), (
+                    "a replay takes back what it stages again"
+                )
+        self.rows -= {one["id"] for one in manifest["retired"]}
         self.rows |= {one["id"] for one in manifest["landings"]}
         self._write(batch, published(batch["batch_id"]))
         return None

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.model import EffectiveAt, Source, Table
-from functions.shared.choosing import Limits, Work, choose, is_replaced
+from contracts.model import EffectiveAt, Parts, Source, Table
+from functions.shared.choosing import Limits, Work, choose, firsts_again, is_replaced
 from functions.shared.landings import Landing, landing_id
 from tests.unit.functions.conftest import COLUMNS
 
@@ -90,8 +90,9 @@ def test_versions_are_ordered_by_sequencer_padded_on_the_right() -> None:
     assert names(chosen(KEYED, replace(longer, sequencer="0A1"), version("a", 2, "x", sequencer="0A"))) == ["a v2"]
 
 
-def test_an_earlier_version_that_comes_late_takes_the_place_of_its_copy() -> None:
-    work = chosen(KEYED, version("a", 1, "x"), version("a", 2, "x", "staged"))
+@pytest.mark.parametrize("known", ["staged", "superseded"])  # superseded: another snapshot of its time covers it
+def test_an_earlier_version_that_comes_late_takes_the_place_of_its_copy(known: str) -> None:
+    work = chosen(KEYED, version("a", 1, "x"), version("a", 2, "x", known))
     assert (names(work), changes(work.retired)) == (["a v1"], [("a v2", "duplicate")])
 
 
@@ -132,7 +133,10 @@ def test_fail_refuses_all_but_the_first_content_and_says_so() -> None:
     assert work.settled[0].reason == ("the key landed before with other content (version v1), and on_overwrite is fail")
     late = chosen(table, version("a", 1, "x"), version("a", 2, "y", "staged"))
     assert (names(late), changes(late.retired)) == (["a v1"], [("a v2", "failed")])
-    assert names(chosen(table, version("a", 1, "x"), version("a", 2, "y"))) == ["a v1"]
+    both = chosen(table, version("a", 1, "x"), version("a", 2, "y"))
+    assert (names(both), changes(both.retired)) == (["a v1"], [])
+    again = chosen(table, version("a", 1, "x", "staged"), version("a", 2, "y"), version("a", 3, "x"))
+    assert changes(again.settled) == [("a v2", "failed"), ("a v3", "duplicate")]
 
 
 def test_a_replay_and_a_landing_that_was_let_through_a_limit_go_apart_from_others() -> None:
@@ -154,6 +158,7 @@ def test_a_replay_and_a_landing_that_was_let_through_a_limit_go_apart_from_other
         (replace(KEYED, effective_at=EffectiveAt(from_key=r"(?P<date>\d{8})", unmatched="event_time")), False),
         (replace(KEYED, effective_at=EffectiveAt(event_time=True)), False),
         (replace(KEYED, load="upsert"), False),
+        (replace(KEYED, load="upsert", effective_at=EffectiveAt(from_key=r"(?P<date>\d{8})")), False),
     ],
 )
 def test_a_later_version_stands_for_a_failed_one_where_both_would_say_the_same(table: Table, replaced: bool) -> None:
@@ -161,6 +166,30 @@ def test_a_later_version_stands_for_a_failed_one_where_both_would_say_the_same(t
     assert is_replaced(table, failed, [failed, later]) is replaced
     for other in (version("a.csv", 1, "y", "staged"), version("b.csv", 3, "y", "staged"), version("a.csv", 3, "y")):
         assert is_replaced(table, failed, [failed, other]) is False
+
+
+STAGED_ANEW = {
+    "two alike are neighbours now": (["A staged", "B failed", "A staged"], ["v0"]),
+    "what failed before does not part them": (["A staged", "C failed", "B failed", "A staged"], ["v0"]),
+    "nor does what failed after": (["A staged", "B failed", "C failed", "A staged"], ["v0"]),
+    "of a run its first counts": (["A staged", "A duplicate", "B failed", "A staged"], ["v0"]),
+    "another content parts them": (["A staged", "C staged", "B failed", "A staged"], []),
+    "the copy has no rows": (["A staged", "B failed", "A duplicate"], []),
+    "the first has none": (["A quarantined", "B failed", "A staged"], []),
+    "the first is staged again anyway": (["A pending", "B failed", "A staged"], []),
+    "there is nothing before": (["B failed", "A staged"], []),
+    "there is nothing after": (["A staged", "B failed"], []),
+}
+
+
+@pytest.mark.parametrize(("said", "anew"), STAGED_ANEW.values(), ids=STAGED_ANEW)
+def test_which_version_is_staged_anew_when_one_after_it_has_failed(said: list[str], anew: list[str]) -> None:
+    waits = {"pending": {"mode": "replay", "was": "staged"}}
+    chain = [version("a", number, one[0], one[2:], **waits.get(one[2:], {})) for number, one in enumerate(said)]
+    [failed] = [one for one in chain if one.etag == "B"]
+    assert [one.version_id for one in firsts_again(KEYED, failed, chain)] == anew
+    in_parts = replace(KEYED, source=Source("planes/", parts=Parts(quiet="1h")))  # the newest part counts
+    assert firsts_again(in_parts, failed, chain) == []
 
 
 def test_what_a_rebuild_has_left_pending_is_what_it_was() -> None:

@@ -16,6 +16,7 @@ Typed = dict[str, Any]
 Key = tuple[str, str]
 Table = dict[Key, Typed]
 Test = Callable[[Mapping[str, Any], Mapping[str, str], Mapping[str, Any]], bool]
+_MOST = 100  # items that one call may write or ask for
 _TOKENS = re.compile(r"\s*(AND|OR|[(),=]|attribute_exists|attribute_not_exists|begins_with|[#:]?\w+)")
 
 
@@ -31,6 +32,8 @@ def get_item(table: Table, request: Mapping[str, Any]) -> tuple[Table, Any]:
 
 def batch_get_item(table: Table, request: Mapping[str, Any]) -> tuple[Table, Any]:
     [(name, asked)] = request["RequestItems"].items()
+    if len(asked["Keys"]) > _MOST:
+        raise _error("ValidationException", "BatchGetItem")
     found = [item for key in asked["Keys"] if (item := table.get(_key(key)))]
     return table, {"Responses": {name: found}, "UnprocessedKeys": {}}
 
@@ -52,6 +55,8 @@ def update_item(table: Table, request: Mapping[str, Any]) -> tuple[Table, Any]:
 
 def transact_write_items(table: Table, request: Mapping[str, Any]) -> tuple[Table, Any]:
     writes = [(kind, part) for item in request["TransactItems"] for kind, part in item.items()]
+    if len(writes) > _MOST:
+        raise _error("ValidationException", "TransactWriteItems")
     reasons = [{"Code": "None" if _holds(table, part) else "ConditionalCheckFailed"} for _, part in writes]
     keys = [_key(part.get("Key") or part["Item"]) for _, part in writes]
     if len(set(keys)) != len(keys):

@@ -52,6 +52,20 @@ def calls_of_a_run() -> list[tuple[Cloud, Call]]:
     return list(found.values())
 
 
+def large_calls() -> list[Call]:
+    """Return calls for as many items as DynamoDB takes at once, and for one more."""
+    items = [{"pk": {"S": "TABLE#planes"}, "sk": {"S": f"LANDING#{number}"}} for number in range(101)]
+    puts = [{"Put": {"TableName": "ledger", "Item": item}} for item in items]
+    return [
+        ("dynamodb", method, request)
+        for most in (100, 101)
+        for method, request in (
+            ("transact_write_items", {"TransactItems": puts[:most]}),
+            ("batch_get_item", {"RequestItems": {"ledger": {"Keys": items[:most], "ConsistentRead": True}}}),
+        )
+    ]
+
+
 def test_every_call_of_an_exploration_is_answered_as_moto_answers_it() -> None:
     calls = calls_of_a_run()
     assert {call[1] for _, call in calls} == {
@@ -71,7 +85,7 @@ def test_every_call_of_an_exploration_is_answered_as_moto_answers_it() -> None:
             ],
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in KEYS],
         )
-        for cloud, call in calls:
+        for cloud, call in [*calls, *((Cloud(), call) for call in large_calls())]:
             compare(client, cloud, call)
 
 
