@@ -368,6 +368,26 @@ def test_an_execution_hands_over_before_it_has_more_to_tell_than_states_can_pass
     assert pipeline.open(pipeline.start(answer["hand_over"]["name"]))["action"] == "stage"
 
 
+@pytest.mark.parametrize("errors", [(), ("OutOfMemoryError",)], ids=["before it began", "while it ran"])
+def test_a_table_that_fails_does_so_until_who_takes_over_has_done_the_rest(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, errors: tuple[str, ...]
+) -> None:
+    if not errors:
+        batch, caller = opened(pipeline, "crm/planes/a.csv")
+        pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
+        pipeline.stop(caller.name)
+    batch, caller = opened(pipeline, "crm/planes/b.csv")
+    pipeline.land("crm/planes/c.csv")
+    pipeline.stage(batch)
+    monkeypatch.setattr(closing, "_MOST_BYTES", 100)
+    answer = pipeline.close(batch, caller, errors_before=errors)
+    assert (answer["recovered"], pipeline.items("LEASE")[0]["failing"]) == (False, True)
+    successor = pipeline.start(answer["hand_over"]["name"])
+    batch = pipeline.open(successor)
+    pipeline.stage(batch)
+    assert pipeline.close(batch, successor)["recovered"] is True
+
+
 def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is_more(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

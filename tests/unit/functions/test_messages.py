@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,56 @@ def test_work_that_is_tried_again_and_fails_alike_is_told_once_until_it_is_given
     ]
 
 
+OTHER_CAUSE = OUT_OF_MEMORY | {"cause": "Container killed by YARN"}
+OTHER_ERROR = OUT_OF_MEMORY | {"error": "ExecutorLostError"}
+OTHER_MART = MART | {"name": "latest_planes"}
+SAME_WORDS = MART | {"kind": "stage", "name": "dim_planes"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ([OUT_OF_MEMORY], [OUT_OF_MEMORY], False),
+        ([OUT_OF_MEMORY], [OTHER_CAUSE], True),
+        ([OUT_OF_MEMORY], [OTHER_ERROR], True),
+        ([MART], [OTHER_MART], True),
+        ([MART], [SAME_WORDS], True),
+        ([OUT_OF_MEMORY], [OUT_OF_MEMORY, MART], True),
+        ([BUSY], [BUSY], True),
+        ([MART, CLOSE], [MART, CLOSE], True),
+    ],
+)
+def test_a_failure_is_told_again_unless_it_is_that_of_work_that_is_tried_again_by_itself(
+    pipeline: Pipeline, first: list[dict[str, Any]], second: list[dict[str, Any]], told: bool
+) -> None:
+    assert tell(pipeline, "a", *first) is True
+    assert tell(pipeline, "b", *second) is told
+
+
+def test_what_is_tried_again_is_told_again_after_a_day(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = time.time()
+    for name, hours, told in (("a", 0, True), ("b", 23, False), ("c", 25, True), ("d", 48, False)):
+        monkeypatch.setattr(time, "time", lambda hours=hours: begun + hours * 3600)
+        assert tell(pipeline, name, OUT_OF_MEMORY) is told
+    kept = {note["sk"]: round((note["expires_at"] - begun) / 3600) for note in pipeline.items("", "TOLD")}
+    hours = {f"failed#{ARN}-{name}": 30 * 24 + at for name, at in (("a", 0), ("b", 23), ("c", 25), ("d", 48))}
+    assert kept == {**hours, "table#planes": 30 * 24 + 25}
+
+
+def test_an_execution_whose_failure_needed_no_message_gets_none_for_having_failed(pipeline: Pipeline) -> None:
+    tell(pipeline, "a", OUT_OF_MEMORY)
+    assert tell(pipeline, "b", OUT_OF_MEMORY) is False
+    told = ended("FAILED")
+    told["detail"]["executionArn"] = f"{ARN}-b"
+    assert handle(told, environment("machine"), pipeline.world.ledger, Topic())["told"] is False
+
+
+def tell(pipeline: Pipeline, name: str, *failures: dict[str, Any], arn: str = ARN) -> bool:
+    """Tell how one execution ended, well or with failures; return whether there was a message."""
+    ending = event(execution={"id": f"{arn}-{name}", "name": name}, failures=list(failures), recovered=not failures)
+    return bool(handle(ending, environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, Topic())["told"])
+
+
 def test_files_that_break_their_contract_alike_are_told_of_each(pipeline: Pipeline) -> None:
     topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
     files = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": "crm/x.csv", "reason": "no int"}]}]
@@ -279,6 +330,26 @@ def test_an_extraction_that_succeeds_again_is_told_once_and_says_nothing_of_its_
         "[nycflights-dev] planes: extracted again",
     ]
     assert "failing" not in pipeline.items("LEASE")[0]
+
+
+EXTRACTION = "arn:aws:states:eu-west-1:1:execution:shop-dev-extract-source:x"
+
+
+def test_what_an_extraction_tells_and_what_its_table_tells_are_two_things(pipeline: Pipeline) -> None:
+    lost = failure("extract", "planes", "SourceRefusedError", "secret x: the password is wrong")
+    refused = failure("extract", "planes", "InvalidRequestError", "no word 'tabel'")
+    assert tell(pipeline, "a", OUT_OF_MEMORY) is True
+    assert tell(pipeline, "b", arn=EXTRACTION) is False
+    assert tell(pipeline, "c", refused, arn=EXTRACTION) is True
+    assert tell(pipeline, "d", arn=EXTRACTION) is False
+    assert tell(pipeline, "e", lost, arn=EXTRACTION) is True
+    assert tell(pipeline, "f", OUT_OF_MEMORY) is False
+    assert tell(pipeline, "g", arn=EXTRACTION) is True
+
+
+def test_a_table_for_which_nothing_has_landed_is_not_ill(pipeline: Pipeline) -> None:
+    assert tell(pipeline, "a", ABORTED) is True
+    assert pipeline.items("LEASE") == []
 
 
 def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:

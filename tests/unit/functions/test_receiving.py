@@ -28,6 +28,7 @@ from tests.unit.functions.conftest import COLUMNS, FIRST_TOKEN, Pipeline, record
         "crm/planes/.a.csv.crc",
         "crm/planes/_committed_123",
         "crm/planes/a.csv~",
+        *(f"crm/planes/a.csv.{suffix}" for suffix in ("temp", "partial", "crc", "filepart", "crdownload", "swp")),
     ],
 )
 def test_noise_is_ignored(key: str) -> None:
@@ -64,6 +65,17 @@ def test_an_event_that_comes_twice_changes_nothing_and_starts_nothing(pipeline: 
     assert pipeline.land("crm/planes/a.csv") == ([], {"DuplicateEvents": 1})
     assert pipeline.items("") == before
     assert pipeline.executions() == ["planes-1-0"]
+
+
+def test_objects_without_versions_are_told_apart_by_their_sequencers(pipeline: Pipeline) -> None:
+    puts = [s3_event("crm/planes/a.csv", sequencer=sequencer) for sequencer in ("0A", "0B", "0B")]
+    for put in puts:
+        del put["Records"][0]["s3"]["object"]["versionId"]
+    assert pipeline.deliver(*puts) == ([], {"Landings": 2, "DuplicateEvents": 1})
+    assert {(one["version_id"], one["sequencer"]) for one in pipeline.items("PENDING#")} == {
+        ("null", "0A"),
+        ("null", "0B"),
+    }
 
 
 def test_the_longest_prefix_owns_an_object_and_nobody_an_unrouted_one(pipeline: Pipeline) -> None:
