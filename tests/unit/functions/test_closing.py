@@ -61,6 +61,21 @@ def test_a_batch_of_which_all_is_quarantined_is_no_good_one(pipeline: Pipeline) 
     assert {name: counted[name] for name in names} == dict(zip(names, (0, 0, 0, 1), strict=True))
 
 
+@pytest.mark.parametrize("lost", [0, 1])
+def test_every_count_of_the_books_is_a_metric_and_what_is_read_is_the_sum_of_all_but_the_deleted(
+    pipeline: Pipeline, lost: int
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    parts = {"inserted": 1, "updated": 2, "unchanged": 4, "duplicate": 8, "rejected": 16, "deleting": 32}
+    books = {**parts, "read": 63 + lost, "deleted": 5}
+    [landing] = ids(pipeline, batch).values()
+    pipeline.stage(batch, books=books, superseded_landings=[landing])
+    pipeline.close(batch, caller)
+    counted = counts(pipeline.closed[-1])
+    assert {name: counted[f"Rows{name.capitalize()}"] for name in books} == books
+    assert (counted["BooksUnbalanced"], counted["BatchesPublished"], counted["LandingsStaged"]) == (lost, 1, 0)
+
+
 def test_the_summary_tells_what_the_jobs_cost_as_glue_bills_it(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.stage(batch)
