@@ -40,7 +40,7 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     request = read_request(event["input"], world.plan)
     if request.mode == "dry_run":
         return {"action": "dry_run", "table": request.table, "plan": plan(world, request, caller.id), "failures": []}
-    answer = open_batch(world, request if caller.iteration == 0 else request.after_the_first(), caller)
+    answer = open_batch(world, request, caller)
     logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
     table = world.plan.tables[request.table]
     if answer["action"] == "nothing" and table.source.parts and table.freshness:

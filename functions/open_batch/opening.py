@@ -32,7 +32,12 @@ _UNMET = "no landing is meant by from, to, prefix and batch_id together"
 
 
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
-    """Open the next batch of an execution and return what is to be done; repeated, it returns the same."""
+    """Open the next batch of an execution and return what is to be done; repeated, it returns the same.
+
+    The first batch obeys all words of the request, later ones those that last.
+    """
+    if caller.iteration:
+        request = request.after_the_first()
     check_batch(world, request)
     if request.mode == "reconcile":
         reconcile(world, request.table)
@@ -51,7 +56,7 @@ def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]
     if lease.orphans:
         recover_orphans(world, lease)
         lease = _refreshed(world, lease)
-    if caller.iteration == 0 and request.reopens:
+    if request.reopens:
         reopen(world, request, lease)
         lease = _refreshed(world, lease)
     return _open(world, request, caller, lease)
@@ -147,10 +152,10 @@ def _choose(world: World, request: Request, caller: Caller, lease: Lease) -> tup
     """Return the next work, and how the batch that does it is to be announced."""
     table, ledger = world.plan.tables[request.table], world.ledger
     marts = request.marts or world.plan.downstream(table.name)
-    if request.rebuilds_marts and caller.iteration == 0:
+    if request.rebuilds_marts:
         return Work(), Claims(caller.id, REBUILD, marts)
     pending = ledger.pending(table.name)
-    if request.rebuilds_staging and caller.iteration == 0:
+    if request.rebuilds_staging:
         return rebuilt(world, table, pending), Claims(caller.id, REBUILD, marts, request.allow)
     work = choose(
         table,

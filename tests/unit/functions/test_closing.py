@@ -332,6 +332,24 @@ def test_a_table_recovers_once(pipeline: Pipeline) -> None:
     assert recovered == [True, False]
 
 
+@pytest.mark.parametrize(("errors", "recovered"), [((), True), (("OutOfMemoryError",), False)])
+def test_a_table_recovers_too_where_only_a_copy_was_left_to_look_at(
+    pipeline: Pipeline, errors: tuple[str, ...], recovered: bool
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
+    pipeline.stop(caller.name)
+    caller = pipeline.start("again")
+    batch = pipeline.open(caller)
+    pipeline.land("crm/planes/a.csv", "v2", etag="etag-v1")
+    pipeline.stage(batch)
+    assert pipeline.close(batch, caller, errors_before=errors)["more"] is True
+    last = pipeline.open(Caller(caller.id, caller.name, 1, errors))
+    [lease] = pipeline.items("LEASE")
+    assert (last["action"], last["recovered"], "failing" in lease) == ("nothing", recovered, not recovered)
+    assert pipeline.states() == {"crm/planes/a.csv v1": "staged", "crm/planes/a.csv v2": "duplicate"}
+
+
 def test_a_failure_earlier_in_the_execution_is_no_recovery(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.stage(batch)

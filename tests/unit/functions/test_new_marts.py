@@ -97,6 +97,8 @@ def test_a_start_builds_a_new_mart_and_no_other(published: Pipeline) -> None:
     published.stop("by-hand")
     again = published.open(published.start("again", {"table": "planes"}))
     assert (again["action"], again["reason"]) == ("nothing", "nothing is pending")
+    batch = published.open(published.start("asked"), marts=["daily"])
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["daily"]]
 
 
 def test_a_mart_that_was_removed_and_comes_back_is_built_by_the_next_sweep(published: Pipeline) -> None:
