@@ -41,7 +41,7 @@ def _named(tree: exp.Expr) -> dict[str, exp.Expr]:
 def _keeps_to(tree: exp.Select, driver: str) -> bool:
     """Tell whether the driver is read once, by the outermost SELECT, and no join adds rows of other tables."""
     read = [table for table in tree.find_all(exp.Table) if _is(table.name, driver)]
-    if len(read) != 1 or driver.lower() in _named(tree):
+    if len(read) != 1:
         return False
     place = read[0].parent
     if place is None or place.parent is not tree:

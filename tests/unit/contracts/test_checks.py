@@ -63,7 +63,10 @@ KINDS = "rule, not_null, unique, references, row_count, null_ratio"
 CASES = {
     "{name: a}": [f"checks[0]: must hold exactly one of {KINDS}"],
     "{name: a, rule: id > 0, unique: [id]}": [f"checks[0]: must hold exactly one of {KINDS}"],
-    "{name: key, rule: id > 0}": ["checks[0].name: key is a rule of its own; give the check another name"],
+    **{
+        f"{{name: {word}, rule: id > 0}}": [f"checks[0].name: {word} is a rule of its own; give the check another name"]
+        for word in ("key", "record", "required", "type")
+    },
     "{name: a, rule: 'idd > 0'}": [
         "checks[0].rule: no such column: 'idd' is not one of at, id, note (did you mean id?)"
     ],

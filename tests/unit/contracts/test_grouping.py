@@ -13,6 +13,9 @@ RIGHT = [
     "SELECT *, 1 AS one FROM orders",
     "SELECT o.*, c.name FROM orders o LEFT JOIN customers c ON o.note = c.name",
     "SELECT id FROM customers JOIN orders USING (id)",
+    "SELECT id FROM customers INNER JOIN orders USING (id)",
+    "SELECT o.id FROM customers CROSS JOIN orders o",
+    "SELECT id, count(*) AS n FROM orders LEFT JOIN customers ON name = note GROUP BY id",
     "SELECT id, sum(at) AS n FROM orders GROUP BY id, note HAVING sum(at) > 1",
     "SELECT sum(at) AS n, id FROM orders GROUP BY 2",
     "SELECT id, sum(at) AS n FROM orders GROUP BY ALL",
@@ -30,6 +33,9 @@ WRONG = [
     "SELECT id FROM orders WHERE at > current_date - 30",
     "SELECT id, datediff(now(), at) AS age FROM orders",
     "SELECT id FROM orders ORDER BY id LIMIT 10 OFFSET 5",
+    "SELECT id FROM orders ORDER BY id OFFSET 5",
+    "SELECT id FROM orders ORDER BY id FETCH FIRST 5 ROWS ONLY",
+    "SELECT * FROM orders PIVOT (sum(at) FOR note IN ('a', 'b'))",
     "SELECT id FROM orders o JOIN orders p USING (id)",
     "SELECT id FROM orders WHERE at = (SELECT max(at) FROM orders)",
     "SELECT c.id FROM orders o JOIN customers c ON o.id = c.id",
@@ -55,6 +61,11 @@ def test_a_select_is_recomputed_by_columns_that_its_driver_hands_on(sql):
     assert recomputes_by(sql, "orders", ("id",))
 
 
+def test_a_select_is_recomputed_by_several_columns_if_by_each():
+    assert recomputes_by("SELECT id, note FROM orders", "orders", ("id", "note"))
+    assert not recomputes_by("SELECT id, upper(note) AS note FROM orders", "orders", ("id", "note"))
+
+
 @pytest.mark.parametrize("sql", WRONG)
 def test_a_select_that_does_not_show_it_is_recomputed_whole(sql):
     assert not recomputes_by(sql, "orders", ("id",))
@@ -65,8 +76,16 @@ HANDED_ON = {
     "WITH o AS (SELECT id AS no FROM orders) SELECT no AS id FROM o JOIN customers USING (no)": True,
     "SELECT id FROM (SELECT * EXCEPT (note) FROM orders) AS x": True,
     "SELECT id FROM orders UNION ALL SELECT id FROM orders": True,
+    "WITH O AS (SELECT id FROM orders) SELECT id FROM o": True,
+    "WITH Orders AS (SELECT id FROM orders) SELECT id FROM orders": True,
+    "WITH Orders AS (SELECT upper(id) AS id FROM orders) SELECT id FROM orders": False,
+    "WITH Orders AS (SELECT id FROM customers) SELECT id FROM orders": False,
     "WITH o AS (SELECT upper(id) AS id FROM orders) SELECT id FROM o": False,
     "SELECT id FROM orders UNION ALL SELECT id FROM customers": False,
+    "SELECT id FROM customers UNION ALL SELECT id FROM orders": False,
+    "SELECT c.* FROM orders o JOIN customers c ON o.id = c.id": False,
+    "SELECT o.* EXCEPT (id), c.id FROM orders o JOIN customers c ON o.id = c.id": False,
+    "SELECT x.id FROM orders CROSS JOIN (VALUES (1)) AS x(id)": False,
     "SELECT date(id) AS id FROM orders": False,
     "SELECT at AS id FROM orders": False,
     "SELECT c.id FROM orders o JOIN customers c ON o.id = c.id": False,

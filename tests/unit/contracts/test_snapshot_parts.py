@@ -8,7 +8,7 @@ import pytest
 
 from contracts.compile import check, compile_plan
 from contracts.model import Parts, Plan
-from contracts.snapshot_parts import Lack, Part, lack, members
+from contracts.snapshot_parts import Lack, Part, duration, lack, members
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
 
@@ -37,6 +37,7 @@ LACKS = {
         Lack("d/b.csv landed after the marker: a newer marker must follow"),
     ),
     "a newer marker": (MARKER, parts(("d/a.csv", 1), ("d/b.csv", 3), ("d/_DONE", 4)), None),
+    "markers of which the last counts": (MARKER, parts(("d/_DONE", 1), ("d/a.csv", 2), ("e/_DONE", 3)), None),
     "a marker alone": (MARKER, parts(("d/_DONE", 2)), Lack("no object with records has landed")),
     "all that the count names": (COUNT, parts(("d/1-of-2.csv", 2), ("d/2-of-2.csv", 1)), None),
     "fewer than the count names": (
@@ -48,6 +49,11 @@ LACKS = {
         COUNT,
         parts(("d/1-of-3.csv", 1), ("d/2-of-3.csv", 2), ("d/3-of-3.csv", 3), ("d/1-of-2.csv", 4)),
         Lack("1 of 2 objects have landed"),
+    ),
+    "two counts at one instant": (
+        COUNT,
+        parts(("d/1-of-2.csv", 1), ("d/1-of-3.csv", 1)),
+        Lack("1 of 3 objects have landed"),
     ),
     "a key without a count": (
         COUNT,
@@ -73,7 +79,14 @@ def test_the_objects_that_make_a_snapshot():
     landed = parts(("d/1-of-3.csv", 1), ("d/1-of-2.csv", 5), ("d/2-of-2.csv", 4))
     assert [part.key for part in members(COUNT, landed)] == ["d/2-of-2.csv", "d/1-of-2.csv"]
     assert [part.key for part in members(MARKER, parts(("d/_DONE", 2), ("d/a.csv", 1)))] == ["d/a.csv"]
-    assert members(QUIET, []) == []
+    counted_anew = parts(("d/1-of-3.csv", 1), ("d/2-of-3.csv", 2), ("d/1-of-2.csv", 5))
+    assert [part.key for part in members(COUNT, counted_anew)] == ["d/1-of-2.csv"]
+    assert (members(QUIET, []), members(COUNT, [])) == ([], [])
+
+
+def test_durations_are_in_seconds_minutes_hours_or_days():
+    found = [duration(text).total_seconds() for text in ("90s", "15m", "26h", "7d")]
+    assert found == [90, 15 * 60, 26 * 3600, 7 * 24 * 3600]
 
 
 CONTRACT = """\
