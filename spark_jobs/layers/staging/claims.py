@@ -98,9 +98,9 @@ def _refused(landing: Landing, reason: str) -> ContractViolationError:
 
 
 def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:
-    compression, chunks = _opened(s3, landing, target)
+    compression, plain = _opened(s3, landing, target)
     scan = Scan(_dialect(target.source), target.split_bytes)
-    text = scan.through(as_utf8(unpacked(chunks, compression), target.encoding))
+    text = scan.through(as_utf8(plain, target.encoding))
     if compression == NONE and is_utf8(target.encoding):
         with ThreadPoolExecutor(max_workers=1) as beside:
             copied = beside.submit(_copy_object, s3, landing, target)
@@ -113,8 +113,7 @@ def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:
 
 
 def _copy_document(s3: Any, landing: Landing, target: Target) -> Content:
-    compression, chunks = _opened(s3, landing, target)
-    plain = unpacked(chunks, compression)
+    _, plain = _opened(s3, landing, target)
     sizes: list[int] = []
     text = as_utf8(plain, target.encoding) if "encoding" in target.source.options else plain
     s3.upload_fileobj(_Stream(_in_lines(text, sizes)), target.bucket, target.key)
@@ -148,14 +147,18 @@ _SUFFIXES = {"json": ".gz", "xml": ".gz"}  # Spark splits no gzip: one task read
 
 
 def _opened(s3: Any, landing: Landing, target: Target) -> tuple[str, Iterator[bytes]]:
-    """Return the object's compression and its pieces, the first of which tell it."""
+    """Return the object's compression and its content in pieces, unpacked."""
     body = s3.get_object(Bucket=landing.bucket, Key=landing.key, VersionId=landing.version_id)["Body"]
     chunks = chunks_of(body)
     first = next(chunks, b"")
     compression = compression_of(first, target.source.compression)
-    if compression == NONE and target.source.format != "xml":  # XML says itself how it is written
-        refuse_utf16(first, target.encoding)
-    return compression, _chained(first, chunks)
+    plain = unpacked(_chained(first, chunks), compression)
+    head = next(plain, b"")
+    if compression != NONE and compression_of(head, "auto") != NONE:
+        raise UnreadableError("is an archive inside an archive; send it packed once")
+    if target.source.format != "xml":  # XML says itself how it is written
+        refuse_utf16(head, target.encoding)
+    return compression, _chained(head, plain)
 
 
 def _chained(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -36,6 +36,7 @@ _OPTIONS = {
     "parquet.page.verify-checksum.enabled": "true",
     "mergeSchema": "false",
 }
+_JAVA_CLASS = re.compile(r"^(?:\w+\.)+\w+: ")
 _NANOS = re.compile(r"TIMESTAMP\(NANOS,(true|false)\)")
 
 
@@ -79,7 +80,8 @@ def check(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> Iterato
         except ContractViolationError as error:
             yield error
         except Exception as error:
-            yield refuse(table, claim, f"is no Parquet file ({first_words(error).replace(claim.uri, 'it')})")
+            why = _JAVA_CLASS.sub("", first_words(error)).replace(claim.uri, "it")
+            yield refuse(table, claim, f"cannot be read as Parquet ({why})")
         else:
             alike.setdefault(footer, []).append(claim)
     for footer, some in alike.items():

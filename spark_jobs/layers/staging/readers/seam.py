@@ -103,7 +103,8 @@ def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
         reason = f"column {', '.join(missing)} is missing (the file has {names}); send it, or allow it with "
         raise refuse(table, claim, f"{reason}missing_columns: null", missing[0])
     if extra and table.extra_columns == "fail":
-        reason = f"column {', '.join(extra)} is not in the contract; declare it, or allow it with extra_columns: ignore"
+        named = ", ".join(name or "(without a name)" for name in extra)
+        reason = f"column {named} is not in the contract; declare it, or allow it with extra_columns: ignore"
         raise refuse(table, claim, reason, extra[0])
 
 

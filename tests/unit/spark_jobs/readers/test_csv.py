@@ -157,6 +157,10 @@ HEADERS = {
         "a,b,c\n1,2,3\n",
         "column c is not in the contract; declare it, or allow it with extra_columns: ignore",
     ),
+    "a delimiter too many": (
+        "a,b,\n1,2,\n",
+        "column (without a name) is not in the contract; declare it, or allow it with extra_columns: ignore",
+    ),
     "a column twice": ("a,b,A\n1,2,3\n", "column a stands more than once in the header"),
     "a header that breaks off": (
         'a,"b\n1,2\n',

@@ -189,7 +189,7 @@ def test_drift_is_named_for_every_file_at_once(files, parquet):
     assert found[0].failed == "column b is missing (the file has a, c); send it, or allow it with missing_columns: null"
     assert found[1].failed == "column b is missing (the file has a); send it, or allow it with missing_columns: null"
     assert found[2].rows == [(1, 2)]
-    assert [read.failed.split(" (")[0] for read in found[3:]] == ["is no Parquet file"] * 3
+    assert [read.failed.split(" (")[0] for read in found[3:]] == ["cannot be read as Parquet"] * 3
 
 
 def test_a_file_that_breaks_in_the_middle_fails_by_name(files, parquet):
