@@ -12,15 +12,22 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestration.embedded.cli.values import Row, plain
-from orchestration.embedded.cli.words import counted
+from orchestration.embedded.cli.words import counted, harmless
 
 _WIDTH_OF_A_PIPE = 10_000
+
+
+class _Console(Console):
+    """A console to whose terminal no text speaks: keys and values come with files."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(harmless(one) if isinstance(one, str) else one for one in objects), **options)
 
 
 def console(stderr: bool = False) -> Console:
     """Return a console that cuts nothing off when its output is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _WIDTH_OF_A_PIPE)
+    return _Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _WIDTH_OF_A_PIPE)
 
 
 def print_result(columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -35,7 +42,7 @@ def result_table(columns: Sequence[str], rows: Sequence[Row], title: str | None 
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
         numeric = _is_numeric([row[position] for row in rows])
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(harmless(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value, null) for value in row))
     return table
@@ -47,4 +54,4 @@ def _is_numeric(values: Iterable[Any]) -> bool:
 
 
 def _cell(value: Any, null: str) -> Text:
-    return Text(null, style="dim") if value is None else Text(plain(value))
+    return Text(null, style="dim") if value is None else Text(harmless(plain(value)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def duration(span: timedelta | None) -> str:
@@ -19,6 +22,11 @@ def duration(span: timedelta | None) -> str:
     if whole < 86_400:
         return f"{whole // 3_600} h {whole % 3_600 // 60:02d} min"
     return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+
+def harmless(text: str) -> str:
+    """Return a text with escapes, such as `\\x1b`, for what makes a terminal do things; tab and line feed stay."""
+    return _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

@@ -20,6 +20,7 @@ from orchestration.embedded.cli.options import DEFAULT_LAKE, DEFAULT_PIPELINE, P
 from orchestration.embedded.cli.outcome import print_result, print_run, told
 from orchestration.embedded.cli.progress import Follower
 from orchestration.embedded.cli.status import advice, as_object, print_status
+from orchestration.embedded.cli.tables import print_result as print_table
 from orchestration.embedded.demo import Round
 from orchestration.embedded.report import (
     EXTRACTION,
@@ -195,6 +196,16 @@ def test_status_tells_files_that_run_would_not_take() -> None:
         "should be, or replay it; under another key it waits too",
         "1 landing pending: landfall run works on them.",
     ]
+
+
+def test_no_key_or_value_speaks_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = FailedFile("planes/\x1b]0;owned\x07.csv", "'\x9b2J' is no int")
+    print_status(Status((TableStatus("planes", {"failed": 1}, failed=(failed,)),)))
+    print_table(["na\x1bme"], [("\x1b[2JAda\tB\nC\r",)])
+    out = capsys.readouterr().out
+    assert "planes: planes/\\x1b]0;owned\\x07.csv failed: '\\x9b2J' is no int\n" in out
+    assert "na\\x1bme" in out and "\\x1b[2JAda" in out and "C\\r" in out
+    assert not set("\x1b\x07\x9b\r").intersection(out)
 
 
 def test_status_of_a_new_lake_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
