@@ -61,7 +61,9 @@ def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dic
         "warnings": dict(staged.warnings),
         "rejected": [asdict(one) for one in staged.rejected],
         "superseded_landings": list(staged.superseded),
-        "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
+        "quarantined_landings": [
+            {"id": id_, "reason": reason} for id_, reason in (*manifest.unmatched, *reader.left_out.items())
+        ],
         "failed_landings": [],
         "error": None,
     }

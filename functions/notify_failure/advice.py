@@ -32,7 +32,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     if kind in ("aborted", "timed_out"):
         return _cut_off(kind, table)
     if kind == "stage":
-        return _anew(_stage(failure, table), request)
+        return _anew(_stage(failure, table), request, str(failure["cause"]))
     if kind == "extract":
         return _extract(failure, table, request)
     if kind == "maintain":
@@ -106,18 +106,27 @@ def _removed(table: str) -> Advice:
     )
 
 
-def _anew(advice: Advice, request: Mapping[str, Any]) -> Advice:
+def _anew(advice: Advice, request: Mapping[str, Any], cause: str) -> Advice:
     """Return the advice for staging a table anew: it leaves no file pending or failed, so that it starts as it did."""
     if request.get("mode") != "rebuild":
         return advice
     allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
     rerun = {**request, **({"allow": allowed} if allowed else {})}
+    safe = advice.safe.partition("; ")[0] + "."
     if advice.section != "a-file-does-not-fit-its-contract":
         return replace(advice, rerun=rerun)
+    if ": is gone: " in cause:
+        return replace(
+            advice,
+            what=f"A file of {request['table']} is in the raw bucket no more: nothing is staged anew.",
+            safe=safe,
+            todo="If its rows may leave the table with it, start the rebuild so that it goes without such files.",
+            rerun={**rerun, "allow": sorted({*allowed, "missing_files"})},
+        )
     return replace(
         advice,
         what=f"A file of {request['table']} does not fit its contract: nothing is staged anew.",
-        safe=advice.safe.partition("; ")[0] + ".",
+        safe=safe,
         todo="Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that was "
         "never staged is left out then.",
         rerun=rerun,

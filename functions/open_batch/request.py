@@ -15,7 +15,8 @@ from functions.shared.landings import normal_time
 
 MODES = ("incremental", "reconcile", "replay", "rebuild", "dry_run")
 LAYERS = ("marts", "staging")
-ALLOWED = tuple(field.name for field in dataclasses.fields(Limits))
+MISSING_FILES = "missing_files"
+ALLOWED = (*(field.name for field in dataclasses.fields(Limits)), MISSING_FILES)
 WORDS = ("table", "mode", "marts", "allow", "from", "to", "prefix", "batch_id", "layer")
 _FOR = {"from": "replay", "to": "replay", "prefix": "replay", "batch_id": "replay", "layer": "rebuild"}
 
@@ -86,6 +87,8 @@ def _check_together(raw: Mapping[str, Any], request: Request) -> None:
     for word, mode in _FOR.items():
         if word in raw and request.mode not in (mode, "dry_run"):
             raise InvalidRequestError(f'{word} goes with "mode": "{mode}", not with {request.mode}')
+    if MISSING_FILES in request.allow and request.layer != "staging":
+        raise InvalidRequestError(f'{MISSING_FILES} goes with "mode": "rebuild", "layer": "staging"')
     if request.mode == "replay" and not {"from", "to", "prefix", "batch_id"}.intersection(raw):
         raise InvalidRequestError("replay needs at least one of from, to, prefix, batch_id to say which landings")
     if request.since and request.until and request.since > request.until:

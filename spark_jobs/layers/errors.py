@@ -23,6 +23,10 @@ class ContractViolationError(DataError):
         self.landings = landings or {}
 
 
+class FileGoneError(ContractViolationError):
+    """A file is in the raw bucket no more."""
+
+
 class LimitExceededError(DataError):
     """A circuit breaker of the contract tripped before anything was published.
 

@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from contracts.model import Source
-from spark_jobs.layers.errors import ContractViolationError
+from spark_jobs.layers.errors import ContractViolationError, FileGoneError
 from spark_jobs.layers.extraction.claiming import copy_parts
 from spark_jobs.layers.extraction.manifest import is_manifest
 from spark_jobs.layers.staging.landings import Landing
@@ -79,22 +79,18 @@ def claim_all(
         try:
             content = copy(s3, landing, Target(bucket, key, source, split_bytes))
         except UnreadableError as error:
-            return _refused(landing, str(error))
+            return ContractViolationError(f"file {landing.key}: {error}", {landing.id: (str(error), None)})
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
             gone = f"is gone: somebody deleted its version {landing.version_id} from the raw bucket; send it again"
-            return _refused(landing, gone)
+            return FileGoneError(f"file {landing.key}: {gone}", {landing.id: (gone, None)})
         return Claim(number, landing, f"s3://{bucket}/{key}", content)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         done = list(pool.map(one, numbered))
     claims = [claim for claim in done if isinstance(claim, Claim)]
     return claims, [error for error in done if isinstance(error, ContractViolationError)]
-
-
-def _refused(landing: Landing, reason: str) -> ContractViolationError:
-    return ContractViolationError(f"file {landing.key}: {reason}", {landing.id: (reason, None)})
 
 
 def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:

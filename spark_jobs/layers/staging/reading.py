@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.model import Table
-from spark_jobs.layers.errors import ContractViolationError, all_violations, first_words
+from spark_jobs.layers.errors import ContractViolationError, FileGoneError, all_violations, first_words
 from spark_jobs.layers.shaping import literal_rows, parse_schema
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
@@ -38,21 +38,32 @@ _LANDING_SCHEMA = "_landing int, _order string, _source_file string, _landed_at 
 
 
 class Reader:
-    """Claims and reads the landings of one batch; copies lie under `claims/<batch>/` of the staging bucket."""
+    """Claims and reads the landings of one batch; copies lie under `claims/<batch>/` of the staging bucket.
+
+    `left_out` are landings that it went on without, id to reason.
+    """
 
     def __init__(self, spark: SparkSession, s3: Any, bucket: str, batch_id: str) -> None:
         self.spark = spark
         self.bucket = bucket
         self.batch_id = batch_id
+        self.left_out: dict[str, str] = {}
         self._s3 = s3
         self._numbers = count()
         self._claims: dict[int, Claim] = {}
 
-    def claim(self, table: Table, landings: Sequence[Landing]) -> list[Claim]:
-        """Copy the landings and check their headers; one ContractViolationError names every bad landing."""
+    def claim(self, table: Table, landings: Sequence[Landing], without_gone: bool = False) -> list[Claim]:
+        """Copy the landings and check their headers; one ContractViolationError names every bad landing.
+
+        `without_gone` leaves out those that are in the raw bucket no more.
+        """
         numbered = [(next(self._numbers), landing) for landing in landings]
         splits = split_bytes(self.spark)
         claims, errors = claim_all(self._s3, numbered, self.bucket, self.batch_id, table.source, splits)
+        if without_gone:
+            gone = [error for error in errors if isinstance(error, FileGoneError)]
+            self.left_out = {id_: f"{table.name}: {error}" for error in gone for id_ in error.landings}
+            errors = [error for error in errors if error not in gone]
         errors += FORMATS[table.source.format].check(self.spark, table, claims)
         if errors:
             raise all_violations(errors)

@@ -34,6 +34,7 @@ from spark_jobs.layers.staging.state import PART, log_schema, state_schema
 from spark_jobs.layers.staging.work import Work
 from spark_jobs.layers.steps import reached
 
+MISSING_FILES = "missing_files"
 PUBLISH_ATTEMPTS = 5
 
 
@@ -74,7 +75,8 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
         try:
             if claims is None:
                 reached("claim")
-                claims = reader.claim(_open_to_all(table), with_records(manifest.landings, table))
+                landings = with_records(manifest.landings, table)
+                claims = reader.claim(_open_to_all(table), landings, _goes_without(table, manifest))
                 if table.crawled:
                     assert crawls is not None, "a crawled table is staged with its crawler"
                     found = extras.found_columns(lake.spark, _open_to_all(table), claims)
@@ -94,6 +96,11 @@ def stage(lake: Lake, table: Table, manifest: Manifest, reader: Reader, crawls: 
         except ConcurrentPublishError as error:
             lost = error
     raise lost
+
+
+def _goes_without(table: Table, manifest: Manifest) -> bool:
+    """Tell whether files that are gone are left out; of a snapshot in parts none may lack."""
+    return MISSING_FILES in manifest.allow and not table.source.parts
 
 
 def _open_to_all(table: Table) -> Table:

@@ -82,6 +82,20 @@ def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
     ]
 
 
+def test_a_file_that_is_gone_and_stops_a_rebuild_can_be_left_out() -> None:
+    request = {"table": "planes", "mode": "rebuild", "layer": "staging", "allow": ["max_deleted"]}
+    gone = VIOLATION | {"cause": "file crm/x.csv: is gone: somebody deleted its version v from the raw bucket"}
+    told = Report("nycflights", "dev", "planes", ARN, request, (gone,), [])
+    assert body(told).splitlines()[2:8] == [
+        "WHAT     A file of planes is in the raw bucket no more: nothing is staged anew.",
+        f"WHY      ContractViolationError: {gone['cause']}",
+        "SAFE     staging.planes and its marts are as they were before the batch.",
+        "SKIPPED  dim_planes, because of planes; they show their last good state",
+        "TO DO    If its rows may leave the table with it, start the rebuild so that it goes without such files.",
+        f"RERUN    {json.dumps({**request, 'allow': ['max_deleted', 'missing_files']})}",
+    ]
+
+
 def test_the_body_is_cut_where_sns_takes_no_more_bytes() -> None:
     failures = [failure("mart", f"mart_{n}", "MartSchemaError", "値" * 900) for n in range(100)]
     told = body(report(*failures))

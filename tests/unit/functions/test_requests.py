@@ -19,6 +19,10 @@ PLAN = small_plan()
         ({"table": "planes"}, Request("planes")),
         ({"table": "planes", "mode": "rebuild"}, Request("planes", "rebuild")),
         ({"table": "planes", "mode": "rebuild", "layer": "staging"}, Request("planes", "rebuild", layer="staging")),
+        (
+            {"table": "planes", "mode": "rebuild", "layer": "staging", "allow": ["missing_files"]},
+            Request("planes", "rebuild", allow=frozenset({"missing_files"}), layer="staging"),
+        ),
         ({"table": "planes", "marts": ["daily"]}, Request("planes", marts=frozenset({"daily"}))),
         ({"table": "planes", "allow": ["max_deleted"]}, Request("planes", allow=frozenset({"max_deleted"}))),
         (
@@ -66,7 +70,12 @@ def test_what_is_understood(raw: Any, request_: Request) -> None:
         ({"table": "weather", "marts": []}, "marts must be a list of marts that read weather: there are none"),
         (
             {"table": "planes", "allow": ["max_delete"]},
-            "allow 'max_delete': it must be one of max_rejected, max_deleted, min_rows; did you mean max_deleted?",
+            "allow 'max_delete': it must be one of max_rejected, max_deleted, min_rows, missing_files; did you "
+            "mean max_deleted?",
+        ),
+        (
+            {"table": "planes", "mode": "rebuild", "allow": ["missing_files"]},
+            'missing_files goes with "mode": "rebuild", "layer": "staging"',
         ),
         ({"table": "planes", "mode": "replay"}, "replay needs at least one of from, to, prefix, batch_id to say which"),
         ({"table": "planes", "from": "2013-01-02"}, 'from goes with "mode": "replay", not with incremental'),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from contracts.model import Check, Column
-from spark_jobs.layers.errors import StaleLeaseError
+from spark_jobs.layers.errors import ContractViolationError, StaleLeaseError
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging import stage
+from spark_jobs.layers.staging.reading import Reader
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 COLUMNS = (Column("k", "bigint"), Column("v", "string"))
@@ -76,6 +79,23 @@ def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     bench.stage(table, landings[1], mode="rebuild")
     assert bench.log(table) == [(1, "2", "I", at(2)), (2, "x", "I", at(2))]
     assert len(refused(bench, table)) == 1
+
+
+def test_a_rebuild_goes_without_files_that_are_gone_where_it_may(bench):
+    table = snapshot_table()
+    first, _ = landings = [daily(bench, day, f"1,{day}") for day in (1, 2)]
+    bench.stage(table, *landings)
+    bench.s3.path("test-raw", first["key"], first["version_id"]).unlink()
+    version = f"its version {first['version_id']} from the raw bucket"
+    gone = f"file {first['key']}: is gone: somebody deleted {version}; send it again"
+    with pytest.raises(ContractViolationError, match=re.escape(gone)):
+        bench.stage(table, *landings, mode="rebuild")
+    assert bench.log(table) == [(1, "1", "I", at(1)), (1, "2", "U", at(2))]
+    manifest = bench.manifest(table, *landings, mode="rebuild", allow=["missing_files"])
+    reader = Reader(bench.lake.spark, bench.s3, "test-staging", manifest.batch_id)
+    stage.stage(bench.lake, table, manifest, reader)
+    assert bench.log(table) == [(1, "2", "I", at(2))]
+    assert reader.left_out == {first["id"]: f"{table.name}: {gone}"}
 
 
 @pytest.mark.long(little=True)
