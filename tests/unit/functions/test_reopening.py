@@ -171,7 +171,7 @@ def test_a_rebuild_of_staging_claims_all_that_was_staged_or_waits_in_one_batch(p
     assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
     assert [
         (one["state"], one.get("reason")) for one in pipeline.items("LANDING#") if one["key"] in keys(pipeline, batch)
-    ] == [("staged", None)] * 2
+    ] == [("staged", None)] * 3
     following = pipeline.open(pipeline.caller("again", 1))
     assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (
         ["crm/planes/newer.csv"],
