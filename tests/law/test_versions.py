@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import permutations
 
@@ -63,6 +64,8 @@ def test_a_content_that_returns_counts_again_though_the_one_between_came_last() 
     assert ledger.states() == {"a v1": "staged", "a v2": "staged", "a v3": "staged"}
     assert ledger.rows == {first.id, other.id, again.id}
     assert ledger.failures == []
+    manifests = [body for key, body in ledger.driver.cloud.documents.items() if key.endswith("/manifest.json")]
+    assert [json.loads(one)["mode"] for one in manifests] == ["incremental"] * 2  # nothing is staged again for nothing
 
 
 def test_replace_ends_with_the_content_that_returned_though_the_one_between_came_last() -> None:
@@ -117,13 +120,40 @@ def test_a_file_that_waits_for_its_replay_still_leaves_when_it_is_overwritten() 
 def test_a_batch_of_more_files_than_one_call_takes_is_claimed_and_settled_whole_and_what_it_overwrites_leaves() -> None:
     ledger = Ledger(TABLES["replace"], max_landings=1000)
     keys = [f"{number:03}" for number in range(120)]
-    for number, content in ((1, "A"), (2, "B")):
+    for number, content in ((1, "A"), (2, "B"), (3, "B")):
         for key in keys:
             ledger.arrive(version(number, content, key))
         ledger.drain()
-    assert ledger.states() == {f"{key} v{n}": state for key in keys for n, state in ((1, "superseded"), (2, "staged"))}
+    states = {1: "superseded", 2: "staged", 3: "duplicate"}
+    assert ledger.states() == {f"{key} v{number}": state for key in keys for number, state in states.items()}
     assert ledger.rows == {version(2, "B", key).id for key in keys}
-    assert ledger.runs == 2
+    assert ledger.runs == 3
+
+
+def test_what_a_batch_overwrites_is_superseded_though_its_execution_died_when_it_had_published() -> None:
+    ledger = Ledger(TABLES["replace"])
+    ledger.arrive(version(1, "A"))
+    ledger.drain()
+    ledger.arrive(version(2, "B"))
+    ledger.open()
+    ledger.die(staged=True)
+    ledger.drain()
+    assert ledger.states() == {"a v1": "superseded", "a v2": "staged"}
+
+
+def test_a_copy_counts_no_more_when_executions_have_died_over_what_came_between() -> None:
+    first, between, copy = version(1, "A"), version(2, "B"), version(3, "A")
+    ledger = Ledger(TABLES["snapshot"], max_landings=1)
+    ledger.arrive(copy)
+    ledger.drain()
+    ledger.arrive(first)
+    ledger.arrive(between)
+    for staged in (True, False, False, False):
+        ledger.open()
+        ledger.die(staged=staged)
+    ledger.drain()
+    assert ledger.states() == {"a v1": "staged", "a v2": "failed", "a v3": "duplicate"}
+    assert ledger.rows == {first.id}
 
 
 @pytest.mark.parametrize("name", TABLES)
