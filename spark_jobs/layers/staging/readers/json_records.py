@@ -33,8 +33,14 @@ Path = tuple[str, ...]
 _FIELDS = MapType(StringType(), StringType())
 _OBJECTS = ArrayType(_FIELDS)
 _TOP = "_object"
+_LONGEST_TEXT, _DEEPEST = 20_000_000, 1_000  # of Jackson, which reads JSON for Spark
+_NO_OBJECT = "is no JSON object, or more than one"
 # Matches text in which no half of a pair of escapes such as \\ud83d\\ude00 stands alone.
 _WHOLE_CHARACTERS = r"\A(?:[^\\]+|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F])*+\z"
+_BEYOND = (
+    f"{_NO_OBJECT}; or holds a text of more than {_LONGEST_TEXT:,} characters, "
+    f"or {_DEEPEST:,} brackets inside each other"
+)
 _ROWS = {"debezium": (("after",), ("payload", "after"))}
 
 
@@ -124,11 +130,18 @@ def _unreadable(invalid: Column | None) -> Column:
     escaped = F.col(RAW).contains("\\u") & F.lower(RAW).contains(f"\\u{ord(RESERVED):x}")
     reserved = F.col(RAW).contains(RESERVED) | escaped
     unreadable = (
-        F.when(F.col(_TOP).isNull(), because("", RECORD, "is no JSON object, or more than one"))
+        F.when(F.col(_TOP).isNull() & _is_beyond_jackson(), because("", RECORD, _BEYOND))
+        .when(F.col(_TOP).isNull(), because("", RECORD, _NO_OBJECT))
         .when(reserved, because("", RECORD, IS_RESERVED))
         .when(escapes & ~F.col(RAW).rlike(_WHOLE_CHARACTERS), because("", RECORD, "holds half a character (\\ud800)"))
     )
     return unreadable if invalid is None else F.coalesce(F.when(invalid, because("", RECORD, NO_TEXT)), unreadable)
+
+
+def _is_beyond_jackson() -> Column:
+    """Tell of texts that may be sound JSON, but are long or deep as Jackson takes none."""
+    brackets = F.length(RAW) - F.length(F.translate(RAW, "[{", ""))
+    return (F.length(RAW) > _LONGEST_TEXT) | (brackets >= _DEEPEST)
 
 
 def _misfits(parents: Mapping[Path, str]) -> list[Column]:

@@ -57,6 +57,16 @@ def test_lines_that_are_no_object_are_refused_each_by_itself(files):
     assert read.refused == [(2 * i + 1, "", "record", NO_OBJECT, line) for i, line in enumerate(BROKEN)]
 
 
+def test_objects_that_are_long_or_deep_as_no_parser_takes_them_are_told_so(files):
+    deep, long = f'{{"a": {"[" * 1_000}{"]" * 1_000}}}', f'{{"a": "{"x" * 20_000_001}"}}'
+    read = files.read(lines("a string"), f'{deep}\n{long}\n{{"a": "y"}}\n')
+    told = f"{NO_OBJECT}; or holds a text of more than 20,000,000 characters, or 1,000 brackets inside each other"
+    assert (read.rows, [row[:4] for row in read.refused]) == (
+        [("y",)],
+        [(1, "", "record", told), (2, "", "record", told)],
+    )
+
+
 def test_a_field_twice_is_refused(files):
     twice = ['{"a": 1, "a": 2}', '{"a": 1, "A": 2}', '{"O": {"b": 1, "b": 2}}', '{"o": {"b": 1}, "O": null}']
     allowing = lines("a int", Column("b", "int", "o.b"), extra_columns="ignore")
