@@ -81,6 +81,7 @@ def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     assert len(refused(bench, table)) == 1
 
 
+@pytest.mark.long(little=True)
 def test_a_rebuild_goes_without_files_that_are_gone_where_it_may(bench):
     table = snapshot_table()
     first, _ = landings = [daily(bench, day, f"1,{day}") for day in (1, 2)]
