@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
-
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
@@ -59,7 +57,6 @@ def test_lines_that_are_no_object_are_refused_each_by_itself(files):
     assert read.refused == [(2 * i + 1, "", "record", NO_OBJECT, line) for i, line in enumerate(BROKEN)]
 
 
-@pytest.mark.long(little=True)
 def test_objects_that_are_long_or_deep_as_no_parser_takes_them_are_told_so(files):
     deep, long = f'{{"a": {"[" * 1_000}{"]" * 1_000}}}', f'{{"a": "{"x" * 20_000_001}"}}'
     read = files.read(lines("a string"), f'{deep}\n{long}\n{{"a": "y"}}\n')
