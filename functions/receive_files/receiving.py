@@ -52,7 +52,7 @@ def ensure_running(world: World, table: str) -> str:
 
 
 def execution_name(lease: Lease, number: int) -> str:
-    """Return the name of the execution for a state of the lease, e.g. `planes-12-5` and later `planes-12-5-1`."""
+    """Return the name of the execution for a state of the lease, e.g. `planes-12-1357344000`, later with `-1`."""
     again = f"-{number}" if number else ""
     return f"{_short(lease.table)}-{lease.arrivals}-{lease.token}{again}"
 
