@@ -169,9 +169,8 @@ def test_a_rebuild_of_staging_claims_all_that_was_staged_or_waits_in_one_batch(p
     pipeline.land("crm/planes/newer.csv", at="2013-01-10T00:00:00.000Z")
     pipeline.stage(batch)
     assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
-    assert [
-        (one["state"], one.get("reason")) for one in pipeline.items("LANDING#") if one["key"] in keys(pipeline, batch)
-    ] == [("staged", None)] * 3
+    rebuilt = [one for one in pipeline.items("LANDING#") if one["key"] in keys(pipeline, batch)]
+    assert {(one["state"], one.get("reason")) for one in rebuilt} == {("staged", None)}
     following = pipeline.open(pipeline.caller("again", 1))
     assert (keys(pipeline, following), pipeline.manifest(following)["mode"]) == (
         ["crm/planes/newer.csv"],
