@@ -105,14 +105,10 @@ def verdicts(
 
 def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: int, now: str) -> Landing:
     blamed, quarantined = outcome.blamed, outcome.quarantined
-    rebuild_failed = not outcome.published and one.mode == REBUILD
-    why = quarantined.get(one.id) or f"the rebuild failed: {outcome.cause}"
-    if rebuild_failed and one.was != PENDING:
-        return one.settled(one.was, now, reason=why)
+    if not outcome.published and one.mode == REBUILD:
+        return _not_rebuilt(one, outcome, execution, now)
     if one.id in blamed:
         return one.failed(now, *blamed[one.id])
-    if rebuild_failed:
-        return replace(again(one, now), reason=why, tried_by=execution)
     if one.id in quarantined and one.was in (STAGED, SUPERSEDED) and not outcome.published:
         return one.failed(now, quarantined[one.id])  # its rows have not left
     if one.id in quarantined:
@@ -127,6 +123,16 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
         return one.failed(now, f"failed {one.attempts + 1} times, last: {outcome.cause}")
     attempts = one.attempts + 1
     return one.with_state(PENDING, attempts=attempts, reason=outcome.cause, tried_by=execution, updated_at=now)
+
+
+def _not_rebuilt(one: Landing, outcome: StageOutcome, execution: str, now: str) -> Landing:
+    """Return a landing as it was before a rebuild that failed; one to blame that was never staged has failed."""
+    why = outcome.quarantined.get(one.id) or f"the rebuild failed: {outcome.cause}"
+    if one.was != PENDING:
+        return one.settled(one.was, now, reason=why)
+    if one.id in outcome.blamed:
+        return one.failed(now, *outcome.blamed[one.id])
+    return replace(again(one, now), reason=why, tried_by=execution)
 
 
 def read_outcome(result: Mapping[str, Any] | None, error: Mapping[str, str] | None) -> StageOutcome:
