@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -102,9 +103,11 @@ schema:
 """
 
 
-def test_parts_reach_the_plan(write):
-    plan = compile_plan(write({"tables/orders.yaml": CONTRACT.format(parts="{marker: '/_DONE$'}")}))
-    assert plan.tables["orders"].source.parts == MARKER
+@pytest.mark.parametrize("parts", [MARKER, COUNT, QUIET])
+def test_parts_reach_the_plan(write, parts):
+    [(word, text)] = [(word, text) for word, text in asdict(parts).items() if text]
+    plan = compile_plan(write({"tables/orders.yaml": CONTRACT.format(parts=f"{{{word}: '{text}'}}")}))
+    assert plan.tables["orders"].source.parts == parts
     assert Plan.from_json(plan.to_json()) == plan
 
 
@@ -113,6 +116,7 @@ MISTAKES = {
     "{marker: a, quiet: 1h}": ["must hold exactly one of marker, count, quiet"],
     "{quiet: soon}": ["'soon' must be a time such as 15m or 2h"],
     "{marker: '('}": ["is no regular expression: missing ), unterminated subpattern at position 0"],
+    "{count: '('}": ["is no regular expression: missing ), unterminated subpattern at position 0"],
     "{count: 'of-(\\d+)'}": [r"names no group parts, such as -of-(?P<parts>\d+)"],
 }
 

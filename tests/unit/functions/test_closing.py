@@ -1,19 +1,17 @@
-"""What closing a batch makes of its landings, marts and lease; and what the next execution makes of a dead one's."""
+"""What closing a batch makes of its landings, marts and lease, and what it tells of them."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from typing import Any
-from unittest import mock
 
 import pytest
 
 from contracts.model import Capacity, Mart
-from functions.close_batch import closing
 from functions.close_batch.counts import counts
 from functions.shared.causes import first_cause
-from functions.shared.errors import StaleLeaseError, TableRemovedError
+from functions.shared.errors import TableRemovedError
 from functions.shared.lease import Caller
 from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, s3_event, task_failed
 
@@ -236,55 +234,6 @@ def test_marts_that_nobody_came_to_are_failures_and_stay_due(pipeline: Pipeline)
     assert (lease["due_marts"], lease["failing"]) == ({"daily", "fct_flights", "latest_planes"}, True)
 
 
-def test_a_close_that_died_after_it_had_settled_its_files_counts_an_attempt_once(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    heap = task_failed("OutOfMemoryError: heap")
-    with monkeypatch.context() as dying:
-        dying.setattr(closing, "_close_item", mock.Mock(side_effect=MemoryError))
-        with pytest.raises(MemoryError):
-            pipeline.close(batch, caller, stage_error=heap)
-    [failure] = pipeline.close(batch, caller, stage_error=heap)["failures"]
-    [landing] = pipeline.items("LANDING#")
-    assert (failure["cause"], landing["state"], landing["attempts"]) == ("heap", "pending", 1)
-
-
-def test_an_execution_that_lost_its_lease_changes_nothing(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.stop(caller.name)
-    pipeline.open(pipeline.start("second"))
-    pipeline.stage(batch)
-    before = pipeline.items("")
-    with pytest.raises(StaleLeaseError, match="was abandoned by whoever came after"):
-        pipeline.close(batch, caller)
-    assert pipeline.items("") == before
-
-
-def test_what_a_dead_execution_had_published_is_staged_and_its_marts_are_due(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.write(batch, "stage", published(batch["batch_id"]))
-    pipeline.stop(caller.name)
-    answer = pipeline.open(pipeline.start("second"))
-    assert (answer["action"], pipeline.states()) == ("marts", {"crm/planes/a.csv v1": "staged"})
-    assert [[mart["mart"] for mart in wave] for wave in answer["waves"]] == [
-        ["dim_planes", "latest_planes"],
-        ["fct_flights"],
-        ["daily"],
-    ]
-
-
-def test_marts_that_a_dead_execution_was_asked_for_are_due(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
-    assert pipeline.open(pipeline.start("dies"), mode="rebuild", marts=["daily"])["action"] == "marts"
-    pipeline.stop("dies")
-    answer = pipeline.open(pipeline.start("next"))
-    assert [[mart["mart"] for mart in wave] for wave in answer["waves"]] == [["daily"]]
-
-
 def test_marts_that_were_asked_for_and_failed_or_were_skipped_are_due(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.stage(batch)
@@ -301,160 +250,6 @@ def test_marts_that_were_asked_for_and_failed_or_were_skipped_are_due(pipeline: 
     )
     assert pipeline.close(batch, caller)["summary"]["marts"] == {"latest_planes": {"total": 1}}
     assert pipeline.items("LEASE")[0]["due_marts"] == {"fct_flights", "daily"}
-
-
-def test_an_execution_that_dies_three_times_over_a_file_gives_it_up(pipeline: Pipeline) -> None:
-    pipeline.land("crm/planes/a.csv")
-    for number in range(3):
-        pipeline.open(pipeline.start(f"run{number}"))
-        pipeline.stop(f"run{number}")
-    assert pipeline.open(pipeline.start("last"))["action"] == "nothing"
-    [landing] = pipeline.items("LANDING#")
-    assert (landing["state"], landing["reason"]) == (
-        "failed",
-        "failed 3 times, last: the execution that staged it ended without closing the batch",
-    )
-
-
-def test_a_table_recovers_once(pipeline: Pipeline) -> None:
-    pipeline.land("crm/planes/a.csv")
-    caller = pipeline.start("one")
-    pipeline.close(pipeline.open(caller), caller, stage_error=task_failed("Boom"))
-    pipeline.stop("one")
-    assert pipeline.items("LEASE")[0]["failing"] is True
-    recovered = []
-    for name in ("two", "three"):
-        pipeline.land(f"crm/planes/{name}.csv")
-        batch = pipeline.open(pipeline.start(name))
-        pipeline.stage(batch)
-        recovered.append(pipeline.close(batch, pipeline.caller(name))["recovered"])
-        pipeline.stop(name)
-    assert recovered == [True, False]
-
-
-@pytest.mark.parametrize(("errors", "recovered"), [((), True), (("OutOfMemoryError",), False)])
-def test_a_table_recovers_too_where_only_a_copy_was_left_to_look_at(
-    pipeline: Pipeline, errors: tuple[str, ...], recovered: bool
-) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
-    pipeline.stop(caller.name)
-    caller = pipeline.start("again")
-    batch = pipeline.open(caller)
-    pipeline.land("crm/planes/a.csv", "v2", etag="etag-v1")
-    pipeline.stage(batch)
-    assert pipeline.close(batch, caller, errors_before=errors)["more"] is True
-    last = pipeline.open(Caller(caller.id, caller.name, 1, errors))
-    [lease] = pipeline.items("LEASE")
-    assert (last["action"], last["recovered"], "failing" in lease) == ("nothing", recovered, not recovered)
-    assert pipeline.states() == {"crm/planes/a.csv v1": "staged", "crm/planes/a.csv v2": "duplicate"}
-
-
-def test_a_failure_earlier_in_the_execution_is_no_recovery(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.stage(batch)
-    assert pipeline.close(batch, caller, errors_before=("OutOfMemoryError",))["recovered"] is False
-    assert pipeline.items("LEASE")[0]["failing"] is True
-
-
-def test_a_file_that_is_refused_makes_no_table_ill_and_the_next_one_is_no_recovery(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    bad = failed(batch["batch_id"], "ContractViolationError", "planes: file crm/planes/a.csv: 'x' is no int")
-    pipeline.write(batch, "stage", bad | {"stays": True})
-    [told] = pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: x"))["failures"]
-    assert (told["error"], told["holds"]) == ("ContractViolationError", False)
-    assert pipeline.states() == {"crm/planes/a.csv v1": "failed"}
-    assert "failing" not in pipeline.items("LEASE")[0]
-    pipeline.stop(caller.name)
-    batch, caller = opened(pipeline, "crm/planes/b.csv")
-    pipeline.stage(batch)
-    assert pipeline.close(batch, caller)["recovered"] is False
-
-
-def test_a_table_has_not_recovered_while_a_mart_is_due(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.write(batch, "stage", published(batch["batch_id"]))
-    answer = pipeline.close(batch, caller, marts_error={"Error": "LedgerUnavailableError", "Cause": "Boom"})
-    assert len(answer["failures"]) == 4
-    pipeline.stop(caller.name)
-    recovered = []
-    for name, marts in (("one", ["latest_planes"]), ("rest", [])):
-        batch = pipeline.open(pipeline.start(name), **({"marts": marts} if marts else {}))
-        for mart in [mart["mart"] for wave in batch["waves"] for mart in wave]:
-            pipeline.write(batch, f"mart-{mart}", {"status": "published", "rows": {"total": 1}, "error": None})
-        answer = pipeline.close(batch, pipeline.caller(name))
-        recovered.append((answer["recovered"], pipeline.items("LEASE")[0].get("due_marts", set())))
-        pipeline.stop(name)
-    assert recovered == [(False, {"daily", "dim_planes", "fct_flights"}), (True, set())]
-
-
-def test_an_execution_hands_over_before_it_has_more_to_tell_than_states_can_pass_on(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.land("crm/planes/b.csv")
-    pipeline.stage(batch)
-    monkeypatch.setattr(closing, "_MOST_BYTES", 100)
-    answer = pipeline.close(batch, caller)
-    assert (answer["more"], answer["hand_over"]["name"]) == (False, f"{caller.name}-h1")
-    monkeypatch.undo()
-    assert pipeline.open(pipeline.start(answer["hand_over"]["name"]))["action"] == "stage"
-
-
-@pytest.mark.parametrize("errors", [(), ("OutOfMemoryError",)], ids=["before it began", "while it ran"])
-def test_a_table_that_fails_does_so_until_who_takes_over_has_done_the_rest(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, errors: tuple[str, ...]
-) -> None:
-    if not errors:
-        batch, caller = opened(pipeline, "crm/planes/a.csv")
-        pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
-        pipeline.stop(caller.name)
-    batch, caller = opened(pipeline, "crm/planes/b.csv")
-    pipeline.land("crm/planes/c.csv")
-    pipeline.stage(batch)
-    monkeypatch.setattr(closing, "_MOST_BYTES", 100)
-    answer = pipeline.close(batch, caller, errors_before=errors)
-    assert (answer["recovered"], pipeline.items("LEASE")[0]["failing"]) == (False, True)
-    successor = pipeline.start(answer["hand_over"]["name"])
-    batch = pipeline.open(successor)
-    pipeline.stage(batch)
-    assert pipeline.close(batch, successor)["recovered"] is True
-
-
-def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is_more(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(closing, "_MOST_EVENTS", 700)
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.land("crm/planes/b.csv")
-    pipeline.stage(batch)
-    asked = {"table": "planes", "mode": "replay", "prefix": "crm/", "marts": ["dim_planes"]}
-    assert pipeline.close(batch, caller, iteration=0)["more"] is True
-    batch = pipeline.open(Caller(caller.id, caller.name, 1))
-    pipeline.land("crm/planes/c.csv")
-    pipeline.stage(batch)
-    answer = pipeline.close(batch, caller, iteration=1, request=asked)
-    assert (answer["more"], answer["hand_over"]) == (
-        False,
-        {"name": f"{caller.name}-h1", "input": {"table": "planes", "marts": ["dim_planes"]}},
-    )
-    assert "holder" not in pipeline.items("LEASE")[0]
-    successor = pipeline.start(f"{caller.name}-h1")
-    last = pipeline.open(successor)
-    assert [one["key"] for one in pipeline.manifest(last)["landings"]] == ["crm/planes/c.csv"]
-    assert closing.successor_of(pipeline.world, closing.Closing("planes", "b", 1, successor.id, iteration=1)) == {
-        "name": f"{caller.name}-h2",
-        "input": {"table": "planes"},
-    }
-
-
-@pytest.mark.parametrize(("started", "more"), [("2013-01-04T04:00:01.000Z", True), ("2013-01-04T03:59:59.999Z", False)])
-def test_an_execution_hands_over_before_its_time_runs_out(pipeline: Pipeline, started: str, more: bool) -> None:
-    batch, caller = opened(pipeline, "crm/planes/a.csv")
-    pipeline.land("crm/planes/b.csv")
-    pipeline.stage(batch)
-    answer = pipeline.close(batch, caller, started=started)
-    assert (answer["more"], answer["hand_over"] is None) == (more, more)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,226 @@
+"""Who is told, and how often: each failure once, whoever tries again meanwhile."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from functions.notify_failure.handler import handle
+from functions.notify_failure.message import body
+from functions.notify_failure.reading import read_event
+from tests.unit.functions.conftest import Pipeline, environment, recorded
+from tests.unit.functions.test_messages import (
+    ABORTED,
+    ARN,
+    BUSY,
+    CLOSE,
+    MART,
+    OUT_OF_MEMORY,
+    REFUSED,
+    VIOLATION,
+    failure,
+)
+
+
+class Topic:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    def publish(self, **message: Any) -> None:
+        self.subjects.append(message["Subject"])
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return what the state machine asks with."""
+    told = {"execution": {"id": ARN, "name": "planes-12-5"}, "table": "planes", "input": {"table": "planes"}}
+    return told | {"failures": [VIOLATION], "summaries": []} | changes
+
+
+def ended(status: str) -> dict[str, Any]:
+    """Return EventBridge's event of the same execution."""
+    told = recorded("execution_aborted")
+    told["detail"] |= {"status": status, "executionArn": ARN}
+    return told
+
+
+def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    for one in (event(), event(), ended("FAILED")):
+        handle(one, here, pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"]
+    handle(event(recovered=True, failures=[]), here, pipeline.world.ledger, topic)
+    assert topic.subjects[1:] == ["[nycflights-dev] planes: recovered"]
+
+
+def test_work_that_is_tried_again_and_fails_alike_is_told_once_until_it_is_given_up_or_recovers(
+    pipeline: Pipeline,
+) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+
+    def run(name: str, *failures: dict[str, Any], **changes: Any) -> bool:
+        told = event(execution={"id": f"{ARN}-{name}", "name": name}, failures=list(failures), **changes)
+        return bool(handle(told, here, pipeline.world.ledger, topic)["told"])
+
+    assert [run("a", OUT_OF_MEMORY), run("b", OUT_OF_MEMORY), run("c", MART), run("d", MART)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    given_up = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": "crm/x.csv", "reason": "3 times"}]}]
+    assert run("e", OUT_OF_MEMORY, summaries=given_up)
+    assert [run("f", recovered=True), run("g", MART)] == [True, True]
+    assert topic.subjects == [
+        "[nycflights-dev] planes: not staged: OutOfMemoryError",
+        "[nycflights-dev] planes: mart dim_planes failed: SparkException",
+        "[nycflights-dev] planes: not staged: OutOfMemoryError",
+        "[nycflights-dev] planes: recovered",
+        "[nycflights-dev] planes: mart dim_planes failed: SparkException",
+    ]
+
+
+OTHER_CAUSE = OUT_OF_MEMORY | {"cause": "Container killed by YARN"}
+OTHER_ERROR = OUT_OF_MEMORY | {"error": "ExecutorLostError"}
+OTHER_MART = MART | {"name": "latest_planes"}
+SAME_WORDS = MART | {"kind": "stage", "name": "dim_planes"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ([OUT_OF_MEMORY], [OUT_OF_MEMORY], False),
+        ([OUT_OF_MEMORY], [OTHER_CAUSE], True),
+        ([OUT_OF_MEMORY], [OTHER_ERROR], True),
+        ([MART], [OTHER_MART], True),
+        ([MART], [SAME_WORDS], True),
+        ([OUT_OF_MEMORY], [OUT_OF_MEMORY, MART], True),
+        ([BUSY], [BUSY], True),
+        ([MART, CLOSE], [MART, CLOSE], True),
+    ],
+)
+def test_a_failure_is_told_again_unless_it_is_that_of_work_that_is_tried_again_by_itself(
+    pipeline: Pipeline, first: list[dict[str, Any]], second: list[dict[str, Any]], told: bool
+) -> None:
+    assert tell(pipeline, "a", *first) is True
+    assert tell(pipeline, "b", *second) is told
+
+
+def test_what_is_tried_again_is_told_again_after_a_day(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = time.time()
+    for name, hours, told in (("a", 0, True), ("b", 23, False), ("c", 25, True), ("d", 48, False)):
+        monkeypatch.setattr(time, "time", lambda hours=hours: begun + hours * 3600)
+        assert tell(pipeline, name, OUT_OF_MEMORY) is told
+    kept = {note["sk"]: round((note["expires_at"] - begun) / 3600) for note in pipeline.items("", "TOLD")}
+    hours = {f"failed#{ARN}-{name}": 30 * 24 + at for name, at in (("a", 0), ("b", 23), ("c", 25), ("d", 48))}
+    assert kept == {**hours, "table#planes": 30 * 24 + 25}
+
+
+def test_an_execution_whose_failure_needed_no_message_gets_none_for_having_failed(pipeline: Pipeline) -> None:
+    tell(pipeline, "a", OUT_OF_MEMORY)
+    assert tell(pipeline, "b", OUT_OF_MEMORY) is False
+    told = ended("FAILED")
+    told["detail"]["executionArn"] = f"{ARN}-b"
+    assert handle(told, environment("machine"), pipeline.world.ledger, Topic())["told"] is False
+
+
+def tell(pipeline: Pipeline, name: str, *failures: dict[str, Any], arn: str = ARN) -> bool:
+    """Tell how one execution ended, well or with failures; return whether there was a message."""
+    ending = event(execution={"id": f"{arn}-{name}", "name": name}, failures=list(failures), recovered=not failures)
+    return bool(handle(ending, environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, Topic())["told"])
+
+
+def test_files_that_break_their_contract_alike_are_told_of_each(pipeline: Pipeline) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    files = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": "crm/x.csv", "reason": "no int"}]}]
+    for name in ("a", "b"):
+        told = event(execution={"id": f"{ARN}-{name}", "name": name}, summaries=files)
+        handle(told, here, pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        ("ABORTED", "aborted: ExecutionAbortedError"),
+        ("TIMED_OUT", "timed out: ExecutionTimedOutError"),
+        ("FAILED", "failed: ExecutionFailedError"),
+    ],
+)
+def test_an_execution_that_could_not_tell_so_itself_is_told_and_its_table_counts_as_failing(
+    pipeline: Pipeline, status: str, what: str
+) -> None:
+    pipeline.land("crm/planes/a.csv")
+    topic = Topic()
+    handle(ended(status), environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, topic)
+    assert topic.subjects == [f"[nycflights-dev] planes: {what}"]
+    [lease] = pipeline.items("LEASE")
+    assert lease["failing"] is True
+
+
+def test_a_table_is_not_ill_because_an_input_was_refused(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    handle(event(failures=[REFUSED]), environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, Topic())
+    assert "failing" not in pipeline.items("LEASE")[0]
+
+
+def test_an_extraction_that_succeeds_again_is_told_once_and_says_nothing_of_its_table(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    lost = failure("extract", "planes", "SourceRefusedError", "secret x: the password is wrong")
+
+    def run(name: str, *failures: dict[str, Any]) -> None:
+        execution = {"id": f"arn:aws:states:eu-west-1:1:execution:shop-dev-extract-source:{name}", "name": name}
+        told = event(execution=execution, failures=list(failures), recovered=not failures)
+        handle(told, here, pipeline.world.ledger, topic)
+
+    for name, failures in (("a", ()), ("b", (lost,)), ("c", ()), ("c", ()), ("d", ())):
+        run(name, *failures)
+    assert topic.subjects == [
+        "[nycflights-dev] planes: not extracted: SourceRefusedError",
+        "[nycflights-dev] planes: extracted again",
+    ]
+    assert "failing" not in pipeline.items("LEASE")[0]
+
+
+EXTRACTION = "arn:aws:states:eu-west-1:1:execution:shop-dev-extract-source:x"
+
+
+def test_what_an_extraction_tells_and_what_its_table_tells_are_two_things(pipeline: Pipeline) -> None:
+    lost = failure("extract", "planes", "SourceRefusedError", "secret x: the password is wrong")
+    refused = failure("extract", "planes", "InvalidRequestError", "no word 'tabel'")
+    assert tell(pipeline, "a", OUT_OF_MEMORY) is True
+    assert tell(pipeline, "b", arn=EXTRACTION) is False
+    assert tell(pipeline, "c", refused, arn=EXTRACTION) is True
+    assert tell(pipeline, "d", arn=EXTRACTION) is False
+    assert tell(pipeline, "e", lost, arn=EXTRACTION) is True
+    assert tell(pipeline, "f", OUT_OF_MEMORY) is False
+    assert tell(pipeline, "g", arn=EXTRACTION) is True
+
+
+def test_a_table_for_which_nothing_has_landed_is_not_ill(pipeline: Pipeline) -> None:
+    assert tell(pipeline, "a", ABORTED) is True
+    assert pipeline.items("LEASE") == []
+
+
+def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:
+    key = "crm/x\n\nRUNBOOK  https://evil.example\u2028TO DO    Sign in there.csv"
+    violation = VIOLATION | {"cause": f"planes: file {key}: 'x' is no int"}
+    summaries = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": key, "reason": "no int"}]}]
+    told = body(read_event(event(failures=[violation], summaries=summaries), environment("machine")))
+    assert [line for line in told.splitlines() if line.startswith(("RUNBOOK", "TO DO"))] == [
+        "TO DO    Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
+        "RUNBOOK  docs/runbook.md#a-file-does-not-fit-its-contract",
+    ]
+    assert "crm/x\\n\\nRUNBOOK  https://evil.example\\u2028TO DO    Sign in there.csv: no int" in told
+
+
+def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) -> None:
+    told = ended("ABORTED")
+    told["detail"]["input"] = "[1"
+    topic = Topic()
+    handle(told, environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, topic)
+    assert topic.subjects == ["[nycflights-dev] unknown table: aborted: ExecutionAbortedError"]
