@@ -244,6 +244,26 @@ LOADS = {
             "12: checks[0].not_null: a partial record may lack these columns: check the mart instead",
         ],
     ),
+    "partial updates that may not lack the key and the time": (
+        ORDERS.replace("id, type: bigint}", "id, type: bigint, required: true}")
+        + "effective_at: {column: at}\nupdates: partial\nsource: {format: jsonl}\nchecks:\n"
+        + "  - {name: a, not_null: [id, at]}\n  - {name: b, unique: [note]}\n",
+        [],
+    ),
+    "partial updates of lines": (
+        ORDERS.replace("string}", "string, start: 9, width: 5}")
+        .replace("bigint}", "bigint, start: 1, width: 4}")
+        .replace("timestamp}", "timestamp, start: 14, width: 10}")
+        + "updates: partial\nsource: {format: fixed_width}\n",
+        ["9: updates: partial is not for fixed_width, whose lines hold every column"],
+    ),
+    "extra columns of lines": (
+        ORDERS.replace("string}", "string, start: 9, width: 5}")
+        .replace("bigint}", "bigint, start: 1, width: 4}")
+        .replace("timestamp}", "timestamp, start: 14, width: 10}")
+        + "  extra_columns: add\nsource: {format: fixed_width}\n",
+        ["9: schema.extra_columns: add is not for fixed_width, whose lines tell no names; allowed: fail, ignore"],
+    ),
     "a word for absence where rows are whole": (
         ORDERS + "source: {options: {absent_value: '?'}}\n",
         ["9: source.options.absent_value: goes with updates: partial"],
