@@ -6,6 +6,7 @@ import pytest
 
 from contracts.compile import check, compile_plan
 from contracts.marts import default_track
+from contracts.model import DimensionLookup
 from tests.unit.contracts.conftest import ORDERS
 
 CUSTOMERS = """\
@@ -311,4 +312,20 @@ def test_maps_reach_no_mart_but_through_sql(write, kind):
     assert [str(mistake) for mistake in check(write(files))] == [
         f"shop/marts/m.yaml:3: source: orders.deep is array<struct<m:map<int,int>>>, and {way_out}",
         f"shop/marts/m.yaml:3: source: orders.tags is map<string,string>, and {way_out}",
+    ]
+
+
+def test_what_a_fact_says_of_its_dimensions_and_of_what_it_is_recomputed_by_reaches_the_plan(write):
+    lookup = "{dimension: dim_customers, on: {id: id}, as_of: at, missing: fail, name: buyer}"
+    fact = f"{FACT}incremental_by: [note]\ndimensions:\n  - {lookup}\n"
+    files = {**SHOP, "marts/dim_customers.yaml": DIM, "marts/fct.sql": SQL, "marts/fct.yaml": fact}
+    mart = compile_plan(write(files)).marts["fct"]
+    assert mart.dimensions == (DimensionLookup("dim_customers", {"id": "id"}, "at", "fail", "buyer"),)
+    assert (mart.incremental_by, mart.reads) == (("note",), ("orders", "dim_customers"))
+
+
+def test_a_fact_is_dated_for_its_dimension_by_a_column_of_its_own(write):
+    wrong = FACT + "dimensions:\n  - {dimension: dim_customers, on: {id: id}, as_of: when}\n"
+    assert found(write, wrong) == [
+        "6: dimensions[0]: the SQL returns no such column: 'when' is not one of at, id, note"
     ]
