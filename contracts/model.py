@@ -13,10 +13,11 @@ from typing import Any
 
 from contracts.databases import Connection, Extract, connection_from_dict
 from contracts.parts import Capacity, Column, EffectiveAt, Source
-from contracts.quality import Check, Limits, check_from_dict
+from contracts.quality import MISSING_FILES, Check, Limits, check_from_dict
 from contracts.snapshot_parts import Parts
 
 __all__ = [
+    "MISSING_FILES",
     "Capacity",
     "Check",
     "Column",

@@ -64,6 +64,9 @@ class Limits:
     min_rows: int | None = None
 
 
+MISSING_FILES = "missing_files"  # no limit, but let through as they are: a rebuild goes without files that are gone
+
+
 def check_from_dict(raw: Mapping[str, Any]) -> Check:
     """Build a Check from the plan's JSON object."""
     return Check(**{**raw, "columns": tuple(raw["columns"])})

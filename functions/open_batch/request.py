@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.model import Limits, Plan
+from contracts.model import MISSING_FILES, Limits, Plan
 from functions.shared.errors import InvalidRequestError
 from functions.shared.landings import normal_time
 
 MODES = ("incremental", "reconcile", "replay", "rebuild", "dry_run")
 LAYERS = ("marts", "staging")
-MISSING_FILES = "missing_files"
 ALLOWED = (*(field.name for field in dataclasses.fields(Limits)), MISSING_FILES)
 WORDS = ("table", "mode", "marts", "allow", "from", "to", "prefix", "batch_id", "layer")
 _FOR = {"from": "replay", "to": "replay", "prefix": "replay", "batch_id": "replay", "layer": "rebuild"}

@@ -42,8 +42,9 @@ _LOCAL_TEXT = rf"{_DAY}(?:{_CLOCK})?\s*$"
 _TIME_TEXT = rf"{_DAY}(?:{_CLOCK}\s*(?:[A-Za-z+\-].*)?)?\s*$"
 _FLOAT_TEXT = r"(?i)^\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)\s*$"
 _INFINITE_TEXT = r"(?i)^\s*[+-]?inf(?:inity)?\s*$"
-_DECIMAL_TEXT = r"^\s*[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?\s*$"
-_EXPONENT = r"[eE][+-]?0*\d{1,4}\s*$"
+_EDGE = r"[\x00-\x20]*"  # what Java leaves out on both sides of a decimal
+_DECIMAL_TEXT = rf"^{_EDGE}[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?{_EDGE}$"
+_EXPONENT = rf"[eE][+-]?0*\d{{1,4}}{_EDGE}$"
 _ZONE_LETTER = re.compile("[VzOXxZ]")
 # Powers of ten by which the words for Unix time divide a second.
 EPOCHS = {"epoch_seconds": 0, "epoch_millis": 3, "epoch_micros": 6, "epoch_nanos": 9}

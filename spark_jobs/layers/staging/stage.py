@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from contracts.model import Table
+from contracts.model import MISSING_FILES, Table
 from spark_jobs.layers import evolution
 from spark_jobs.layers.branches import drop_branches
 from spark_jobs.layers.errors import (
@@ -34,7 +34,6 @@ from spark_jobs.layers.staging.state import PART, log_schema, state_schema
 from spark_jobs.layers.staging.work import Work
 from spark_jobs.layers.steps import reached
 
-MISSING_FILES = "missing_files"
 PUBLISH_ATTEMPTS = 5
 
 

@@ -52,7 +52,8 @@ def test_decimals(files):
 
 def test_decimals_are_not_rounded_whatever_digits_and_spaces_java_reads(files):
     bad = ("１.２３４", "1.23９", "\x011.239", "1.239\x02")
-    assert values(files, "v decimal(5,2)", "１.２３", *bad) == ([Decimal("1.23")], list(bad))
+    good = ("１.２３", "1.23\x02", "\x01123e-2 \x02")
+    assert values(files, "v decimal(5,2)", *good, *bad) == ([Decimal("1.23")] * 3, list(bad))
 
 
 def test_an_exponent_of_any_size_is_refused_at_once(files):
