@@ -33,6 +33,7 @@ from pyspark.sql.types import (
 from contracts.model import Column
 from spark_jobs.layers.shaping import literal, quoted
 from spark_jobs.layers.staging.json_text import parsed, text_shape, unmarked, with_marked_numbers
+from spark_jobs.layers.staging.number_text import float_conditions, has_small_exponent, is_exact
 
 _DAY = r"^\s*[+-]?\d{4,7}-\d{1,2}-\d{1,2}"
 _MIDNIGHT = r"[T ]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?"
@@ -40,11 +41,6 @@ _CLOCK = r"[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d{0,6}0*)?)?"
 _DATE_TEXT = rf"{_DAY}(?:{_MIDNIGHT})?\s*$"
 _LOCAL_TEXT = rf"{_DAY}(?:{_CLOCK})?\s*$"
 _TIME_TEXT = rf"{_DAY}(?:{_CLOCK}\s*(?:[A-Za-z+\-].*)?)?\s*$"
-_FLOAT_TEXT = r"(?i)^\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|inf|infinity)\s*$"
-_INFINITE_TEXT = r"(?i)^\s*[+-]?inf(?:inity)?\s*$"
-_EDGE = r"[\x00-\x20]*"  # what Java leaves out on both sides of a decimal
-_DECIMAL_TEXT = rf"^{_EDGE}[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?{_EDGE}$"
-_EXPONENT = rf"[eE][+-]?0*\d{{1,4}}{_EDGE}$"
 _ZONE_LETTER = re.compile("[VzOXxZ]")
 # Powers of ten by which the words for Unix time divide a second.
 EPOCHS = {"epoch_seconds": 0, "epoch_millis": 3, "epoch_micros": 6, "epoch_nanos": 9}
@@ -105,11 +101,11 @@ def _from_text(source: str, want: DataType, column: Column) -> Cast:
     value = _try_cast(source, want)
     match want:
         case DecimalType():
-            return Cast(_text_to_decimal(source, want), _failed(source, _is_exact(source, want.scale)))
+            return Cast(_text_to_decimal(source, want), _failed(source, is_exact(source, want.scale)))
         case FloatType() | DoubleType():
-            return Cast(value, _failed(source, *_float_conditions(source)))
+            return Cast(value, _failed(source, *float_conditions(source, VALUE)))
         case IntegralType():
-            is_whole = f"{source} RLIKE '[.eE]' AND ({_is_exact(source, 0)})"  # 5.0 and 1E3 are whole numbers too
+            is_whole = f"{source} RLIKE '[.eE]' AND ({is_exact(source, 0)})"  # 5.0 and 1E3 are whole numbers too
             whole = f"CASE WHEN {is_whole} THEN {_text_to_decimal(source, DecimalType(38, 0))} END"
             value = f"coalesce({value}, {_try_cast(whole, want)})"
     return Cast(value, _failed(source))
@@ -117,32 +113,7 @@ def _from_text(source: str, want: DataType, column: Column) -> Cast:
 
 def _text_to_decimal(source: str, want: DecimalType) -> str:
     """Return the decimal that a text writes; NULL with an exponent over which Java computes for minutes, or breaks."""
-    is_small = f"instr({source}, 'e') = 0 AND instr({source}, 'E') = 0 OR {source} RLIKE {literal(_EXPONENT)}"
-    return _try_cast(f"CASE WHEN {is_small} THEN {source} END", want)
-
-
-def _is_exact(source: str, scale: int) -> str:
-    """Return SQL that tells: the decimal that the text writes has no more than `scale` digits behind the point.
-
-    What Java reads and is not looked through, such as digits of other scripts, has none to spare.
-    """
-    point = f"instr({source}, '.')"
-    whole, fraction, power = (f"regexp_extract({source}, {literal(_DECIMAL_TEXT)}, {n})" for n in (1, 2, 3))
-    digits = f"concat({whole}, {fraction})"
-    significant = f"regexp_replace({digits}, '0+$', '')"
-    needed = f"length({fraction}) - (length({digits}) - length({significant})) - coalesce(try_cast({power} AS int), 0)"
-    return (
-        f"(({point} = 0 OR length({source}) - {point} <= {scale}) "
-        f"AND instr({source}, 'e') = 0 AND instr({source}, 'E') = 0) "
-        f"OR {source} RLIKE {literal(_DECIMAL_TEXT)} AND ({significant} = '' OR {needed} <= {scale})"
-    )
-
-
-def _float_conditions(source: str) -> tuple[str, str]:
-    """Return what must hold of a float's text: Java reads 1f, 1d and 0x1p3 too, and too much as infinity."""
-    plain = f"substr({source}, -1) BETWEEN '0' AND '9' AND instr({source}, 'x') = 0 AND instr({source}, 'X') = 0"
-    finite = f"abs({VALUE}) <> double('Infinity') OR {source} RLIKE {literal(_INFINITE_TEXT)}"
-    return f"({plain}) OR {source} RLIKE {literal(_FLOAT_TEXT)}", finite
+    return _try_cast(f"CASE WHEN {has_small_exponent(source)} THEN {source} END", want)
 
 
 def _text_to_binary(source: str, form: str | None) -> Cast:
@@ -206,7 +177,7 @@ def _from_epoch(source: str, have: DataType, power: int, want: DataType) -> Cast
     micros = f"{number} * {10 ** max(6 - power, 0)} / {10 ** max(power - 6, 0)}"
     moment = f"timestamp_micros(try_cast({micros} AS bigint))"
     value = f"CAST({moment} AS {want.simpleString()})"
-    exact = [f"try_cast({micros} AS bigint) = {micros}", *([_is_exact(source, wide.scale)] if is_text else [])]
+    exact = [f"try_cast({micros} AS bigint) = {micros}", *([is_exact(source, wide.scale)] if is_text else [])]
     return Cast(value, _failed(source, *exact, f"CAST({VALUE} AS timestamp) = {moment}"))
 
 
