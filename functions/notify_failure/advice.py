@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from contracts.model import MISSING_FILES
 from functions.shared.causes import input_to_start, limits_to_allow
 
 
@@ -112,25 +113,19 @@ def _anew(advice: Advice, request: Mapping[str, Any], cause: str) -> Advice:
         return advice
     allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
     rerun = {**request, **({"allow": allowed} if allowed else {})}
-    safe = advice.safe.partition("; ")[0] + "."
     if advice.section != "a-file-does-not-fit-its-contract":
         return replace(advice, rerun=rerun)
-    if ": is gone: " in cause:
-        return replace(
-            advice,
-            what=f"A file of {request['table']} is in the raw bucket no more: nothing is staged anew.",
-            safe=safe,
-            todo="If its rows may leave the table with it, start the rebuild so that it goes without such files.",
-            rerun={**rerun, "allow": sorted({*allowed, "missing_files"})},
-        )
-    return replace(
-        advice,
-        what=f"A file of {request['table']} does not fit its contract: nothing is staged anew.",
-        safe=safe,
-        todo="Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that was "
-        "never staged is left out then.",
-        rerun=rerun,
+    why = "does not fit its contract"
+    todo = (
+        "Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that was never "
+        "staged is left out then."
     )
+    if ": is gone: " in cause:
+        why = "is in the raw bucket no more"
+        todo = "If its rows may leave the table with it, start the rebuild so that it goes without such files."
+        rerun["allow"] = sorted({*allowed, MISSING_FILES})
+    what, safe = f"A file of {request['table']} {why}: nothing is staged anew.", advice.safe.partition("; ")[0] + "."
+    return replace(advice, what=what, safe=safe, todo=todo, rerun=rerun)
 
 
 def _extract(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -> Advice:

@@ -10,7 +10,8 @@ from typing import Any
 from contracts.model import Plan
 from functions.open_batch.answers import answer
 from functions.open_batch.claiming import Claims, claim_manifest, open_marts, resume
-from functions.open_batch.reconciling import rebuilt, reconcile
+from functions.open_batch.rebuilding import rebuilt
+from functions.open_batch.reconciling import reconcile
 from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request

@@ -11,14 +11,13 @@ from contracts.model import Capacity
 from functions.open_batch.opening import marts_to_build
 from functions.open_batch.reopening import Stopped, selected, stopped
 from functions.open_batch.request import Request
-from functions.shared.choosing import Limits, Work, choose
+from functions.shared.choosing import ENDLESS, Limits, Work, choose
 from functions.shared.holding import still_held
 from functions.shared.landings import PENDING, Landing
 from functions.shared.ledger import Lease
 from functions.shared.world import World
 
 _SHOWN = 100
-_ENDLESS = 10**9
 _BYTES_PER_DPU_MINUTE = 600_000_000
 _START_MINUTES = 1
 _HOW = (
@@ -81,7 +80,6 @@ def _landings(world: World, request: Request, lease: Lease, execution: str) -> t
 def _work(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> Work:
     """Return what there is to do when nothing limits a batch; what would count again is taken as pending."""
     table = world.plan.tables[request.table]
-    endless = Limits(_ENDLESS, sum(one.size for one in pending) + _ENDLESS, world.limits.attempts)
     again: dict[str, Landing] = {}
 
     def versions(object_id: str) -> list[Landing]:
@@ -90,7 +88,7 @@ def _work(world: World, request: Request, lease: Lease, execution: str, pending:
     held = still_held(world.ledger, table, lease.held)
     while True:
         waiting = [replace(one, attempts=0, mode="", allow="") for one in (*pending, *again.values())]
-        work = choose(table, waiting, versions, execution, endless, held)
+        work = choose(table, waiting, versions, execution, ENDLESS, held)
         revived = [one.landing for one in work.settled if one.state == PENDING]
         if not revived:
             return work

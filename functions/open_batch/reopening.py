@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from functions.open_batch.reconciling import pending_that_count, reconcile
+from functions.open_batch.rebuilding import pending_that_count
+from functions.open_batch.reconciling import reconcile
 from functions.open_batch.request import Request
 from functions.shared import actions
 from functions.shared.errors import ConditionFailedError, InvalidRequestError, StaleLeaseError

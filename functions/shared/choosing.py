@@ -40,6 +40,9 @@ class Limits:
     attempts: int
 
 
+ENDLESS = Limits(landings=10**9, bytes=10**18, attempts=10**9)
+
+
 @dataclass(frozen=True)
 class Change:
     """A landing that goes to another state without being staged now, and why."""

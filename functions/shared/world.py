@@ -46,11 +46,12 @@ class World:
 
 def the_world(environment: Environment) -> World:
     """Return the world of an environment, with clients of this account."""
+    s3 = boto3.client("s3", config=_PATIENT)
     return World(
         environment,
         environment.plan,
         Ledger(boto3.client("dynamodb", config=_PATIENT), environment.ledger_table),
-        BatchFiles(boto3.client("s3", config=_PATIENT), environment.artifacts_bucket),
+        BatchFiles(s3, environment.artifacts_bucket),
         Executions(boto3.client("stepfunctions", config=_PATIENT), environment.state_machine_arn),
-        RawFiles(boto3.client("s3", config=_PATIENT), environment.raw_bucket),
+        RawFiles(s3, environment.raw_bucket),
     )
