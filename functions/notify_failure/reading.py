@@ -31,6 +31,7 @@ def read_event(event: Mapping[str, Any], environment: Environment) -> Report:
         request=event["input"],
         failures=[] if event.get("recovered") else _lines(event["failures"]),
         summaries=_lines(event["summaries"]),
+        redrives=int(event["execution"].get("redrives", 0)),
     )
 
 
@@ -49,6 +50,8 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
         execution=detail["executionArn"],
         request=request,
         failures=[{"kind": kind, "name": table or "the execution", "error": name, "cause": _lines(why), "skipped": []}],
+        redrives=int(detail.get("redriveCount") or 0),
+        is_end=detail["status"] == "FAILED",
     )
 
 

@@ -11,7 +11,11 @@ _ORDERLY = ("stage", "mart", "open", "extract", "maintain")
 
 @dataclass(frozen=True)
 class Report:
-    """An execution that failed, or whose table is well again; `failures` and `summaries` are the state machine's."""
+    """An execution that failed, or whose table is well again; `failures` and `summaries` are the state machine's.
+
+    `redrives` is how often it was redriven until then. `is_end`: nobody but EventBridge says that it failed; whatever
+    its states did has been told, unless they could not.
+    """
 
     pipeline: str
     environment: str
@@ -20,6 +24,8 @@ class Report:
     request: Mapping[str, Any]
     failures: Sequence[Mapping[str, Any]]
     summaries: Sequence[Mapping[str, Any]] = ()
+    redrives: int = 0
+    is_end: bool = False
 
     @property
     def name(self) -> str:

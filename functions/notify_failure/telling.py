@@ -23,7 +23,7 @@ def tell(report: Report, ledger: Ledger, sns: Any, topic_arn: str) -> Mapping[st
 
     Notes are written after the message: a crash between the two tells twice rather than never.
     """
-    if ledger.get(_note_key(report)):
+    if _is_told(report, ledger):
         return {"told": False, "because": "this execution has been told already"}
     if report.extracts and report.is_good and not _has_failed_to_extract(report, ledger):
         return {"told": False, "because": "the extraction before it succeeded too"}
@@ -41,8 +41,15 @@ def _shown(report: Report) -> dict[str, Any]:
     return {"failures": report.failures, "batches": report.summaries}
 
 
-def _note_key(report: Report) -> dict[str, str]:
-    return {"pk": "TOLD", "sk": f"{report.kind if report.is_good else 'failed'}#{report.execution}"}
+def _is_told(report: Report, ledger: Ledger) -> bool:
+    """Tell whether the execution has been told since it was redriven; its mere end counts as told by what led to it."""
+    first = 0 if report.is_end else report.redrives
+    return any(ledger.get(_note_key(report, redrives)) for redrives in range(first, report.redrives + 1))
+
+
+def _note_key(report: Report, redrives: int) -> dict[str, str]:
+    name = f"{report.kind if report.is_good else 'failed'}#{report.execution}"
+    return {"pk": "TOLD", "sk": f"{name}#{redrives}" if redrives else name}
 
 
 def _table_key(report: Report) -> dict[str, str]:
@@ -83,7 +90,8 @@ def _remember_why(report: Report, ledger: Ledger) -> None:
 
 def _remember(report: Report, ledger: Ledger) -> None:
     expires_at = int(time.time()) + _REMEMBERED_SECONDS
-    ledger.write(Action("Put", _note_key(report), {"subject": subject(report), "expires_at": expires_at}))
+    note = _note_key(report, report.redrives)
+    ledger.write(Action("Put", note, {"subject": subject(report), "expires_at": expires_at}))
     if report.extracts and not report.is_refusal:
         fails = {"fails": not report.is_good, "expires_at": expires_at}
         ledger.write(Action("Put", _extraction_key(report), fails))

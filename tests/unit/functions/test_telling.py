@@ -40,11 +40,16 @@ def event(**changes: Any) -> dict[str, Any]:
     return told | {"failures": [VIOLATION], "summaries": []} | changes
 
 
-def ended(status: str) -> dict[str, Any]:
+def ended(status: str, redrives: int = 0) -> dict[str, Any]:
     """Return EventBridge's event of the same execution."""
     told = recorded("execution_aborted")
-    told["detail"] |= {"status": status, "executionArn": ARN}
+    told["detail"] |= {"status": status, "executionArn": ARN, "redriveCount": redrives}
     return told
+
+
+def redriven(redrives: int) -> dict[str, Any]:
+    """Return what the state machine asks with when it has been redriven."""
+    return event(execution={"id": ARN, "name": "planes-12-5", "redrives": redrives})
 
 
 def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> None:
@@ -54,6 +59,24 @@ def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> Non
     assert topic.subjects == ["[nycflights-dev] planes: a file breaks its contract"]
     handle(event(recovered=True, failures=[]), here, pipeline.world.ledger, topic)
     assert topic.subjects[1:] == ["[nycflights-dev] planes: recovered"]
+
+
+def test_an_execution_that_is_redriven_is_told_again_unless_it_only_ends_again(pipeline: Pipeline) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+
+    def tell(*events: dict[str, Any]) -> list[bool]:
+        return [bool(handle(one, here, pipeline.world.ledger, topic)["told"]) for one in events]
+
+    assert tell(ended("ABORTED"), ended("ABORTED", 1), ended("ABORTED", 1)) == [True, True, False]
+    assert tell(redriven(2), redriven(2), ended("FAILED", 2), ended("FAILED", 3)) == [True, False, False, False]
+    assert tell(ended("TIMED_OUT", 4), redriven(5), ended("FAILED", 5)) == [True, True, False]
+    assert topic.subjects == [
+        "[nycflights-dev] planes: aborted: ExecutionAbortedError",
+        "[nycflights-dev] planes: aborted: ExecutionAbortedError",
+        "[nycflights-dev] planes: a file breaks its contract",
+        "[nycflights-dev] planes: timed out: ExecutionTimedOutError",
+        "[nycflights-dev] planes: a file breaks its contract",
+    ]
 
 
 def test_work_that_is_tried_again_and_fails_alike_is_told_once_until_it_is_given_up_or_recovers(
