@@ -87,10 +87,11 @@ def read(path: Path, root: Path, schema: str) -> tuple[Document | None, list[Mis
     name = path.relative_to(root.parent).as_posix() if root.parent in path.parents else str(path)
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         lines: dict[Path_, int] = {}
         twice = list(_walk(node, (), lines)) if node else []
-        data = yaml.load(text, Loader=_Loader)
+        data = loader.construct_document(node) if node else None
     except OSError as error:
         return None, [Mistake(name, 1, "(file)", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
