@@ -24,13 +24,14 @@ def find_file_time(effective_at: EffectiveAt, key: str) -> datetime | None:
     if pattern is None:
         return None
     match = re.search(pattern, key)
-    if match is None and effective_at.unmatched == "event_time":
-        return None
-    if match is None:
+    groups = match.groupdict() if match else {}
+    if not groups.get("date") and not groups.get("year"):  # also where a pattern can do without them
+        if effective_at.unmatched == "event_time":
+            return None
         raise FileTimeError(f"key {key}: does not match from_key {pattern}")
     try:
-        return _time_of(match.groupdict())
-    except ValueError as error:
+        return _time_of(groups)
+    except (ValueError, OverflowError) as error:
         raise FileTimeError(f"key {key}: from_key finds no time: {error}") from error
 
 
@@ -44,7 +45,10 @@ def _time_of(groups: Mapping[str, str | None]) -> datetime:
     if date := groups.get("date"):
         text = date if not (time := groups.get("time")) else f"{date}T{time}"
         return parse_time(text) + _fraction(groups)
-    numbers = [int(groups[name] or 0) for name in _PARTS if groups.get(name) is not None]
+    given = [name for name in _PARTS if groups.get(name)]
+    if given != list(_PARTS[: len(given)]):
+        raise ValueError(f"{given[-1]} is there without what goes before it")
+    numbers = [int(groups[name] or 0) for name in given]
     year, month, day, hour, minute, second = (*numbers, *(1, 1, 1, 0, 0, 0)[len(numbers) :])
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC) + _fraction(groups)
 
