@@ -91,8 +91,7 @@ def query_of(text: str) -> Query:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlMistakeError("must be one SELECT")
     tree = statements[0]
-    inner = {cte.alias for cte in tree.find_all(exp.CTE)}
-    tables = [table.name for table in tree.find_all(exp.Table) if table.name not in inner]
+    tables = [table.name for table in tree.find_all(exp.Table) if not _is_named_by_with(table)]
     if not tables:
         raise SqlMistakeError("reads no table")
     for table in tree.find_all(exp.Table):
@@ -105,6 +104,21 @@ def query_of(text: str) -> Query:
         if name not in ("", "*") and name.lower() in map(str.lower, names[:place]):
             raise SqlMistakeError(f"returns two columns called {name}: name them apart")
     return Query(tuple(dict.fromkeys(tables)), first if first in tables else tables[0], None if "*" in names else names)
+
+
+def _is_named_by_with(table: exp.Table) -> bool:
+    """Tell whether a name is that of a WITH around it; such a name is known to what follows it, not in its own SQL."""
+    inner: exp.Expr = table
+    while outer := inner.parent:
+        known: list[exp.CTE] = []
+        if isinstance(outer, exp.With):
+            known = outer.expressions[: inner.index]
+        elif isinstance(outer, exp.Query) and not isinstance(inner, exp.With):
+            known = outer.ctes
+        if any(cte.alias.lower() == table.name.lower() for cte in known):
+            return True
+        inner = outer
+    return False
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions, type_of
+from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions, query_of, type_of
 from contracts.types import parse_type
 
 READS = {
@@ -76,6 +76,34 @@ def test_the_type_that_an_expression_gives(text):
     kinds = {"id": "int", "name": "string", "days": "array<date>", "place": "struct<city:string>"}
     kind = type_of(text, {"other": None, **{name: parse_type(kind) for name, kind in kinds.items()}})
     assert (kind and str(kind)) == GIVES[text]
+
+
+NAMED = {
+    "WITH Recent AS (SELECT id FROM orders) SELECT id FROM recent": {"orders"},
+    "WITH orders AS (SELECT id FROM orders) SELECT id FROM orders": {"orders"},
+    "WITH orders AS (SELECT id FROM customers) SELECT id FROM orders": {"customers"},
+    "WITH a AS (SELECT id FROM b), b AS (SELECT id FROM a) SELECT id FROM b": {"b"},
+    "WITH a AS (SELECT id FROM orders) SELECT id FROM a WHERE id IN (SELECT id FROM a UNION SELECT id FROM b)": {
+        "orders",
+        "b",
+    },
+    "SELECT id FROM (WITH a AS (SELECT id FROM orders) SELECT id FROM a) JOIN a USING (id)": {"orders", "a"},
+}
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_a_name_of_a_with_is_a_table_where_the_with_does_not_reach(text):
+    assert set(query_of(text).reads) == NAMED[text]
+
+
+@pytest.mark.long(little=True)
+def test_spark_needs_no_other_tables(spark):
+    for text, names in NAMED.items():
+        for name in names:
+            spark.range(1).createOrReplaceTempView(name)
+        assert spark.sql(text).columns == ["id"]
+        for name in names:
+            spark.catalog.dropTempView(name)
 
 
 def test_every_function_that_may_be_called_is_one_of_sparks(spark):
