@@ -78,6 +78,14 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return a node's value; of one that looks like a date or number and is none, YAML fails with all of these."""
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            word = f"{node.value!r} is no {node.tag.rpartition(':')[2]} (text stands between quotes)"
+            raise yaml.constructor.ConstructorError(None, None, word, node.start_mark) from error
+
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 

@@ -124,6 +124,18 @@ UNREADABLE = {
     ),
     "a list in itself": ("table: &a [*a]\n", ["1: (file): is no YAML: maximum recursion depth exceeded"]),
     "a list as a name": ("table: orders\n? [a, b]\n: 1\n", ["2: (file): is no YAML: a field's name is no word"]),
+    "a day that is none": (
+        "table: orders\ndescription: 2013-02-30\n",
+        ["2: (file): is no YAML: '2013-02-30' is no timestamp (text stands between quotes)"],
+    ),
+    "a number without digits": (
+        "table: orders\nkey: [0x_]\n",
+        ["2: (file): is no YAML: '0x_' is no int (text stands between quotes)"],
+    ),
+    "a truth that is none": (
+        "table: !!bool maybe\n",
+        ["1: (file): is no YAML: 'maybe' is no bool (text stands between quotes)"],
+    ),
     "a Python object": (
         "table: !!python/name:os.system x\n",
         [
