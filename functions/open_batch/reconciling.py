@@ -5,7 +5,7 @@ Its event was lost, or came when no contract claimed it, or the ledger was resto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from contracts.model import Plan, Table
@@ -34,8 +34,7 @@ def reconcile(world: World, name: str) -> int:
         if one.id not in known and _is_of(world.plan, table, one.key)
     ]
     for start in range(0, len(lacking), _AT_ONCE):
-        some = lacking[start : start + _AT_ONCE]
-        _write(world.ledger, name, some, [unrouted_key(one.id) for one in some if one.id in told])
+        _write(world.ledger, name, lacking[start : start + _AT_ONCE], told)
     return len(lacking)
 
 
@@ -43,11 +42,14 @@ def _is_of(plan: Plan, table: Table, key: str) -> bool:
     return plan.route(key) is table and (plan.expects(key) or not is_noise(key))
 
 
-def _write(ledger: Ledger, table: str, landings: Sequence[Landing], claimed: Sequence[dict[str, str]]) -> None:
-    """Write landings down that are not there yet; what nobody claimed is claimed now."""
+def _write(ledger: Ledger, table: str, landings: Sequence[Landing], told: Container[str]) -> None:
+    """Write landings down that are not there yet; what nobody claimed (`told`) is claimed with its landing."""
+    claimed = [Action("Delete", unrouted_key(one.id)) for one in landings if one.id in told]
     try:
-        ledger.transact([*actions.arrivals(table, *landings), *(Action("Delete", key) for key in claimed)])
+        ledger.transact([*actions.arrivals(table, *landings), *claimed])
     except ConditionFailedError:  # the event of one has come meanwhile
         if len(landings) > 1:
             for one in landings:
-                _write(ledger, table, [one], claimed)
+                _write(ledger, table, [one], told)
+        elif claimed:
+            ledger.transact(claimed)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from functions.open_batch.planning import plan
+from functions.open_batch.reconciling import reconcile
 from functions.open_batch.request import read_request
 from functions.shared.landings import landing_id
 from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, task_failed
@@ -68,6 +69,41 @@ def test_what_landed_before_a_contract_claimed_it_comes_with_the_time_of_its_eve
         landing_id("crm/planes/a.csv", version),
         "2013-01-02T05:00:00.123000Z",
         "pending",
+    )
+    assert pipeline.items("", "UNROUTED") == []
+
+
+def test_what_no_table_had_claimed_keeps_the_time_of_its_event_when_reconciling_is_cut_off_and_repeated(
+    pipeline: Pipeline, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {key: raw(key) for key in ("crm/planes/a.csv", "crm/planes/b.csv", "crm/planes/c.csv")}
+    at = "2013-01-02T05:00:00.123Z"
+    world = pipeline.world
+    without = {name: table for name, table in world.plan.tables.items() if name != "planes"}
+    pipeline.world = replace(world, plan=replace(world.plan, tables=without, marts={}))
+    for key, version in versions.items():
+        pipeline.land(key, version, at=at)
+    pipeline.world = world
+    listed, transact, left = type(world.raw).versions, type(world.ledger).transact, [5]
+
+    def and_an_event_comes(self: Any, prefix: str) -> Any:
+        yield from listed(self, prefix)
+        pipeline.land("crm/planes/a.csv", versions["crm/planes/a.csv"], at=at)
+
+    def for_a_while(self: Any, actions: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise TimeoutError
+        transact(self, actions)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.raw), "versions", and_an_event_comes)
+        patched.setattr(type(world.ledger), "transact", for_a_while)
+        with pytest.raises(TimeoutError):
+            reconcile(world, "planes")
+    reconcile(world, "planes")
+    assert {one["key"]: one["event_time"] for one in pipeline.items("LANDING#")} == dict.fromkeys(
+        versions, "2013-01-02T05:00:00.123000Z"
     )
     assert pipeline.items("", "UNROUTED") == []
 
