@@ -10,7 +10,6 @@ import pytest
 
 from contracts.model import Capacity, Mart
 from functions.close_batch.counts import counts
-from functions.shared.causes import first_cause
 from functions.shared.errors import TableRemovedError
 from functions.shared.lease import Caller
 from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, s3_event, task_failed
@@ -250,26 +249,6 @@ def test_marts_that_were_asked_for_and_failed_or_were_skipped_are_due(pipeline: 
     )
     assert pipeline.close(batch, caller)["summary"]["marts"] == {"latest_planes": {"total": 1}}
     assert pipeline.items("LEASE")[0]["due_marts"] == {"fct_flights", "daily"}
-
-
-@pytest.mark.parametrize(
-    ("error", "name", "cause"),
-    [
-        (
-            task_failed("Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; LimitExceededError: planes: 4 %"),
-            "LimitExceededError",
-            "planes: 4 %",
-        ),
-        (task_failed("An error occurred while calling o93.load. Boom"), "TaskFailed", "An error occurred while"),
-        (task_failed("org.apache.spark.SparkException: Job aborted"), "SparkException", "org.apache.spark."),
-        (task_failed("", "TIMEOUT"), "JobTimeoutError", "the job ran out of time"),
-        ({"Error": "States.Timeout", "Cause": ""}, "Timeout", "no cause was given"),
-        ({"Error": "Glue.EntityNotFoundException", "Cause": "no job"}, "Glue.EntityNotFoundException", "no job"),
-    ],
-)
-def test_the_first_cause_is_found_in_what_is_wrapped_around_it(error: dict[str, str], name: str, cause: str) -> None:
-    found = first_cause(error)
-    assert (found[0], found[1].startswith(cause)) == (name, True)
 
 
 def test_a_table_that_a_deployment_removed_is_told_of_and_goes_on_where_it_was_when_it_comes_back(
