@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +85,8 @@ def _check_together(raw: Mapping[str, Any], request: Request) -> None:
     for word, mode in _FOR.items():
         if word in raw and request.mode not in (mode, "dry_run"):
             raise InvalidRequestError(f'{word} goes with "mode": "{mode}", not with {request.mode}')
+    if "layer" in raw and (others := [word for word in _FOR if word in raw and word != "layer"]):
+        raise InvalidRequestError(f"layer plans a rebuild and {others[0]} a replay: leave one of them out")
     if MISSING_FILES in request.allow and request.layer != "staging":
         raise InvalidRequestError(f'{MISSING_FILES} goes with "mode": "rebuild", "layer": "staging"')
     if request.mode == "replay" and not {"from", "to", "prefix", "batch_id"}.intersection(raw):
@@ -121,10 +122,10 @@ def _text(raw: Mapping[str, Any], word: str) -> str:
 def _time(raw: Mapping[str, Any], word: str) -> str:
     text = _text(raw, word)
     try:
-        if word == "to" and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        if word == "to" and 0 < len(text) <= len("2013-01-02"):  # no text as short has a time: it means the whole day
             return normal_time(f"{text}T23:59:59.999999")
         return normal_time(text) if text else ""
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidRequestError(
             f"{word} {text!r}: it must be a time such as 2013-01-02T05:00:00Z or a date such as 2013-01-02"
         ) from error

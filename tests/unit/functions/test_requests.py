@@ -35,6 +35,19 @@ PLAN = small_plan()
             ),
         ),
         (
+            {"table": "planes", "mode": "replay", "from": "20130102", "to": "20130102"},
+            Request(
+                "planes",
+                "replay",
+                since="2013-01-02T00:00:00.000000Z",
+                until="2013-01-02T23:59:59.999999Z",
+            ),
+        ),
+        (
+            {"table": "planes", "mode": "replay", "to": "20130102T05"},
+            Request("planes", "replay", until="2013-01-02T05:00:00.000000Z"),
+        ),
+        (
             {"table": "planes", "mode": "replay", "from": "2013-01-02T06:00:00+01:00"},
             Request("planes", "replay", since="2013-01-02T05:00:00.000000Z"),
         ),
@@ -79,9 +92,23 @@ def test_what_is_understood(raw: Any, request_: Request) -> None:
         ),
         ({"table": "planes", "mode": "replay"}, "replay needs at least one of from, to, prefix, batch_id to say which"),
         ({"table": "planes", "from": "2013-01-02"}, 'from goes with "mode": "replay", not with incremental'),
+        ({"table": "planes", "to": "2013-01-02"}, 'to goes with "mode": "replay", not with incremental'),
+        ({"table": "planes", "prefix": "crm/"}, 'prefix goes with "mode": "replay", not with incremental'),
+        (
+            {"table": "planes", "mode": "rebuild", "batch_id": "b"},
+            'batch_id goes with "mode": "replay", not with rebuild',
+        ),
+        (
+            {"table": "planes", "mode": "replay", "from": "0001-01-01T00:00:00+01:00"},
+            "from '0001-01-01T00:00:00+01:00': it must be a time such as 2013-01-02T05:00:00Z or a date such as ",
+        ),
         (
             {"table": "planes", "mode": "replay", "layer": "marts", "prefix": "crm/"},
             'layer goes with "mode": "rebuild", not with replay',
+        ),
+        (
+            {"table": "planes", "mode": "dry_run", "layer": "staging", "prefix": "crm/"},
+            "layer plans a rebuild and prefix a replay: leave one of them out",
         ),
         (
             {"table": "planes", "mode": "replay", "from": "yesterday"},
