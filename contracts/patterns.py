@@ -19,7 +19,7 @@ _PARTITION = re.compile(
     r"(?:(?P<time>year|month|day|hour)\(\s*(?P<column>\w+)\s*\)|(?P<plain>\w+)|"
     r"(?P<sized>bucket|truncate)\(\s*(?P<size>[1-9]\d*)\s*,\s*(?P<of>\w+)\s*\))"
 )
-_KEPT_AS = {"bucket": "bucket", "truncate": "trunc"}  # how Iceberg calls partitions, after their column
+_KEPT_AS = {"truncate": "trunc"}  # where Iceberg calls a partition otherwise than by its function
 _PARTITION_TYPES = {
     "year": ("date", *TIMES),
     "month": ("date", *TIMES),

@@ -110,7 +110,7 @@ def _decimal(tokens: list[str]) -> tuple[SparkType, list[str]]:
         return SparkType("decimal", (10, 0)), tokens
     end = tokens.index(")") if ")" in tokens else 0
     numbers = tokens[1:end:2]
-    if end not in (2, 4) or tokens[2:end:2] != [","] * (len(numbers) - 1) or not all(n.isdigit() for n in numbers):
+    if end not in (2, 4) or tokens[2:end:2] != [","] * (len(numbers) - 1) or not all(n.isdecimal() for n in numbers):
         raise TypeMistakeError("decimal takes precision and scale, such as decimal(12,2)")
     precision, scale = int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
     if not 1 <= precision <= MAX_PRECISION or scale > precision:

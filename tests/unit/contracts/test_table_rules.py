@@ -194,7 +194,17 @@ COLUMNS = {
         changed(("type: string", "type: int, format: yyyy")),
         ["7: schema.columns[1].format: is for date, timestamp and binary columns only, this one is int"],
     ),
-    "an epoch": (changed(("type: string", "type: timestamp, format: epoch_millis")), []),
+    "epochs": (
+        ORDERS
+        + "    - {name: a, type: date, format: epoch_seconds}\n    - {name: b, type: timestamp, format: epoch_millis}\n"
+        + "    - {name: c, type: timestamp_ntz, format: epoch_micros}\n"
+        + "    - {name: d, type: date, format: epoch_nanos}\n",
+        [],
+    ),
+    "an expression whose column has no type": (
+        changed(("type: string", "type: text, expr: trim(note)")),
+        [f"7: schema.columns[1].type: 'text' is no Spark type; allowed: {TYPES}"],
+    ),
     "bytes": (
         changed(("type: string", "type: binary, format: base32")),
         ["7: schema.columns[1].format: 'base32' is not one of base64, hex (did you mean base64?)"],

@@ -31,6 +31,7 @@ BAD = {
     "decimal(0)": "decimal holds 1 to 38 digits, of which the scale is a part",
     "decimal(4,5)": "decimal holds 1 to 38 digits, of which the scale is a part",
     "decimal(4,5,6)": "decimal takes precision and scale, such as decimal(12,2)",
+    "decimal(²)": "decimal takes precision and scale, such as decimal(12,2)",
     "decimal(4": "decimal takes precision and scale, such as decimal(12,2)",
     "array": "array lacks its '<'",
     "array<int": "array lacks its '>'",
