@@ -17,7 +17,6 @@ PENDING, CLAIMED, STAGED, DUPLICATE, SUPERSEDED, QUARANTINED, FAILED = (
     "quarantined",
     "failed",
 )
-STATES = (PENDING, CLAIMED, STAGED, DUPLICATE, SUPERSEDED, QUARANTINED, FAILED)
 _SEQUENCER_DIGITS = 32
 _OBJECT_DIGITS, _VERSION_DIGITS = 24, 16
 _STORED = ("id", "bucket", "key", "version_id", "sequencer", "event_time", "etag", "size", "state", "attempts")
