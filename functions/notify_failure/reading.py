@@ -75,4 +75,4 @@ def _lines(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return str(_lines(value)) if isinstance(value, str) else ""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.notify_failure.handler import handle
-from functions.notify_failure.message import body
+from functions.notify_failure.message import attributes, body, subject
 from functions.notify_failure.reading import read_event
 from tests.unit.functions.conftest import Pipeline, environment, recorded
 from tests.unit.functions.test_messages import (
@@ -247,3 +247,12 @@ def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) ->
     topic = Topic()
     handle(told, environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, topic)
     assert topic.subjects == ["[nycflights-dev] unknown table: aborted: ExecutionAbortedError"]
+
+
+@pytest.mark.parametrize("typed", [event(table="pl\0anes\nTO DO"), ended("ABORTED")])
+def test_no_name_of_a_table_does_so_or_holds_what_sns_refuses(typed: dict[str, Any]) -> None:
+    if "detail" in typed:
+        typed["detail"]["input"] = '{"table": "pl\\u0000anes\\nTO DO"}'
+    told = read_event(typed, environment("machine"))
+    assert subject(told).startswith("[nycflights-dev] pl\\x00anes\\nTO DO: ")
+    assert attributes(told)["table"]["StringValue"] == "pl\\x00anes\\nTO DO"
