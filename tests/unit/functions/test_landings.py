@@ -27,6 +27,11 @@ def test_versions_of_one_object_share_what_its_entry_and_its_id_begin_with() -> 
     assert other.object_id == NEW.object_id != landing_id("a#b/e.csv", "v1").partition("-")[0]
 
 
+def test_an_id_is_the_same_for_all_time_lest_the_event_of_an_old_landing_counts_anew() -> None:
+    assert landing_id("a", "null") == "ca978112ca1bbdcafac231b3-74234e98afe7498f"
+    assert landing_id("crm/é.csv", "3sL4kqtJ+rmSpXd3dIbrHY") == "751d531f2a86d52bec0b1cc8-59b8903d478f6564"
+
+
 @pytest.mark.parametrize(
     ("earlier", "later"), [("9", "91"), ("09", "0A"), ("0a", "0B"), ("0A", "0b"), ("0055AED6DCD90281E5", "0055aed7")]
 )
