@@ -55,7 +55,7 @@ def _check_encoding(document: Document, table: Table) -> Iterator[Mistake]:
         return
     try:
         is_text = getattr(codecs.lookup(encoding), "_is_text_encoding", True)
-    except LookupError:
+    except (LookupError, ValueError):
         is_text = False
     if not is_text:
         message = f"{encoding!r} is no encoding that is known; common: utf-8, utf-16, iso-8859-1, windows-1252"

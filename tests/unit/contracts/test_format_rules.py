@@ -64,6 +64,42 @@ WRONG = {
             "windows-1252"
         ],
     ),
+    "an encoding that cannot be looked up": (
+        '{options: {encoding: "utf-8\\0"}}',
+        [
+            "4: source.options.encoding: 'utf-8\\x00' is no encoding that is known; common: utf-8, utf-16, iso-8859-1, "
+            "windows-1252"
+        ],
+    ),
+    "line breaks that divide or quote": (
+        '{options: {delimiter: "a\\n", quote: "\\r", escape: "\\n"}}',
+        [
+            "4: source.options.delimiter: must not be a line break",
+            "4: source.options.escape: \n is the delimiter too",
+            "4: source.options.escape: must not be a line break",
+            "4: source.options.quote: must not be a line break",
+        ],
+    ),
+    "a quote of its own that divides": (
+        '{options: {delimiter: "a\'", quote: "\'"}}',
+        ["4: source.options.quote: ' is the delimiter too"],
+    ),
+    "no quotes, between which nothing is escaped but by an escape": (
+        "{options: {delimiter: none, quote: none, escape: e}}",
+        ["4: source.options.escape: e is the delimiter too"],
+    ),
+    "columns whose prefixes nobody declared": (
+        "{format: xml, options: {row_tag: r}}\n"
+        "schema: {columns: [{name: id, type: bigint, from: '@x:id'}], unstored: [y:a.b]}",
+        [
+            "5: schema.columns[0].from: prefix 'x' is not one of (none): declare it in source.options.namespaces",
+            "5: schema.unstored[0]: prefix 'y' is not one of (none): declare it in source.options.namespaces",
+        ],
+    ),
+    "unstored columns of lines": (
+        "{format: fixed_width}\nschema: {columns: [{name: id, type: bigint, start: 1, width: 2}], unstored: [a]}",
+        ["5: schema.unstored: fixed_width knows no column without start and width"],
+    ),
     "a codec that is no encoding": (
         "{options: {encoding: base64}}",
         [
@@ -92,7 +128,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("words", "messages"), WRONG.values(), ids=WRONG)
 def test_what_a_format_does_not_know(write, words, messages):
-    assert found(write, source(words)) == messages
+    assert found(write, source(words) if "schema" not in words else f"{HEAD}source: {words}") == messages
 
 
 FIXED = f"{HEAD}source: {{format: fixed_width, options: {{trim: right}}}}\nschema:\n  columns:\n"
