@@ -58,8 +58,8 @@ def _is_grouped_by(tree: exp.Select, driver: str, name: str) -> bool:
         return True
     if any(value for word, value in group.args.items() if word != "expressions"):
         return False  # grouping sets: their rows have NULL for what they do not group by
-    selects = tree.selects
-    found = [selects[int(one.name) - 1].unalias() if one.is_int else one for one in group.expressions]
+    numbered = {str(number): one.unalias() for number, one in enumerate(tree.selects, start=1)}
+    found = [numbered.get(one.name) if one.is_int else one for one in group.expressions]
     return any(isinstance(one, exp.Column) and _is(one.name, name) and _of(tree, one, driver) for one in found)
 
 

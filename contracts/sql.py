@@ -87,10 +87,9 @@ def annotated_type(node: exp.Expr) -> SparkType | None:
 
 def query_of(text: str) -> Query:
     """Return what a SELECT reads and returns; SqlMistakeError when it is no single SELECT."""
-    statements = [s for s in _parsed(text) if s is not None]
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+    tree, *others = _parsed(text) or [None]
+    if any(others) or not isinstance(tree, exp.Query):
         raise SqlMistakeError("must be one SELECT")
-    tree = statements[0]
     tables = [table.name for table in tree.find_all(exp.Table) if not _is_named_by_with(table)]
     if not tables:
         raise SqlMistakeError("reads no table")
@@ -99,7 +98,10 @@ def query_of(text: str) -> Query:
             raise SqlMistakeError(f"{table.db}.{table.name}: tables and marts go by their names alone: {table.name}")
     source = tree.find(exp.From)
     first = source.this.name if source is not None else ""
-    names = tuple(tree.named_selects)
+    try:
+        names = tuple(tree.named_selects)
+    except ODD_CALLS as error:
+        raise SqlMistakeError("must be one SELECT: a side of its UNION is none") from error
     for place, name in enumerate(names):
         if name not in ("", "*") and name.lower() in map(str.lower, names[:place]):
             raise SqlMistakeError(f"returns two columns called {name}: name them apart")

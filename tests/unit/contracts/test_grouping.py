@@ -29,6 +29,8 @@ WRONG = [
     "SELECT driver_id AS id, count(*) AS n FROM orders GROUP BY driver_id",
     "SELECT upper(id) AS id FROM orders",
     "SELECT id, row_number() OVER (PARTITION BY note ORDER BY id) AS nth FROM orders",
+    "SELECT id, sum(at) AS n FROM orders GROUP BY 3",
+    "SELECT sum(at) AS n, id FROM orders GROUP BY 0",
     "SELECT id FROM orders LIMIT 10",
     "SELECT id FROM orders WHERE at > current_date - 30",
     "SELECT id, datediff(now(), at) AS age FROM orders",

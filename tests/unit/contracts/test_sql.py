@@ -78,6 +78,32 @@ def test_the_type_that_an_expression_gives(text):
     assert (kind and str(kind)) == GIVES[text]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ";",
+        "; SELECT id FROM orders",
+        "SELECT id FROM orders; SELECT 1",
+        "DELETE FROM orders",
+        "ELSE SELECT id FROM orders",
+    ],
+)
+def test_a_mart_is_one_select(text):
+    with pytest.raises(SqlMistakeError, match="^must be one SELECT$"):
+        query_of(text)
+
+
+def test_each_side_of_a_union_is_a_select():
+    with pytest.raises(SqlMistakeError, match="^must be one SELECT: a side of its UNION is none$"):
+        query_of("id UNION FROM orders")
+
+
+@pytest.mark.parametrize("text", ["SELECT id FROM orders;", "SELECT id FROM orders;;"])
+def test_a_select_may_end_with_semicolons(text):
+    assert query_of(text).columns == ("id",)
+
+
 NAMED = {
     "WITH Recent AS (SELECT id FROM orders) SELECT id FROM recent": {"orders"},
     "WITH orders AS (SELECT id FROM orders) SELECT id FROM orders": {"orders"},
