@@ -28,10 +28,14 @@ class Topic:
     """Keeps what is published."""
 
     def __init__(self) -> None:
-        self.subjects: list[str] = []
+        self.messages: list[dict[str, Any]] = []
 
     def publish(self, **message: Any) -> None:
-        self.subjects.append(message["Subject"])
+        self.messages.append(message)
+
+    @property
+    def subjects(self) -> list[str]:
+        return [message["Subject"] for message in self.messages]
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -50,6 +54,37 @@ def ended(status: str, redrives: int = 0) -> dict[str, Any]:
 def redriven(redrives: int) -> dict[str, Any]:
     """Return what the state machine asks with when it has been redriven."""
     return event(execution={"id": ARN, "name": "planes-12-5", "redrives": redrives})
+
+
+def test_the_topic_and_the_console_are_told_all_of_an_execution(pipeline: Pipeline) -> None:
+    topic, here, batches = Topic(), environment("machine", TOPIC_ARN="topic"), [{"batch_id": "b", "states": {}}]
+    whole = read_event(event(summaries=batches), here)
+    shown = {"failures": [VIOLATION], "batches": batches}
+    assert handle(event(summaries=batches), here, pipeline.world.ledger, topic) == {
+        "told": True,
+        "subject": "[nycflights-dev] planes: a file breaks its contract",
+        **shown,
+    }
+    assert topic.messages == [
+        {
+            "TopicArn": "topic",
+            "Subject": "[nycflights-dev] planes: a file breaks its contract",
+            "Message": body(whole),
+            "MessageAttributes": attributes(whole),
+        }
+    ]
+
+
+def test_the_machine_s_own_error_is_told_where_eventbridge_knows_it(pipeline: Pipeline) -> None:
+    told = ended("FAILED")
+    told["detail"] |= {"error": "States.Runtime", "cause": "$batch.waves\nis no list", "input": None}
+    [one] = (found := read_event(told, environment("machine"))).failures
+    assert (found.table, one["name"], one["error"], one["cause"]) == (
+        "",
+        "the execution",
+        "States.Runtime",
+        "$batch.waves\\nis no list",
+    )
 
 
 def test_an_execution_is_told_once_whoever_reports_it(pipeline: Pipeline) -> None:
