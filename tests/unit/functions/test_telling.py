@@ -276,12 +276,13 @@ def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:
     assert "crm/x\\n\\nRUNBOOK  https://evil.example\\u2028TO DO    Sign in there.csv: no int" in told
 
 
-def test_an_input_that_is_no_request_is_told_all_the_same(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("typed", ["[1", "[1]", '"planes"', '{"table": 7}', "{}", "", None])
+def test_an_input_that_is_no_request_is_told_all_the_same(typed: str | None) -> None:
     told = ended("ABORTED")
-    told["detail"]["input"] = "[1"
-    topic = Topic()
-    handle(told, environment("machine", TOPIC_ARN="t"), pipeline.world.ledger, topic)
-    assert topic.subjects == ["[nycflights-dev] unknown table: aborted: ExecutionAbortedError"]
+    told["detail"]["input"] = typed
+    report = read_event(told, environment("machine"))
+    assert subject(report) == "[nycflights-dev] unknown table: aborted: ExecutionAbortedError"
+    assert body(report).startswith("Pipeline nycflights-dev, table unknown: the execution failed.")
 
 
 @pytest.mark.parametrize("typed", [event(table="pl\0anes\nTO DO"), ended("ABORTED")])
