@@ -44,7 +44,7 @@ def columns_of(expression: str) -> tuple[str, ...]:
     """
     tree = _expression(expression)
     for node in tree.walk():
-        if isinstance(node, _NOT_OF_ONE_ROW) and not _is_exists_of_array(node):
+        if (isinstance(node, _NOT_OF_ONE_ROW) and not _is_exists_of_array(node)) or _is_any_of_rows(node):
             raise SqlMistakeError(f"{node.sql(DIALECT)} needs more than one row: write an expression over one row")
     for name in _called(expression):
         if name in functions()[FICKLE]:
@@ -167,6 +167,12 @@ def _expression(text: str) -> exp.Expr:
 
 def _is_exists_of_array(node: exp.Expr) -> bool:
     return isinstance(node, exp.Exists) and node.find(exp.Lambda) is not None
+
+
+def _is_any_of_rows(node: exp.Expr) -> bool:
+    """Tell whether a node is the aggregate `any` or `some`, and not that of `LIKE ANY ('a%', 'b%')`."""
+    is_some = isinstance(node, exp.Anonymous) and node.name.lower() == "some"
+    return is_some or (isinstance(node, exp.Any) and not isinstance(node.parent, exp.Like | exp.ILike))
 
 
 def _called(text: str) -> Iterator[str]:
