@@ -35,7 +35,7 @@ class MartOutcome:
 def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mapping[str, str] | None) -> MartOutcome:
     """Read what became of the marts: from the ledger those that failed or were skipped, from S3 the others."""
     marts = frozenset(batch.get("marts", ())) & world.plan.marts.keys()  # others went with a deployment meanwhile
-    if not marts or not published:
+    if not published:
         return MartOutcome()
     failed = frozenset(batch.get("failed_marts", ())) & marts
     skipped = frozenset(batch.get("skipped_marts", ())) & marts
