@@ -130,3 +130,46 @@ def test_checks_have_names_of_their_own(write):
     assert [str(m) for m in check(write({"tables/orders.yaml": text}))] == [
         "shop/tables/orders.yaml:11: checks[1].name: a is the name of an earlier check"
     ]
+
+
+CRAWLED = "table: crawled\nload: append\nschema: crawler\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{name: a, row_count: {min: 4, max: 4}}",
+        "{name: a, null_ratio: {column: note, min: 1%, max: 1%}}",
+        "{name: a, not_null: [tags]}",
+        "{name: a, null_ratio: {column: tags, max: 1%}}",
+        "{name: a, references: {column: note, table: crawled, to: whatever}}",
+        "{name: a, references: {column: id, table: orders}}",
+    ],
+)
+def test_what_a_check_may_be(write, text):
+    orders = ORDERS + '    - {name: tags, type: "map<string,int>"}\n'
+    assert check(write({"tables/orders.yaml": f"{orders}checks:\n  - {text}\n", "tables/crawled.yaml": CRAWLED})) == []
+
+
+def test_a_reference_is_looked_at_as_far_as_the_other_contracts_can_be_read(write):
+    checks = (
+        "checks:\n  - {name: a, references: {column: id, table: wrong}}\n"
+        "  - {name: b, references: {column: id, table: customers, to: nr}}\n"
+        "  - {name: c, references: {column: nr, table: customers, to: id}}\n"
+    )
+    files = {
+        "tables/orders.yaml": ORDERS + checks,
+        "tables/customers.yaml": CUSTOMERS,
+        "tables/wrong.yaml": "table: wrong\n",
+    }
+    assert [str(m).removeprefix("shop/tables/") for m in check(write(files))] == [
+        "orders.yaml:11: checks[1].references.to: customers has no such column: 'nr' is not one of code, id",
+        "orders.yaml:12: checks[2].references: no such column: 'nr' is not one of at, id, note",
+        "wrong.yaml:1: (file): lacks load, schema",
+    ]
+
+
+def test_a_check_of_a_column_without_a_type_is_not_to_blame(write):
+    text = ORDERS.replace("type: string", "type: text") + "checks:\n  - {name: a, unique: [note]}\n"
+    [mistake] = check(write({"tables/orders.yaml": text}))
+    assert mistake.field == "schema.columns[1].type"
