@@ -30,7 +30,7 @@ class SqlMistakeError(ValueError):
 
 @dataclass(frozen=True)
 class Query:
-    """A SELECT: the names it reads, the first of its FROM, and its output columns (None: not known)."""
+    """A SELECT: the names it reads, the outermost and first of them, and its output columns (None: not known)."""
 
     reads: tuple[str, ...]
     driver: str
@@ -52,9 +52,7 @@ def columns_of(expression: str) -> tuple[str, ...]:
         if name not in functions()[ROW]:
             close = difflib.get_close_matches(name, functions()[ROW], n=1)
             raise SqlMistakeError(f"no such function: {name}{f' (did you mean {close[0]}?)' if close else ''}")
-    bound = {name for function in tree.find_all(exp.Lambda) for name in (e.name for e in function.expressions)}
-    names = (column.parts[0].name for column in tree.find_all(exp.Column))
-    return tuple(dict.fromkeys(name for name in names if name not in bound))
+    return tuple(dict.fromkeys(column.parts[0].name for column in tree.find_all(exp.Column)))
 
 
 def type_of(expression: str, types: Columns) -> SparkType | None:
@@ -96,16 +94,14 @@ def query_of(text: str) -> Query:
     for table in tree.find_all(exp.Table):
         if table.db:
             raise SqlMistakeError(f"{table.db}.{table.name}: tables and marts go by their names alone: {table.name}")
-    source = tree.find(exp.From)
-    first = source.this.name if source is not None else ""
     try:
         names = tuple(tree.named_selects)
     except ODD_CALLS as error:
         raise SqlMistakeError("must be one SELECT: a side of its UNION is none") from error
     for place, name in enumerate(names):
-        if name not in ("", "*") and name.lower() in map(str.lower, names[:place]):
+        if name != "*" and name.lower() in map(str.lower, names[:place]):
             raise SqlMistakeError(f"returns two columns called {name}: name them apart")
-    return Query(tuple(dict.fromkeys(tables)), first if first in tables else tables[0], None if "*" in names else names)
+    return Query(tuple(dict.fromkeys(tables)), tables[0], None if "*" in names else names)
 
 
 def _is_named_by_with(table: exp.Table) -> bool:

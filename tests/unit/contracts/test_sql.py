@@ -15,6 +15,8 @@ READS = {
     "tags[0].name": ("tags",),
     "filter(xs, x -> x.k > y)": ("xs", "y"),
     "exists(xs, x -> x > 1)": ("xs",),
+    "x + aggregate(xs, 0, (x, y) -> x + y.z)": ("x", "xs"),
+    "transform(xs, x -> filter(ys, y -> y > x + z))": ("xs", "ys", "z"),
     "user = 'x' AND version > 1": ("user", "version"),
     "date '2020-01-01'": (),
     "a <=> b": ("a", "b"),
@@ -40,7 +42,7 @@ REFUSED = {
     "count(*) > 1": "COUNT(*) needs more than one row: write an expression over one row",
     "any(a > 1)": "ANY(a > 1) needs more than one row: write an expression over one row",
     "some(a)": "SOME(a) needs more than one row: write an expression over one row",
-    "rank() OVER (ORDER BY a) > 1": "RANK() OVER (ORDER BY a) needs more than one row: write an expression over one row",
+    "rank() OVER (ORDER BY a)": "RANK() OVER (ORDER BY a) needs more than one row: write an expression over one row",
     "EXISTS (SELECT 1 FROM t)": "EXISTS(SELECT 1 FROM t) needs more than one row: write an expression over one row",
     "exists(xs, x -> x IN (SELECT 1))": "(SELECT 1) needs more than one row: write an expression over one row",
     "struct(*)": "* needs more than one row: write an expression over one row",
@@ -77,6 +79,7 @@ GIVES = {
     "coalesce(other, 0)": None,
     "coalesce(luhn_check(name), 0)": None,
     "place.city": None,
+    "place.id": None,
     "floor()": None,
 }
 
@@ -107,6 +110,21 @@ def test_a_mart_is_one_select(text):
 def test_each_side_of_a_union_is_a_select():
     with pytest.raises(SqlMistakeError, match="^must be one SELECT: a side of its UNION is none$"):
         query_of("id UNION FROM orders")
+
+
+DRIVEN = {
+    "SELECT o.*, c.* FROM customers AS c JOIN orders AS o USING (id)": ("customers", None),
+    "SELECT id + 1, id + 2, id FROM orders": ("orders", ("id",)),
+    "SELECT (SELECT max(id) FROM customers) AS most FROM orders": ("orders", ("most",)),
+    "WITH c AS (SELECT id FROM customers) SELECT id FROM orders WHERE id IN (SELECT id FROM c)": ("orders", ("id",)),
+    "SELECT id FROM orders UNION ALL SELECT nr FROM customers": ("orders", ("id",)),
+}
+
+
+@pytest.mark.parametrize("text", DRIVEN)
+def test_what_drives_a_select_and_what_it_returns(text):
+    found = query_of(text)
+    assert (found.driver, found.columns) == DRIVEN[text]
 
 
 @pytest.mark.parametrize("text", ["SELECT id FROM orders;", "SELECT id FROM orders;;"])
