@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from contracts.model import (
     Column,
     DimensionLookup,
     EffectiveAt,
+    Extract,
     Limits,
     Mart,
+    Parts,
     Plan,
     Source,
     Table,
@@ -176,12 +179,50 @@ def test_the_longest_prefix_wins():
     assert [found.name if found else None for found in routes] == ["b", "c", "a", "a", None, None]
 
 
+def test_a_table_without_a_prefix_takes_no_files_and_only_a_marker_is_expected():
+    marked = replace(table("m", "m/"), source=Source("m/", parts=Parts(marker="_SUCCESS$")))
+    plan = Plan("shop", {"a": table("a", ""), "b": table("b", "b/"), "m": marked}, {})
+    assert plan.route("x.csv") is None
+    keys = ("m/_SUCCESS", "m/part-0.csv", "b/_SUCCESS", "_SUCCESS")
+    assert [plan.expects(key) for key in keys] == [True, False, False, False]
+
+
+def test_equal_contracts_make_equal_plans_whatever_their_order():
+    tables, marts = [table("é", "a/"), table("b", "b/")], [mart("x", "b"), mart("y", "b")]
+    one = Plan("shop", {t.name: t for t in tables}, {m.name: m for m in marts})
+    other = Plan("shop", {t.name: t for t in reversed(tables)}, {m.name: m for m in reversed(marts)})
+    assert one.to_json() == other.to_json()
+
+
+def test_only_tables_that_say_so_are_crawled_or_extracted():
+    extract = Extract("ops", "T")
+    tables = {"a": table("a", "a/"), "c": replace(table("c", "c/"), crawled=True)}
+    plan = Plan("shop", tables | {"b": Table("b", "append", Source("b/", extract=extract), ())}, {})
+    assert (plan.crawls, plan.extracts) == (("c",), {"b": extract})
+
+
+def test_what_orders_the_changes_of_a_table():
+    at = Column("at", "date")
+    by_event = replace(table("t", "t/"), columns=(at,), tie_break=("lsn", "at"))
+    by_column = replace(by_event, effective_at=EffectiveAt(column="at"))
+    assert [(t.sequence_columns, t.effective_type) for t in (by_event, by_column)] == [
+        (("lsn", "at"), "timestamp"),
+        (("at", "lsn"), "date"),
+    ]
+    feed = replace(by_event, source=Source(preset="dms"))
+    assert [t.in_source_order for t in (by_event, feed, replace(feed, tie_break=()))] == [False, False, True]
+    assert not table("t", "t/").in_source_order
+
+
 def test_a_wave_reads_only_what_is_older():
     marts = [mart("e", "d", "c"), mart("d", "b", "other"), mart("b", "t"), mart("c", "t"), mart("x", "other")]
     plan = Plan("shop", {"t": table("t", "t/"), "other": table("other", "o/")}, {m.name: m for m in marts})
     assert plan.waves("t") == (("b", "c"), ("d",), ("e",))
     assert plan.waves("other") == (("d", "x"), ("e",))
-    assert plan.upstream_marts("e") == ("c", "d")
+    assert (plan.upstream_marts("e"), plan.upstream_marts("d")) == (("c", "d"), ("b",))
+    assert plan.downstream("t") == {"b", "c", "d", "e"}
+    assert plan.downstream("t", among={"c", "e", "x"}) == {"c", "e"}
+    assert plan.downstream("b", among={"e", "x"}) == frozenset()
 
 
 def test_marts_in_a_circle_have_no_waves():
