@@ -32,8 +32,7 @@ def check_source(document: Document, table: Table, types: dict[str, SparkType | 
     allowed = OPTIONS[form]
     for name in options:
         if name not in allowed:
-            words = ", ".join(allowed) or "none"
-            yield document.mistake(f"is no option of {form}; allowed: {words}", *_PLACE, name)
+            yield document.mistake(f"is no option of {form}; allowed: {', '.join(allowed)}", *_PLACE, name)
     if form == "parquet" and table.source.compression not in ("auto", "none"):
         yield document.mistake("parquet files say themselves how they are packed", "source", "compression")
     if form == "xml" and "row_tag" not in options:

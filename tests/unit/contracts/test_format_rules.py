@@ -27,6 +27,7 @@ SOUND = {
     "json": "{format: json, options: {row_path: data.items, null_value: ''}}",
     "xml": "{format: xml, options: {row_tag: 'c:order', namespaces: {c: 'urn:crm'}}}",
     "parquet": "{format: parquet}",
+    "parquet that is not packed": "{format: parquet, compression: none}",
 }
 
 
@@ -174,6 +175,12 @@ def test_paths_that_differ_by_case_alone_are_told(write):
     ]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_names_in_flat_files_are_no_paths(write, form):
+    names = "    - {name: a, type: string, from: 'Price (EUR)..'}\n    - {name: b, type: string, from: 'crm:`no'}\n"
+    assert found(write, f"{HEAD}source: {{format: {form}}}\n{COLUMNS}{names}") == []
+
+
 def test_a_path_is_names_parted_by_dots():
     assert split_path("id") == ("id",)
     assert split_path("address.city") == ("address", "city")
@@ -181,3 +188,31 @@ def test_a_path_is_names_parted_by_dots():
     for text in ("", ".", "a.", ".a", "a..b", "`a", "``", "a`b`"):
         with pytest.raises(PathMistakeError):
             split_path(text)
+
+
+TEXTS = {"csv", "fixed_width", "json", "jsonl", "xml"}
+TAKEN = {
+    "delimiter: '|'": {"csv"},
+    "quote: none": {"csv"},
+    "escape: '|'": {"csv"},
+    "multiline: false": {"csv"},
+    "header: false": {"csv", "fixed_width"},
+    "trim: left": {"fixed_width"},
+    "row_path: a": {"json"},
+    "row_tag: a": {"xml"},
+    "namespaces: {}": {"xml"},
+    "encoding: utf-16": TEXTS,
+    "null_value: x": TEXTS,
+    "absent_value: x": {"csv", "json", "jsonl", "xml", "parquet"},
+}
+
+
+@pytest.mark.parametrize("option", TAKEN)
+def test_the_formats_that_take_an_option(write, option):
+    refused = f"source.options.{option.partition(':')[0]}: is no option of"
+    taken = {
+        form
+        for form in ("csv", "fixed_width", "json", "jsonl", "parquet", "xml")
+        if not any(refused in one for one in found(write, source(f"{{format: {form}, options: {{{option}}}}}")))
+    }
+    assert taken == TAKEN[option]
