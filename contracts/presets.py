@@ -15,7 +15,7 @@ FORMATS = {DMS: ("csv", "parquet"), DEBEZIUM: ("jsonl",)}
 DMS_FILE_TIME = r"(?P<date>\d{8})-(?P<time>\d{6})(?P<fraction>\d*)\.[^/]*$"
 DMS_OPERATION = "Op"
 CHANGED_AT = "changed_at"
-_ENVELOPE = ("source.", "ts_ms", "transaction.")
+_ENVELOPE, _SENT_AT = ("source.", "transaction."), "ts_ms"
 _WRAPPED = "payload."
 
 
@@ -72,7 +72,7 @@ def expanded(table: Table) -> Table:
 def _in_envelope(table: Table, column: Column) -> Column:
     """Read a column from the row after the change; one of the key also from the row before, for deletes."""
     name = column.source_name
-    if name.startswith(_ENVELOPE):
+    if name == _SENT_AT or name.startswith(_ENVELOPE):
         paths = _paths(name)
     else:
         rows = ("after", "before") if column.name in table.key else ("after",)

@@ -90,6 +90,21 @@ def test_debezium_may_be_ordered_by_a_field_of_the_envelope(write):
     assert table.column("lsn").reads == ("source.lsn", "payload.source.lsn")
 
 
+def test_fields_of_the_envelope_are_told_from_columns_whose_names_only_begin_alike(write):
+    names = ("ts_ms", "transaction.id", "source.ts_ms", "ts_ms_created", "sources", "transaction", "source")
+    columns = "".join(f"    - {{name: c{i}, type: string, from: {name}}}\n" for i, name in enumerate(names))
+    table = compiled(write, FEED.format(format="jsonl", preset="debezium") + columns)
+    assert [table.column(f"c{i}").reads[0] for i in range(7)] == [
+        "ts_ms",
+        "transaction.id",
+        "source.ts_ms",
+        "after.ts_ms_created",
+        "after.sources",
+        "after.transaction",
+        "after.source",
+    ]
+
+
 MISTAKES = {
     "snapshot": (("load: changes", "load: snapshot"), "3: load: preset dms is a feed of changes: load must be changes"),
     "format": (("format: csv", "format: xml"), "2: source.format: preset dms comes as csv, parquet, not as xml"),
