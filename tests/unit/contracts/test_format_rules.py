@@ -158,11 +158,15 @@ def test_places_and_time_zones_stand_where_they_mean_something(write):
         "    - {name: at, type: timestamp, time_zone: Europe/Berlin}\n"
         "    - {name: day, type: date, time_zone: Europe/Berlin}\n"
         "    - {name: when, type: timestamp, time_zone: Europe/Berlyn}\n"
+        "    - {name: then, type: timestamp, time_zone: Europe/}\n"
+        "    - {name: none, type: time, time_zone: Europe}\n"
     )
-    assert found(write, text) == [
+    assert [one for one in found(write, text) if "Spark type" not in one] == [
         "6: schema.columns[0].start: is for format fixed_width only",
         "8: schema.columns[2].time_zone: is for timestamp columns only, this one is date",
         "9: schema.columns[3].time_zone: 'Europe/Berlyn' is no time zone such as Europe/Berlin",
+        "10: schema.columns[4].time_zone: 'Europe/' is no time zone such as Europe/Berlin",
+        "11: schema.columns[5].time_zone: 'Europe' is no time zone such as Europe/Berlin",
     ]
 
 
@@ -179,6 +183,11 @@ def test_paths_that_differ_by_case_alone_are_told(write):
 def test_names_in_flat_files_are_no_paths(write, form):
     names = "    - {name: a, type: string, from: 'Price (EUR)..'}\n    - {name: b, type: string, from: 'crm:`no'}\n"
     assert found(write, f"{HEAD}source: {{format: {form}}}\n{COLUMNS}{names}") == []
+
+
+def test_only_xml_has_prefixes(write):
+    names = "    - {name: a, type: string, from: 'crm:no'}\n"
+    assert found(write, f"{HEAD}source: {{format: json}}\n{COLUMNS}{names}") == []
 
 
 def test_a_path_is_names_parted_by_dots():
