@@ -77,3 +77,9 @@ def test_what_a_deployment_would_refuse_of_marts_is_told_before(write):
     assert told(write({"tables/orders.yaml": ORDERS, **files})) == [
         "marts/new_orders.yaml:1: mart: new_orders is too like new__orders: their resources would have one name"
     ]
+
+
+def test_what_a_deployment_takes_is_no_mistake(write):
+    crawled = "table: orders\nload: append\nschema: crawler\ncapacity: {worker_type: G.8X, workers: 2, flex: false}\n"
+    older = ORDERS.replace("orders", "orders__old") + "capacity: {worker_type: G.2X, workers: 2, flex: true}\n"
+    assert told(write({"tables/orders.yaml": crawled, "tables/old.yaml": older})) == []

@@ -214,6 +214,23 @@ def test_what_orders_the_changes_of_a_table():
     assert not table("t", "t/").in_source_order
 
 
+def test_the_columns_of_a_file_that_a_column_is_made_of():
+    made = [
+        Column("a", "int"),
+        Column("a", "int", source="B"),
+        Column("a", "int", expr="x + y", reads=("x", "y")),
+        Column("a", "int", expr="1"),
+        Column("a", "int", source="B", reads=("after.B", "before.B")),
+    ]
+    assert [column.sources for column in made] == [("a",), ("B",), ("x", "y"), (), ("after.B", "before.B")]
+
+
+def test_a_worker_s_units_are_those_that_glue_bills():
+    kinds = ("G.1X", "G.2X", "G.4X", "G.8X")
+    assert [Capacity(worker_type=kind, workers=3).dpus for kind in kinds] == [3, 6, 12, 24]
+    assert Capacity() == Capacity("G.1X", 2, 60, flex=False)
+
+
 def test_a_wave_reads_only_what_is_older():
     marts = [mart("e", "d", "c"), mart("d", "b", "other"), mart("b", "t"), mart("c", "t"), mart("x", "other")]
     plan = Plan("shop", {"t": table("t", "t/"), "other": table("other", "o/")}, {m.name: m for m in marts})
