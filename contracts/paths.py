@@ -6,14 +6,21 @@ import re
 
 BY_PATH = ("json", "jsonl", "xml")
 # What jobs call a record's own parts while they read it; no column of a file can be told from them.
-KEPT_NAMES = frozenset(
-    {"_broken", "_raw", "_landing", "_row_number", "_held", "_has", "_present", "_deleting", "_truncating", "_leaves"}
+KEPT_NAMES = (
+    *("_broken", "_raw", "_landing", "_row_number", "_held", "_text_high", "_text_low", "_has", "_present"),
+    *("_deleting", "_truncating", "_leaves", r"_result\d+", r"_value\d+"),
 )
+_KEPT = re.compile("|".join(KEPT_NAMES), re.IGNORECASE)
 _PART = re.compile(r"`([^`]+)`|([^.`]+)")
 
 
 class PathMistakeError(ValueError):
     """Text that is no path."""
+
+
+def is_kept(name: str) -> bool:
+    """Tell whether jobs keep a name for themselves, so that a column of a file cannot bear it."""
+    return _KEPT.fullmatch(name) is not None
 
 
 def split_path(text: str) -> tuple[str, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from contracts.check_rules import check_checks
 from contracts.column_rules import check_condition, check_value, column_types, known
 from contracts.documents import Document, Mistake
 from contracts.format_rules import check_source
 from contracts.model import Column, Table
-from contracts.paths import KEPT_NAMES
+from contracts.paths import is_kept
 from contracts.patterns import check_date_format, check_from_key, check_partitions
 from contracts.presets import DEBEZIUM, check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
@@ -51,10 +51,7 @@ def _check_columns(document: Document, table: Table, types: dict[str, SparkType 
         if column.name.lower() in seen:
             yield document.mistake(f"{column.name} is declared twice", *place, "name")
         seen.add(column.name.lower())
-        for name in column.sources:
-            if name.lower() in KEPT_NAMES:
-                message = f"{name} is a name that jobs keep for themselves: the file must call it otherwise"
-                yield document.mistake(message, *place, "expr" if column.expr else "from")
+        yield from _check_kept(document, column.sources, *place, "expr" if column.expr else "from")
         kind = types[column.name]
         if kind is None:
             yield _no_type(document, column.type, *place, "type")
@@ -62,6 +59,14 @@ def _check_columns(document: Document, table: Table, types: dict[str, SparkType 
             yield document.mistake("does not go with expr: write to_date or to_timestamp there", *place, "format")
         elif column.format and kind is not None:
             yield from check_date_format(document, column.format, kind, *place, "format")
+    yield from _check_kept(document, table.unstored, "schema", "unstored")
+
+
+def _check_kept(document: Document, names: Iterable[str], *path: str | int) -> Iterator[Mistake]:
+    for name in names:
+        if is_kept(name):
+            message = f"{name} is a name that jobs keep for themselves: the file must call it otherwise"
+            yield document.mistake(message, *path)
 
 
 def _no_type(document: Document, text: str, *path: str | int) -> Mistake:

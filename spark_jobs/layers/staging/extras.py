@@ -14,7 +14,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from contracts.model import Column, Table
-from contracts.paths import BY_PATH, KEPT_NAMES, split_path
+from contracts.paths import BY_PATH, is_kept, split_path
 from spark_jobs.layers.errors import all_violations
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging.claims import Claim
@@ -30,7 +30,7 @@ def found_columns(spark: SparkSession, table: Table, claims: Sequence[Claim]) ->
     ContractViolationError where no job could tell a column from its own.
     """
     names = FORMATS[table.source.format].names(spark, table, claims) if claims else []
-    if kept := next((name for name in names if name.lower() in KEPT_NAMES), None):
+    if kept := next((name for name in names if is_kept(name)), None):
         reason = f"column {kept} has a name that jobs keep for themselves; send it under another"
         raise all_violations([refuse(table, claim, reason, kept) for claim in claims])
     return list(dict.fromkeys(name for name in names if name))

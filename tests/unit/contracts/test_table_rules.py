@@ -258,6 +258,13 @@ LOADS = {
         changed(("{name: note, type: string}", "{name: note, type: string, from: _Raw}")),
         ["7: schema.columns[1].from: _Raw is a name that jobs keep for themselves: the file must call it otherwise"],
     ),
+    "more such columns": (
+        changed(("schema:\n", "schema:\n  unstored: [_HELD, _text_high, _Result0, _value12, _value, _resultx]\n")),
+        [
+            f"5: schema.unstored: {name} is a name that jobs keep for themselves: the file must call it otherwise"
+            for name in ("_HELD", "_Result0", "_text_high", "_value12")
+        ],
+    ),
     "partial updates of what may not lack": (
         ORDERS.replace("string}", "string, required: true}")
         + "updates: partial\nsource: {format: xml, options: {row_tag: r}}\nchecks:\n  - {name: a, not_null: [note]}\n",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from contracts.model import Column
+from contracts.paths import is_kept
+from spark_jobs.layers.staging.readers.seam import CARRIED, FINGERPRINT, HELD
+from spark_jobs.layers.staging.records import DELETING, PRESENT, TRUNCATING
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
 AB = ("a string", "b string")
@@ -298,3 +303,20 @@ def test_columns_made_by_sql_read_the_file(files):
                Column("region", "string", expr="'EU'"))  # fmt: skip
     read = files.read(table(*columns), "first,last,n\nAda,Lovelace,21\n,Li,x\n")
     assert read.rows == [("Ada", "Lovelace", "Ada Lovelace", 42, "EU"), (None, "Li", "Li", None, "EU")]
+
+
+NEAR = ("_value", "_result", "_texts", "_order", "_landed_at", "_file_time", "_cast_failure", "_reject")
+
+
+def test_no_column_of_a_file_bears_a_name_of_the_jobs():
+    own = {*CARRIED, *FINGERPRINT, HELD, DELETING, TRUNCATING, PRESENT}
+    assert all(is_kept(name) for name in (*own, "_value0", "_result1"))
+    assert not any(map(is_kept, NEAR))
+
+
+@pytest.mark.long(little=True)
+def test_a_column_of_a_file_may_bear_any_other_name(files):
+    columns = (Column(f"c{name}", "string", source=name, reads=(name,)) for name in NEAR)
+    of = table(*columns, Column("x", "string", expr="upper(_value)", reads=("_value",)))
+    values = tuple(str(number) for number, _ in enumerate(NEAR))
+    assert files.read(of, f"{','.join(NEAR)}\n{','.join(values)}\n") == Read([(*values, "0")])
