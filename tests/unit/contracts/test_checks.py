@@ -26,6 +26,7 @@ checks:
   - {name: e, references: {column: note, table: customers, to: code}, on_fail: quarantine}
   - {name: f, row_count: {min: 1, max: 100}}
   - {name: g, null_ratio: {column: note, max: 2.5%}, on_fail: warn}
+  - {name: h, null_ratio: {column: note, min: 0%}}
 """
 
 
@@ -43,6 +44,7 @@ def test_every_kind_of_check_reaches_the_plan(write):
         Check("e", "", "quarantine", "references", ("note",), "customers", "code"),
         Check("f", "", "fail", "row_count", at_least=1, at_most=100),
         Check("g", "", "warn", "null_ratio", ("note",), at_most=0.025),
+        Check("h", "", "fail", "null_ratio", ("note",), at_least=0),
     )
     assert Plan.from_json(plan.to_json()) == plan
 
@@ -56,7 +58,23 @@ def test_a_check_says_in_words_what_it_asks_for(write):
         "note must stand in customers.code",
         "a file must hold 1 to 100 records",
         "note may be NULL in at most 2.5% of a file's records",
+        "note may be NULL in at least 0% of a file's records",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most", "words"),
+    [
+        ("row_count", 5, None, "a file must hold at least 5 records"),
+        ("row_count", None, 100, "a file must hold at most 100 records"),
+        ("row_count", 0, 10, "a file must hold 0 to 10 records"),
+        ("null_ratio", 0.1, 1, "note may be NULL in 10% to 100% of a file's records"),
+        ("null_ratio", None, 0.000125, "note may be NULL in at most 0.0125% of a file's records"),
+        ("null_ratio", None, 0, "note may be NULL in at most 0% of a file's records"),
+    ],
+)
+def test_bounds_in_words(kind, least, most, words):
+    assert Check("a", kind=kind, columns=("note",), at_least=least, at_most=most).words == words
 
 
 KINDS = "rule, not_null, unique, references, row_count, null_ratio"
