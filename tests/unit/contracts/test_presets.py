@@ -105,6 +105,34 @@ def test_fields_of_the_envelope_are_told_from_columns_whose_names_only_begin_ali
     ]
 
 
+def test_what_a_contract_says_of_deletes_goes_before_what_debezium_says_and_its_unstored_columns_stay(write):
+    text = FEED.format(format="jsonl", preset="debezium").replace("schema:\n", "schema:\n  unstored: [source.gone]\n")
+    text += "delete_when: \"`source.gone` = 'y'\"\ntruncate_when: \"`source.gone` = 'all'\"\n"
+    table = compiled(write, text)
+    assert (table.delete_when, table.truncate_when) == ("`source.gone` = 'y'", "`source.gone` = 'all'")
+    assert table.unstored == ("source.gone", "op", "payload.op")
+
+
+def test_dms_files_in_parquet_have_no_header_to_speak_of(write):
+    text = FEED.format(format="parquet", preset="dms").replace("schema:\n", "schema:\n  unstored: [x]\n")
+    table = compiled(write, text + "    - {name: changed_at, type: string, expr: upper(NOTE)}\n")
+    assert (table.source.options, table.unstored) == ({}, ("x", "Op"))
+
+
+def test_debezium_reads_fields_and_no_expressions(write):
+    text = FEED.format(format="jsonl", preset="debezium") + "    - {name: x, type: string, expr: upper(NOTE)}\n"
+    message = "schema.columns[2].expr: does not go with preset debezium: name the field by from"
+    assert f"shop/tables/orders.yaml:9: {message}" in [str(m) for m in check(write({"tables/orders.yaml": text}))]
+
+
+def test_a_contract_that_dates_its_changes_may_call_a_column_changed_at(write):
+    text = FEED.format(format="jsonl", preset="debezium") + "    - {name: changed_at, type: date}\n"
+    assert compiled(write, text + "effective_at: {column: changed_at}\n").column("changed_at").reads == (
+        "after.changed_at",
+        "payload.after.changed_at",
+    )
+
+
 MISTAKES = {
     "snapshot": (("load: changes", "load: snapshot"), "3: load: preset dms is a feed of changes: load must be changes"),
     "format": (("format: csv", "format: xml"), "2: source.format: preset dms comes as csv, parquet, not as xml"),
