@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 
 from spark_jobs.layers import renewal
 from spark_jobs.layers.errors import ConcurrentPublishError
+from spark_jobs.layers.java import as_dict, elements
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
 
@@ -51,7 +52,7 @@ def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> B
     if alone:
         renewal.drop(transaction, handle)
     refs = transaction.manageSnapshots()
-    for old in list(handle.refs()):
+    for old in elements(handle.refs().keySet()):
         if old.startswith(f"{stem}_x") or (alone and old.startswith(BRANCH_PREFIX)):
             refs = refs.removeBranch(old)
     start = at if at is not None else handle.currentSnapshot().snapshotId()
@@ -64,7 +65,8 @@ def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> B
 def drop_branches(lake: Lake, table: str, stem: str) -> None:
     """Drop what runs of the same stem have left, where another of them has published."""
     handle = lake.handle(table)
-    refs, left = handle.manageSnapshots(), [name for name in handle.refs() if name.startswith(f"{stem}_x")]
+    names = elements(handle.refs().keySet())
+    refs, left = handle.manageSnapshots(), [name for name in names if name.startswith(f"{stem}_x")]
     for name in left:
         refs = refs.removeBranch(name)
     if left:
@@ -195,7 +197,7 @@ class Branch:
     def _sealed_again(self, transaction: Any, handle: Any) -> int:
         """Commit the last summary once more; return the snapshot: who reads one finds the columns of its time."""
         commit = transaction.newFastAppend()
-        for name, value in dict(handle.snapshot(self.name).summary()).items():
+        for name, value in as_dict(handle.snapshot(self.name).summary()).items():
             if name.startswith(PROPERTY):
                 commit = commit.set(name, value)
         commit.toBranch(self.name).commit()

@@ -23,6 +23,7 @@ from pyspark.sql.types import (
 from spark_jobs.layers import renewal
 from spark_jobs.layers.branches import Branch
 from spark_jobs.layers.errors import SchemaChangeError
+from spark_jobs.layers.java import as_dict, elements
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.shaping import quoted, sql_type
 
@@ -101,7 +102,8 @@ def _refuse_partitions(lake: Lake, name: str, found: Changes) -> None:
     Iceberg keeps its name for the partition of the rows that were written so.
     """
     handle = lake.handle(name)
-    kept = {field.name().lower() for spec in handle.specs().values() for field in spec.fields()}
+    specs = as_dict(handle.specs()).values()
+    kept = {field.name().lower() for spec in specs for field in elements(spec.fields())}
     if names := sorted(kept & found.renewed.keys()):
         raise SchemaChangeError(
             _message(

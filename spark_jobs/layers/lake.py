@@ -14,6 +14,7 @@ from pyspark.sql.types import StructType
 
 from spark_jobs.layers import renewal
 from spark_jobs.layers.branches import PROPERTY, Branch, branch_name, open_branch
+from spark_jobs.layers.java import as_dict, elements, keep_names
 from spark_jobs.layers.shaping import quoted, sql_type
 
 __all__ = ["PROPERTY", "Branch", "Lake", "Snapshot", "branch_name", "is_empty"]
@@ -25,7 +26,6 @@ _TABLE_PROPERTIES = {
     "write.merge.mode": "copy-on-write",
     "write.parquet.compression-codec": "zstd",
 }
-_JAVA_NAMES = ("functions", "PythonUtils", "SparkSession", "SparkSession$", "org", "py4j")
 _TRANSFORMS = {"year": "years", "month": "months", "day": "days", "hour": "hours"}
 
 
@@ -53,7 +53,7 @@ class Lake:
     def __init__(self, spark: SparkSession, prefix: str) -> None:
         self.spark = spark
         self.prefix = prefix
-        _keep_java_names(spark)
+        keep_names(spark)
 
     def table(self, layer: str, name: str) -> str:
         """Return the full identifier of a table, e.g. `staging.nycflights_dev_staging.planes`."""
@@ -105,7 +105,7 @@ class Lake:
     def _partitions(self, table: str) -> Iterator[str]:
         """Yield what a table is partitioned by, as Spark writes it, such as `bucket(16, k)`."""
         handle = self.handle(table)
-        for field in handle.spec().fields():
+        for field in elements(handle.spec().fields()):
             name, column = str(field.transform()), handle.schema().findColumnName(field.sourceId())
             size = re.fullmatch(r"(\w+)\[(\d+)\]", name)
             if size:
@@ -116,7 +116,7 @@ class Lake:
     def partition_columns(self, table: str) -> set[str]:
         """Return the columns by which a table is or was partitioned."""
         handle = self.handle(table)
-        fields = (field for spec in handle.specs().values() for field in spec.fields())
+        fields = (field for spec in as_dict(handle.specs()).values() for field in elements(spec.fields()))
         return {str(handle.schema().findColumnName(field.sourceId())) for field in fields}
 
     def head(self, table: str) -> Snapshot | None:
@@ -190,7 +190,7 @@ class Lake:
     def settle(self, table: str, snapshot_id: int) -> None:
         """Make main the published snapshot `snapshot_id` and drop its branch, unless a later run did so."""
         handle = self.handle(table)
-        for name, ref in dict(handle.refs()).items():
+        for name, ref in as_dict(handle.refs()).items():
             if name != "main" and ref.snapshotId() == snapshot_id:
                 transaction = handle.newTransaction()
                 renewal.publish(transaction, handle, name)
@@ -260,16 +260,6 @@ class Lake:
             f"options => map('start-snapshot-id', '{since}'))"
         )
         return self.spark.table(view)
-
-
-def _keep_java_names(spark: SparkSession) -> None:
-    """Look up once what PySpark names for every column: it has all jars searched for it again each time.
-
-    That is a tenth of a small batch.
-    """
-    jvm: Any = spark._jvm
-    for name in _JAVA_NAMES:
-        setattr(jvm, name, getattr(jvm, name))
 
 
 def is_empty(rows: DataFrame) -> bool:

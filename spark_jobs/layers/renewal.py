@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from spark_jobs.layers.java import elements
 from spark_jobs.layers.shaping import conformed, quoted
 
 PREFIX = "_anew_"
@@ -79,9 +80,10 @@ def drop_columns(transaction: Any, names: Sequence[str]) -> None:
 
 
 def _columns(handle: Any) -> list[str]:
-    return [str(column.name()) for column in handle.schema().columns()]
+    return [str(column.name()) for column in elements(handle.schema().columns())]
 
 
 def _partitions(handle: Any, prefix: str) -> list[str]:
     """Return what a table is partitioned by whose name begins so: Iceberg names it after its column."""
-    return [str(field.name()) for field in handle.spec().fields() if field.name().startswith(prefix)]
+    names = (str(field.name()) for field in elements(handle.spec().fields()))
+    return [name for name in names if name.startswith(prefix)]

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Mart, Plan
 from spark_jobs.layers.errors import ConcurrentPublishError, LandfallJobError
+from spark_jobs.layers.java import elements
 from spark_jobs.layers.lake import Lake, branch_name, is_empty
 from spark_jobs.layers.maintenance import refs, retention, rewriting, state
 from spark_jobs.layers.maintenance.policy import Policy, Tended, milliseconds
@@ -158,7 +159,7 @@ def _expired(lake: Lake, item: Item, policy: Policy, done: Tended) -> Tended:
         needed |= {named} if named is not None else set()
     keep = retention.kept(history, since, needed, item.mark)
     kept = {snapshot.id for snapshot in history[:keep]}
-    all_of_it = lake.handle(item.table).snapshots()
+    all_of_it = elements(lake.handle(item.table).snapshots())
     if not any(one.snapshotId() not in kept and one.timestampMillis() < since for one in all_of_it):
         return done.plus(held_by=retention.holder(history, keep, since, item.readers))
     snapshots, files = rewriting.expire(lake, item.table, policy.snapshots_since, keep)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from spark_jobs.layers.branches import BRANCH_PREFIX
+from spark_jobs.layers.java import as_dict
 from spark_jobs.layers.lake import Lake, Snapshot
 
 
 def branches(lake: Lake, table: str) -> dict[str, int]:
     """Return the last snapshots of the batches' branches."""
-    refs = dict(lake.handle(table).refs())
+    refs = as_dict(lake.handle(table).refs())
     return {str(name): int(ref.snapshotId()) for name, ref in refs.items() if str(name).startswith(BRANCH_PREFIX)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from spark_jobs.layers.java import elements
 from spark_jobs.layers.lake import Lake
 
 MIN_FILES = 5
@@ -45,7 +46,7 @@ def remove_orphans(lake: Lake, table: str, before: datetime) -> int:
 
 
 def _snapshots(lake: Lake, table: str) -> int:
-    return len(list(lake.handle(table).snapshots()))
+    return len(list(elements(lake.handle(table).snapshots())))
 
 
 def _call(lake: Lake, table: str, procedure: str, arguments: str) -> list[Any]:
