@@ -160,13 +160,15 @@ def test_places_and_time_zones_stand_where_they_mean_something(write):
         "    - {name: when, type: timestamp, time_zone: Europe/Berlyn}\n"
         "    - {name: then, type: timestamp, time_zone: Europe/}\n"
         "    - {name: none, type: time, time_zone: Europe}\n"
+        "    - {name: here, type: timestamp, time_zone: localtime}\n"
     )
     assert [one for one in found(write, text) if "Spark type" not in one] == [
         "6: schema.columns[0].start: is for format fixed_width only",
         "8: schema.columns[2].time_zone: is for timestamp columns only, this one is date",
-        "9: schema.columns[3].time_zone: 'Europe/Berlyn' is no time zone such as Europe/Berlin",
-        "10: schema.columns[4].time_zone: 'Europe/' is no time zone such as Europe/Berlin",
-        "11: schema.columns[5].time_zone: 'Europe' is no time zone such as Europe/Berlin",
+        "9: schema.columns[3].time_zone: 'Europe/Berlyn' is no time zone (did you mean Europe/Berlin?)",
+        "10: schema.columns[4].time_zone: 'Europe/' is no time zone (did you mean Europe/Rome?)",
+        "11: schema.columns[5].time_zone: 'Europe' is no time zone (did you mean Europe/Rome?)",
+        "12: schema.columns[6].time_zone: 'localtime' is no time zone such as Europe/Berlin",
     ]
 
 
