@@ -6,11 +6,10 @@ import re
 
 BY_PATH = ("json", "jsonl", "xml")
 # What jobs call a record's own parts while they read it; no column of a file can be told from them.
-KEPT_NAMES = (
-    *("_broken", "_raw", "_landing", "_row_number", "_held", "_text_high", "_text_low", "_has", "_present"),
-    *("_deleting", "_truncating", "_leaves", r"_result\d+", r"_value\d+"),
+_KEPT = re.compile(
+    r"_(broken|raw|landing|row_number|held|text_high|text_low|has|present|deleting|truncating|leaves|(result|value)\d+)",
+    re.IGNORECASE,
 )
-_KEPT = re.compile("|".join(KEPT_NAMES), re.IGNORECASE)
 _PART = re.compile(r"`([^`]+)`|([^.`]+)")
 
 
