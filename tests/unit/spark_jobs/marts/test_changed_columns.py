@@ -96,9 +96,8 @@ def test_nested_fields_keep_their_names_whatever_stands_beside_them(bench, case)
     assert [row.asDict(recursive=True)["a"] for row in found.collect()] == values
 
 
-@pytest.mark.parametrize(
-    "built", [pytest.param(LATEST, marks=pytest.mark.long(little=True)), SELECTED], ids=lambda m: m.kind
-)
+@pytest.mark.long(little=True)
+@pytest.mark.parametrize("built", [LATEST, SELECTED], ids=lambda m: m.kind)
 def test_a_column_by_which_a_mart_was_partitioned_is_null_from_then_on_and_may_come_back(bench, built):
     before = [(1, "a", "x", "I", T1), (2, "b", "y", "I", T1)]
     by_r = dataclasses.replace(built, partition_by=("r",))

@@ -113,6 +113,7 @@ def test_debezium_creates_reads_updates_deletes_and_moves_keys(bench):
     assert (books.read, books.rejected, books.deleting, books.balanced) == (8, 0, 3, True)
 
 
+@pytest.mark.long(little=True)
 def test_debezium_out_of_order_wrapped_and_in_pieces(bench):
     table = feed("jsonl", "debezium")
     wrapped = [f'{{"schema": {{"type": "struct"}}, "payload": {line}}}' for line in ENVELOPES]

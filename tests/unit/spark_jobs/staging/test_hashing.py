@@ -81,7 +81,8 @@ def test_hashes_stay_what_they_are_in_tables_that_are_staged(spark, values):
     assert hashed(spark, values) == PINNED[values]
 
 
-@pytest.mark.parametrize("load", ["snapshot", pytest.param("upsert", marks=pytest.mark.long(little=True))])
+@pytest.mark.long(little=True)
+@pytest.mark.parametrize("load", ["snapshot", "upsert"])
 def test_rows_that_were_hashed_otherwise_are_told_again_once_and_open_no_version(bench, load):
     columns = (Column("k", "bigint"), Column("v", "string"), Column("s", "struct<at:timestamp>"))
     table = snapshot_table(load=load, columns=columns)

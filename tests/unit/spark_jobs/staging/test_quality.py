@@ -199,7 +199,8 @@ FEEDS = {
 }
 
 
-@pytest.mark.parametrize("feed", ["upsert", pytest.param("append", marks=pytest.mark.long(little=True))])
+@pytest.mark.long(little=True)
+@pytest.mark.parametrize("feed", FEEDS)
 def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds(bench, feed):
     table = upserts(**FEEDS[feed])
     files = {

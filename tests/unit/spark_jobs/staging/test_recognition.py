@@ -90,7 +90,11 @@ def test_of_known_records_nothing_is_read_and_the_books_count_them(bench):
     assert fingerprints(bench, table) == 12
 
 
-@pytest.mark.parametrize("rows", [["1,a", "1,b"], ["1,b", "1,a"], ["1,a", "1,a"], ["1,a", "1,a", "1,b"]], ids="|".join)
+TWICE = [["1,b", "1,a"], ["1,a", "1,a"], ["1,a", "1,a", "1,b"]]
+OTHERS = [pytest.param(rows, marks=pytest.mark.long(little=True)) for rows in TWICE]
+
+
+@pytest.mark.parametrize("rows", [["1,a", "1,b"], *OTHERS], ids="|".join)
 def test_a_key_that_a_known_and_another_record_tell_of(bench, rows):
     table = snapshot_table()
     bench.stage(table, land(bench, 1, ["1,a", *STABLE]))
