@@ -147,14 +147,11 @@ class Branch:
         jvm: Any = self.lake.spark._jvm
         handle, tip = self._tip()
         is_one = jvm.org.apache.iceberg.expressions.Expressions.equal(column, value)
-        planned, count = handle.newScan().useSnapshot(tip).filter(is_one).planFiles(), 0
+        planned = handle.newScan().useSnapshot(tip).filter(is_one).planFiles()
         try:
-            tasks = planned.iterator()
-            while tasks.hasNext():
-                count += int(tasks.next().file().recordCount())
+            return sum(int(task.file().recordCount()) for task in elements(planned))
         finally:
             planned.close()
-        return count
 
     def publish(self) -> int:
         """Fast-forward main to the branch and drop the branch, in one commit; return what main is then.

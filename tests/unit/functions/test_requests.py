@@ -11,6 +11,7 @@ from functions.shared.errors import InvalidRequestError
 from tests.unit.functions.conftest import small_plan
 
 PLAN = small_plan()
+OF_A_DAY = Request("planes", "replay", since="2013-01-02T00:00:00.000000Z", until="2013-01-02T23:59:59.999999Z")
 
 
 @pytest.mark.parametrize(
@@ -27,21 +28,11 @@ PLAN = small_plan()
         ({"table": "planes", "allow": ["max_deleted"]}, Request("planes", allow=frozenset({"max_deleted"}))),
         (
             {"table": "planes", "mode": "replay", "from": "2013-01-02", "to": "2013-01-02"},
-            Request(
-                "planes",
-                "replay",
-                since="2013-01-02T00:00:00.000000Z",
-                until="2013-01-02T23:59:59.999999Z",
-            ),
+            OF_A_DAY,
         ),
         (
             {"table": "planes", "mode": "replay", "from": "20130102", "to": "20130102"},
-            Request(
-                "planes",
-                "replay",
-                since="2013-01-02T00:00:00.000000Z",
-                until="2013-01-02T23:59:59.999999Z",
-            ),
+            OF_A_DAY,
         ),
         (
             {"table": "planes", "mode": "replay", "to": "20130102T05"},
