@@ -62,7 +62,7 @@ def run(options: dict[str, str], table: Any, manifest: Manifest, s3: Any) -> dic
         "rejected": [asdict(one) for one in staged.rejected],
         "superseded_landings": list(staged.superseded),
         "quarantined_landings": [
-            {"id": id_, "reason": reason} for id_, reason in (*manifest.unmatched, *reader.left_out.items())
+            {"id": id_, "reason": reason} for id_, reason in (*manifest.unmatched, *staged.left_out.items())
         ],
         "failed_landings": [],
         "error": None,

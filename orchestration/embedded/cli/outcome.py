@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.embedded.cli.options import Places
 from orchestration.embedded.cli.tables import console, result_table
-from orchestration.embedded.cli.words import counted, duration
+from orchestration.embedded.cli.words import counted, duration, in_one_line
 
 if TYPE_CHECKING:
     from orchestration.embedded.report import Execution, Notification
@@ -29,7 +29,7 @@ def print_run(
         out.print(result_table(("table", "landings", *BOOKS, "marts built"), rows, title="Batches"))
     for execution in executions:
         for line in remarks(execution):
-            out.print(line, markup=False, soft_wrap=True)
+            out.print(in_one_line(line), markup=False, soft_wrap=True)
     failed = [one for one in executions if not one.succeeded]
     for one in failed:
         print_failure(places, one, notifications)

@@ -69,6 +69,7 @@ def _plain(value: Any) -> Any:
 def print_status(seen: Status) -> None:
     """Print the tables, then the newest executions, then what needs a hand."""
     from orchestration.embedded.cli.tables import console, result_table
+    from orchestration.embedded.cli.words import in_one_line
 
     columns = (*_COLUMNS, "last batch", "lag")
     out = console()
@@ -82,7 +83,7 @@ def print_status(seen: Status) -> None:
     else:
         out.print(f"No execution has run in this lake{'' if seen.queued else ': land a file, then landfall run'}.")
     for line in advice(seen):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(in_one_line(line), markup=False, soft_wrap=True)
 
 
 def _table_row(table: TableStatus) -> tuple[Any, ...]:

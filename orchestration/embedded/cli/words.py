@@ -29,6 +29,11 @@ def harmless(text: str) -> str:
     return _CONTROLS.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def in_one_line(text: str) -> str:
+    """Return a text whose line breaks are escapes too: what came with files writes no lines of its own."""
+    return harmless(text.translate({ord(one): ascii(one)[1:-1] for one in "\n\t\u2028\u2029"}))
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return `1 batch`, `2 batches`: the plural is the noun with s, unless it is given."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

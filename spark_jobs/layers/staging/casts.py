@@ -41,6 +41,7 @@ _CLOCK = r"[T ]\d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d{0,6}0*)?)?"
 _DATE_TEXT = rf"{_DAY}(?:{_MIDNIGHT})?\s*$"
 _LOCAL_TEXT = rf"{_DAY}(?:{_CLOCK})?\s*$"
 _TIME_TEXT = rf"{_DAY}(?:{_CLOCK}\s*(?:[A-Za-z+\-].*)?)?\s*$"
+_REGION = r"[A-Za-z]+/\S+"
 _ZONE_LETTER = re.compile("[VzOXxZ]")
 # Powers of ten by which the words for Unix time divide a second.
 EPOCHS = {"epoch_seconds": 0, "epoch_millis": 3, "epoch_micros": 6, "epoch_nanos": 9}
@@ -138,7 +139,7 @@ def _text_to_time(source: str, want: DataType, column: Column) -> Cast:
             return Cast(value, _failed(source, _looks(source, 10, day, _DATE_TEXT)))
         case TimestampNTZType():
             return Cast(value, _failed(source, f"{source} RLIKE {literal(_LOCAL_TEXT)}"))
-    done = Cast(value, _failed(source, _looks(source, 19, day, _TIME_TEXT)))
+    done = Cast(value, _failed(source, _looks(source, 19, day, _TIME_TEXT), _was_shown(source)))
     return _in_zone(done, want, column, f"{source} RLIKE {literal(_LOCAL_TEXT)}")
 
 
@@ -157,6 +158,13 @@ def _has_zone(pattern: str) -> bool:
 def _looks(source: str, length: int, day: str, pattern: str) -> str:
     """Tell whether a text is written right: the usual form at a glance, any other by its pattern."""
     return f"(octet_length({source}) = {length} AND {day}) OR {source} RLIKE {literal(pattern)}"
+
+
+def _was_shown(source: str) -> str:
+    """Tell whether clocks showed a time in the region that it names, if it names one."""
+    region = f"regexp_extract({source}, {literal(_REGION)}, 0)"
+    local = f"try_cast(replace({source}, {region}, '') AS timestamp)"
+    return f"NOT contains({source}, '/') OR from_utc_timestamp({VALUE}, {region}) = {local}"
 
 
 def _in_zone(moment: Cast, want: DataType, column: Column, is_local: str = "true") -> Cast:

@@ -39,13 +39,14 @@ PUBLISH_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Staged:
-    """What staging a batch came to."""
+    """What staging a batch came to; `left_out` are landings that it went on without, id to reason."""
 
     snapshot_id: int
     books: Books
     superseded: tuple[str, ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ def _published(lake: Lake, names: Names, manifest: Manifest, work: Work, outcome
         "books": dump(outcome.books.as_dict()),
         "superseded": dump(outcome.superseded),
         "warnings": dump(outcome.warnings),
+        "left-out": dump(work.reader.left_out),
         shape.NAME: dump(shape.shape(work.table)),
         **outcome.properties,
     }
@@ -243,4 +245,5 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
         tuple(superseded),
         json.loads(done.summary.get("landfall.warnings", "{}")),
         first_rejected(lake.read(names.quarantine), manifest.batch_id) if books.rejected else (),
+        json.loads(done.summary.get("landfall.left-out", "{}")),
     )

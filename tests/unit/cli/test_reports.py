@@ -199,11 +199,11 @@ def test_status_tells_files_that_run_would_not_take() -> None:
 
 
 def test_no_key_or_value_speaks_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    failed = FailedFile("planes/\x1b]0;owned\x07.csv", "'\x9b2J' is no int")
+    failed = FailedFile("planes/\x1b]0;owned\x07\nplanes: all is well.csv", "'\x9b2J' is no int")
     print_status(Status((TableStatus("planes", {"failed": 1}, failed=(failed,)),)))
     print_table(["na\x1bme"], [("\x1b[2JAda\tB\nC\r",)])
     out = capsys.readouterr().out
-    assert "planes: planes/\\x1b]0;owned\\x07.csv failed: '\\x9b2J' is no int\n" in out
+    assert "planes: planes/\\x1b]0;owned\\x07\\nplanes: all is well.csv failed: '\\x9b2J' is no int\n" in out
     assert "na\\x1bme" in out and "\\x1b[2JAda" in out and "C\\r" in out
     assert not set("\x1b\x07\x9b\r").intersection(out)
 
