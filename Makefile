@@ -15,7 +15,7 @@ CDK   := PATH="$(NODE):$$PATH" node "$(WHEEL)/lib/node_modules/npm/bin/npx-cli.j
 KEY   := $(shell { cat requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
 READY := .venv/.ready-$(KEY)
 
-# What CI runs of the long tests beside those of the laptop's cloud.
+# What CI runs of the long tests beside those of the laptop's cloud; what is like a quick one (`little`) it leaves out.
 LAW := tests/law tests/infrastructure tests/unit/spark_jobs/staging tests/unit/spark_jobs/marts
 
 # Tests on databases run where .ci/databases has started them.
@@ -91,7 +91,7 @@ long: $(READY)  ## run the tests that take minutes
 	@$(PY) -m pytest tests/chaos -m $(LONG)
 
 law: $(READY)  ## hold generated histories of every load to the oracle, in staging and marts (a part of make long)
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(LAW) -m long
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(LAW) -m 'long and not long(little=True)'
 
 cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
 	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py

@@ -89,5 +89,6 @@ def test_a_snapshot_that_waits_for_its_parts_longer_than_its_freshness_rises_an_
     assert alarm["AlarmActions"] and "more than 26h" in alarm["AlarmDescription"]
 
 
+@pytest.mark.long
 def test_the_template_has_no_mistake(out: Path) -> None:
     assert mistakes(out) == []

@@ -153,6 +153,7 @@ def test_a_pipeline_without_databases_has_nothing_of_it(resources: Resources) ->
     assert [name for name in resources.all if name.startswith("Extraction")] == []
 
 
+@pytest.mark.long
 def test_both_judges_find_nothing(tmp_path: Path) -> None:
     def judge(app: App) -> None:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))

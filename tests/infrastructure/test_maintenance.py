@@ -40,6 +40,7 @@ def test_production_is_maintained_by_night_and_development_when_somebody_asks(
     assert not resources.of_type(SCHEDULE)
 
 
+@pytest.mark.long
 def test_cfn_lint_finds_nothing_in_production(production: Path) -> None:
     assert mistakes(production) == []
 

@@ -7,6 +7,7 @@ import pytest
 from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.evolution import changes, ensure, renew
 from spark_jobs.layers.shaping import conformed, parse_schema
+from tests.cases import few
 
 
 def told(have: str, want: str) -> tuple[list[str], list[str]]:
@@ -81,7 +82,7 @@ ANEW = {
 }
 
 
-@pytest.mark.parametrize("have", ANEW)
+@pytest.mark.parametrize("have", few(ANEW))
 def test_where_all_rows_come_anew_readers_see_the_old_column_until_they_are_published(lake, have):
     want, value, found = ANEW[have]
     name = lake.table("staging", "t")

@@ -44,6 +44,7 @@ def test_all_parts_are_staged_at_the_time_of_the_extraction(bench: Bench) -> Non
     assert [row._source_file for row in files] == [f"s3://test-raw/{KEY}"]
 
 
+@pytest.mark.long(little=True)
 def test_of_a_key_in_two_parts_the_later_part_has_the_last_word(bench: Bench) -> None:
     bench.stage(TABLE, landed(bench, [(1, "old"), (2, "b")], [(1, "new")]))
     assert bench.log(TABLE) == [(1, "new", "I", AT), (2, "b", "I", AT)]

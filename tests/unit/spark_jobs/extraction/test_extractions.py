@@ -16,6 +16,7 @@ from spark_jobs.layers.extraction.failures import SourceRefusedError
 from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record, Watermark
 from spark_jobs.layers.extraction.manifest import read_manifest
 from spark_jobs.layers.extraction.marks import MOMENT, NUMBER, Mark
+from tests.cases import few
 from tests.unit.spark_jobs.extraction.conftest import LEDGER, Bench, whole
 
 COLUMNS = {"id": "bigint", "name": "string", "upd": "timestamp"}
@@ -119,6 +120,7 @@ def test_the_second_extraction_reads_what_is_new_and_the_overlap_again(derby: Be
     assert derby.watermark(extract) == Mark(MOMENT, "2013-01-02 01:00:55.0")
 
 
+@pytest.mark.long(little=True)
 def test_without_a_word_the_overlap_of_a_time_without_a_zone_is_seventy_minutes(derby: Bench) -> None:
     filled(derby, "1, 'a', TIMESTAMP('2013-01-01 23:50:00')", f"2, 'b', {at(0)}")
     table, extract = derby.table(COLUMNS), whole(watermark="UPD")
@@ -127,6 +129,7 @@ def test_without_a_word_the_overlap_of_a_time_without_a_zone_is_seventy_minutes(
     assert ids(derby, derby.extract(table, extract)) == [1, 2]
 
 
+@pytest.mark.long(little=True)
 def test_the_hour_that_comes_twice_when_summer_time_ends_is_read_twice(derby: Bench) -> None:
     filled(derby, "1, '02:55, summer', TIMESTAMP('2013-10-27 02:55:00')")
     table, extract = derby.table(COLUMNS), whole(watermark="UPD")
@@ -163,6 +166,7 @@ def test_the_first_row_of_an_empty_table_is_read_once_whenever_it_is_committed(d
     assert ids(derby, derby.extract(table, extract)) == [1]
 
 
+@pytest.mark.long(little=True)
 def test_of_a_table_without_a_watermark_yet_rows_are_read_that_have_none(derby: Bench) -> None:
     filled(derby, "1, 'no time', NULL")
     table, extract = derby.table(COLUMNS), whole(watermark="UPD")
@@ -178,6 +182,7 @@ def test_append_does_not_read_a_row_before_it_has_a_watermark(derby: Bench) -> N
     assert ids(derby, derby.extract(table, extract)) == [2]
 
 
+@pytest.mark.long(little=True)
 def test_nine_digits_of_a_second_are_kept_in_the_watermark(derby: Bench) -> None:
     filled(derby, "1, 'a', TIMESTAMP('2013-01-02 01:00:00.123456789')")
     table, extract = derby.table(COLUMNS), whole(watermark="UPD", overlap="0s")
@@ -186,6 +191,7 @@ def test_nine_digits_of_a_second_are_kept_in_the_watermark(derby: Bench) -> None
     assert derby.extract(table, extract).watermark == "2013-01-02 01:00:00.1234568"
 
 
+@pytest.mark.long(little=True)
 def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Bench) -> None:
     """Whatever commits ten minutes late had done so when the table was read a day later."""
     filled(derby, f"1, 'a', {at(1)}", "2, 'no time', NULL")
@@ -199,6 +205,7 @@ def test_a_watermark_that_was_read_long_after_it_has_no_overlap_left(derby: Benc
     assert ids(derby, derby.extract(table, extract)) == [3]
 
 
+@pytest.mark.long(little=True)
 def test_a_day_without_overlap_is_read_again_while_it_lasts(derby: Bench) -> None:
     derby.execute("CREATE TABLE planes (id INT, upd DATE)", "INSERT INTO planes VALUES (1, '2013-01-01')")
     derby.execute("INSERT INTO planes VALUES (2, '2013-01-02')")
@@ -216,6 +223,7 @@ def test_a_number_with_an_overlap_of_0_reads_what_is_above_it(derby: Bench) -> N
     assert ids(derby, derby.extract(table, extract)) == [8]
 
 
+@pytest.mark.long(little=True)
 def test_a_number_is_a_watermark_too(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "7, 'b', NULL")
     table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=2)
@@ -225,6 +233,7 @@ def test_a_number_is_a_watermark_too(derby: Bench) -> None:
     assert (ids(derby, record), derby.watermark(extract)) == ([5, 7, 9], Mark(NUMBER, "9"))
 
 
+@pytest.mark.long(little=True)
 def test_a_number_of_31_digits_is_a_watermark_to_the_last_of_them(derby: Bench) -> None:
     derby.execute("CREATE TABLE planes (id DECIMAL(31,0))")
     derby.execute("INSERT INTO planes VALUES (1234567890123456789012345678906)")
@@ -256,6 +265,7 @@ def test_mode_full_reads_everything_again_and_sets_the_watermark_anew(derby: Ben
     assert (ids(derby, record), derby.watermark(extract)) == ([1], Mark(MOMENT, "2013-01-02 01:00:01.0"))
 
 
+@pytest.mark.long(little=True)
 def test_mode_full_of_a_table_without_a_watermark_forgets_the_one_before(derby: Bench) -> None:
     derby.execute(PLANES, "INSERT INTO planes VALUES (1000, 'a', NULL)")
     table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=0)
@@ -282,10 +292,12 @@ def test_append_reads_each_row_once_and_refuses_rows_without_a_watermark(derby: 
 
 @pytest.mark.parametrize(
     ("kind", "first", "second", "over"),
-    [
-        ("DATE", "2013-01-01", "2013-01-02", datetime(2013, 1, 3, 12, tzinfo=UTC)),
-        ("TIMESTAMP", "2013-01-02 01:00:49", "2013-01-02 01:00:50", datetime(2013, 1, 2, 13, 0, 51, tzinfo=UTC)),
-    ],
+    few(
+        [
+            ("DATE", "2013-01-01", "2013-01-02", datetime(2013, 1, 3, 12, tzinfo=UTC)),
+            ("TIMESTAMP", "2013-01-02 01:00:49", "2013-01-02 01:00:50", datetime(2013, 1, 2, 13, 0, 51, tzinfo=UTC)),
+        ]
+    ),
 )
 def test_append_leaves_a_day_or_second_until_no_row_can_come_that_bears_it(
     derby: Bench, kind: str, first: str, second: str, over: datetime
@@ -303,6 +315,7 @@ def test_append_leaves_a_day_or_second_until_no_row_can_come_that_bears_it(
     assert ids(derby, derby.extract(table, extract)) == [2, 3]
 
 
+@pytest.mark.long(little=True)
 def test_append_takes_a_second_as_soon_as_a_younger_row_is_there(derby: Bench) -> None:
     filled(derby, f"1, 'a', {at(50)}")
     table, extract = derby.table(COLUMNS, load="append"), whole(watermark="UPD", split_by="ID")

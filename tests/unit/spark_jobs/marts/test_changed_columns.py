@@ -11,6 +11,7 @@ from contracts.model import Column, EffectiveAt, Source, Table
 from spark_jobs.layers import evolution
 from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.events import log_schema
+from tests.cases import few
 from tests.unit.spark_jobs.marts.bench import mart, plan
 
 T1, T2 = datetime(2024, 1, 1), datetime(2024, 1, 2)
@@ -39,12 +40,8 @@ def changed(bench, old, new, before, after, mart_before=LATEST, mart_after=None)
 
 @pytest.mark.parametrize(
     ("built", "kind"),
-    [
-        pytest.param(LATEST, "tinyint", marks=pytest.mark.long(little=True)),
-        (SELECTED, "smallint"),
-        pytest.param(mart("scd2_t", "scd2", "t", track=("v",)), "smallint", marks=pytest.mark.long(little=True)),
-    ],
-    ids=("latest", "sql", "scd2"),
+    few([(SELECTED, "smallint"), (LATEST, "tinyint"), (mart("scd2_t", "scd2", "t", track=("v",)), "smallint")]),
+    ids=("sql", "latest", "scd2"),
 )
 def test_a_mart_of_small_integers_is_built_again_and_again(bench, kind, built):
     b = changed(bench, keyed(v=kind), keyed(v=kind), [(1, 5, "I", T1)], [(2, 6, "I", T2)], built)
@@ -86,7 +83,7 @@ NESTED = {
 }
 
 
-@pytest.mark.parametrize("case", NESTED)
+@pytest.mark.parametrize("case", few(NESTED))
 def test_nested_fields_keep_their_names_whatever_stands_beside_them(bench, case):
     old, new, values = NESTED[case]
     built = (LATEST, SELECTED)[[*NESTED].index(case) % 2]
@@ -115,9 +112,7 @@ def test_a_column_by_which_a_mart_was_partitioned_is_null_from_then_on_and_may_c
     assert b.rows(built.name, "k", "v", "r") == [(1, "c", None), (3, "d", "z")]
 
 
-@pytest.mark.parametrize(
-    "built", [LATEST, pytest.param(SELECTED, marks=pytest.mark.long(little=True))], ids=lambda m: m.kind
-)
+@pytest.mark.parametrize("built", few([LATEST, SELECTED]), ids=lambda m: m.kind)
 def test_a_column_whose_name_changes_by_case_alone_keeps_its_values(bench, built):
     b = changed(bench, keyed(Name="string"), keyed(name="string"), [(1, "a", "I", T1)], [(2, "b", "I", T2)], built)
     assert b.rows(built.name) == [(1, "a"), (2, "b")]
@@ -151,7 +146,7 @@ def test_a_column_less_is_lost_by_a_build_that_succeeds_and_by_no_other(bench):
     assert b.rows("sql_t") == [(1, (2,))]
 
 
-@pytest.mark.parametrize("kind", ["scd2", pytest.param("dimension", marks=pytest.mark.long(little=True))])
+@pytest.mark.parametrize("kind", few(["scd2", "dimension"]))
 def test_a_mart_of_one_kind_becomes_one_of_another(bench, kind):
     b = bench([keyed(v="string")], [LATEST])
     b.log("t", [(1, "a", "I", T1), (2, "b", "I", T1)])

@@ -232,6 +232,7 @@ def test_missing_members_are_unknown_or_refused_as_the_contract_says(bench):
     assert b.rows("facts", "no", "dim_planes_key") == [(1, -1), (2, -1)]
 
 
+@pytest.mark.long(little=True)
 def test_a_dimension_without_versions_is_looked_up_by_key_and_keeps_deleted_members(bench):
     lookup = DimensionLookup("dim_airports", {"origin": "faa"})
     b = bench([FLIGHTS, AIRPORTS], [DIM_AIRPORTS, facts(lookup)])
@@ -279,6 +280,7 @@ def test_another_tables_change_recomputes_the_whole_and_names_stand_for_current_
     assert b.build("seats").counts.deleted == 1
 
 
+@pytest.mark.long(little=True)
 def test_a_keyed_driving_table_is_recomputed_by_groups_only_within_its_key(bench):
     by_seats = mart(
         "by_seats",

@@ -11,6 +11,7 @@ from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.marts.attempt import SourceMissingError
 from spark_jobs.layers.marts.names import MartSqlError
+from tests.cases import few
 from tests.unit.spark_jobs.marts.bench import mart, plan, table
 
 D1, D2, D3, D4 = (date(2024, 1, day) for day in range(1, 5))
@@ -39,7 +40,7 @@ def gone(tail, day):
 
 @pytest.mark.parametrize(
     "kind",
-    ["latest", "scd2", *(pytest.param(kind, marks=pytest.mark.long(little=True)) for kind in ("dimension", "history"))],
+    few(["scd2", "latest", "dimension", "history"]),
 )
 def test_increments_that_correct_the_past_give_what_a_rebuild_gives(bench, kind):
     b, name = bench([PLANES], MARTS.values()), MARTS[kind].name
@@ -162,6 +163,7 @@ def test_a_publish_by_another_run_in_between_is_computed_again_from_it(bench, mo
     assert b.rows("latest_planes") == [("A", 1, D1), ("B", 1, D1)]
 
 
+@pytest.mark.long(little=True)
 def test_a_mart_that_is_always_overtaken_gives_up_in_the_end(bench, monkeypatch):
     b = bench([PLANES], [MARTS["latest"]])
     b.log("planes", [up("A", 1, D1)])

@@ -205,6 +205,7 @@ def test_files_without_a_header_hold_the_columns_in_their_order(files):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_first_record_longer_than_the_head_tells_which_columns_a_file_has(files):
     of = table("Op string", *AB, options={"header": False})
     of = replace(of, source=replace(of.source, names=("Op", "a", "b"), optional=("Op",)))
@@ -223,6 +224,7 @@ def test_words_that_mean_null(files):
     assert files.read(table(*AB, options={"null_value": ["", "NA"]}), body).rows[1] == (None, None)
 
 
+@pytest.mark.long(little=True)
 def test_wide_files_and_long_values(files):
     columns = [f"c{i}" for i in range(400)]
     wide = table(*(f"{name} string" for name in columns))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
@@ -245,6 +247,7 @@ def test_documents_that_break_fail_by_name_and_the_others_are_read(files):
     assert nowhere.failed == f"{reason}has no array at rows"
 
 
+@pytest.mark.long(little=True)
 def test_documents_in_other_encodings_and_archives(files):
     import bz2
     import gzip

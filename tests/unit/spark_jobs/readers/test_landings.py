@@ -6,6 +6,8 @@ import bz2
 import gzip
 import re
 
+import pytest
+
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
@@ -91,6 +93,7 @@ def test_empty_objects_hold_no_records_or_are_no_document(files):
         assert files.read(table(*columns, form=form, options=options), b"").failed == reason
 
 
+@pytest.mark.long(little=True)
 def test_encodings_are_declared(files):
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "utf-8-sig"):
         declared = table(*AB, options={"encoding": encoding})

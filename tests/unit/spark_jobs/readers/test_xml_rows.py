@@ -204,6 +204,7 @@ def test_a_root_alone_holds_no_rows():
     assert cut("<rs/>", "a") == cut("<rs> \n</rs>", "a") == []
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_document():
     def chunks():
         yield b"<rs>"

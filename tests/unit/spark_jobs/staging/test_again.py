@@ -125,6 +125,7 @@ def test_a_run_that_is_overtaken_as_it_opens_its_branches_leaves_those_alone_tha
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_kept_snapshot_that_is_read_again_with_a_later_one_of_its_time_refuses_its_rows_once(bench):
     table = snapshot_table(on_missing="keep")
     bench.stage(table, daily(bench, 1, "1,a", "x,b"))

@@ -123,6 +123,7 @@ def test_debezium_out_of_order_wrapped_and_in_pieces(bench):
     assert bench.log(table, "id", "city") == STAGED
 
 
+@pytest.mark.long(little=True)
 def test_debezium_lines_that_are_no_envelopes_are_refused_with_their_line(bench):
     table = replace(feed("jsonl", "debezium"), missing_columns="null")
     staged = bench.stage(table, jsonl(bench, "a", ENVELOPES[0], '{"id": 5}', envelope("c", 9, after={"city": "x"})))
@@ -202,6 +203,7 @@ def test_debezium_events_of_one_transaction_count_in_its_order_whatever_is_stage
         assert all(one.balanced for one in books)
 
 
+@pytest.mark.long(little=True)
 def test_a_tie_break_of_the_contract_orders_the_events_of_a_feed_and_its_deletes_come_last(bench):
     columns = (*COLUMNS, Column("n", "int", source="source.lsn"))
     source = Source(prefix="planes/", format="jsonl", preset="debezium")

@@ -13,6 +13,7 @@ from spark_jobs.layers.lake import Snapshot
 from spark_jobs.layers.staging import stage
 from spark_jobs.layers.staging.landings import dump
 from spark_jobs.layers.staging.shape import check_shape, shape
+from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 
@@ -28,7 +29,7 @@ OLD = snapshot_table(columns=(Column("k", "int"), Column("v", "string"), Column(
 NEW = snapshot_table(columns=(Column("k", "bigint"), Column("n", "bigint"), Column("w", "string")))
 
 
-@pytest.mark.parametrize("load", ["snapshot", pytest.param("upsert", marks=pytest.mark.long(little=True))])
+@pytest.mark.parametrize("load", few(["snapshot", "upsert"]))
 def test_columns_are_added_widened_and_dropped_under_living_rows(bench, load):
     old, new = dataclasses.replace(OLD, load=load), dataclasses.replace(NEW, load=load)
     bench.stage(old, snapshot(bench, 1, "k,v,n", "1,a,1", "2,b,2"))
@@ -160,7 +161,8 @@ NUMBERS = snapshot_table(columns=(Column("k", "bigint"), Column("v", "int")), li
 TEXTS = snapshot_table(columns=(Column("k", "string"), Column("v", "string")))
 
 
-@pytest.mark.parametrize("load", [pytest.param("snapshot", marks=pytest.mark.long(little=True)), "append"])
+@pytest.mark.long(little=True)
+@pytest.mark.parametrize("load", ["snapshot", "append"])
 def test_a_rebuild_that_a_limit_stops_leaves_the_table_as_it_was(bench, load):
     texts, numbers = (dataclasses.replace(table, load=load, on_missing="keep") for table in (TEXTS, NUMBERS))
     landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")
@@ -228,6 +230,7 @@ def test_a_rebuild_that_is_killed_at_any_step_is_published_or_has_changed_nothin
     assert before in seen
 
 
+@pytest.mark.long(little=True)
 def test_a_table_that_was_dropped_is_staged_anew_under_any_type(bench):
     parted = dataclasses.replace(NUMBERS, limits=Limits(), partition_by=("v",))
     landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")

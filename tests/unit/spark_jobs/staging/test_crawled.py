@@ -86,6 +86,7 @@ def test_a_type_that_the_crawler_changes_is_named(bench):
         stage(bench, crawled, snapshot(bench, 2, "k,v,w", "1,x,y"))
 
 
+@pytest.mark.long(little=True)
 def test_objects_are_read_as_they_are_spelled(bench):
     table = snapshot_table(columns=(), crawled=True, missing_columns="null", source=Source("planes/", "jsonl"))
     crawled = crawls({"k": "bigint", "tailnum": "string", "o": "struct<x:array<int>>"})

@@ -134,6 +134,7 @@ def test_a_check_that_fails_names_the_file_and_the_record(bench):
     assert list(raised.value.landings) == [bad["id"]]
 
 
+@pytest.mark.long(little=True)
 def test_a_breaker_stops_the_batch_and_allow_lets_it_through_once(bench):
     table = snapshot_table(limits=Limits(max_deleted=0.2))
     bench.stage(table, daily(bench, 1, "1,a", "2,b", "3,c"))

@@ -56,6 +56,7 @@ def test_columns_come_and_go_with_the_files_and_late_files_are_put_right(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_an_extra_column_that_is_declared_as_text_goes_on_as_it_is(bench):
     bench.stage(OPEN, snapshot(bench, 1, "k,v,w", "1,a,x"))
     declared = dataclasses.replace(OPEN, columns=(*OPEN.columns, Column("w", "string")))
@@ -95,6 +96,7 @@ def test_objects_of_json_bring_their_fields_as_text_and_may_lack_them(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_document_of_json_is_followed_like_its_lines(bench):
     documents = dataclasses.replace(LINES, source=Source("planes/", "json", options={"row_path": "rows"}))
     bench.stage(documents, bench.land('{"rows": [{"k": 1, "v": "a", "n": true}]}', "planes/2020-01-01/planes.json"))
@@ -106,6 +108,7 @@ def test_a_field_that_another_differs_from_by_case_alone_is_refused_and_not_lost
     assert [one.reason for one in staged.rejected] == ["has a field twice"]
 
 
+@pytest.mark.long(little=True)
 def test_columns_of_parquet_become_text_whatever_their_type(bench, tmp_path):
     table = dataclasses.replace(OPEN, source=Source("planes/", "parquet"))
     duckdb.sql(

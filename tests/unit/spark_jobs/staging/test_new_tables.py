@@ -10,6 +10,7 @@ import pytest
 from contracts.compile import compile_plan
 from contracts.new_table import draft, to_yaml
 from contracts.samples import Sample, read_sample
+from tests.cases import few
 
 SAMPLES = {
     "customers.csv": (
@@ -74,7 +75,7 @@ def drawn(name: str, folder: Path):
     return compile_plan(folder / "shop").tables[found.table]
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", few(SAMPLES, 3))
 def test_a_sample_is_staged_whole(bench, tmp_path, name):
     table = drawn(name, tmp_path)
     staged = bench.stage(table, bench.land(SAMPLES[name], f"{table.source.prefix}{name}"))

@@ -83,6 +83,7 @@ def test_a_record_without_its_tie_break_has_no_place_among_the_others(bench):
         bench.stage(files, bench.land("k,op,ts\n1,U,10\n", "planes/2020-01-02/x.csv"))
 
 
+@pytest.mark.long(little=True)
 def test_a_constant_is_said_by_every_record(bench):
     partial = table(columns=(*COLUMNS, Column("region", "string", expr="'EU'")))
     bench.stage(partial, land(bench, "x", *FILES[0]))
@@ -218,6 +219,7 @@ def test_a_nested_field_that_a_record_lacks_keeps_its_value(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_a_nested_element_that_a_row_of_xml_lacks_keeps_its_value(bench):
     columns = tuple(replace(c, source=c.source.replace("`the city`", "@city"), reads=()) for c in NESTED)
     source = Source(prefix="planes/", format="xml", options={"row_tag": "row"})

@@ -58,6 +58,7 @@ def test_of_two_numbers_of_parts_the_newer_counts(bench):
     assert set(staged.superseded) == {landing["id"] for landing in old}
 
 
+@pytest.mark.long(little=True)
 def test_values_are_unique_in_all_parts_together(bench):
     table = parted(MARKED, checks=(Check("one_v", kind="unique", columns=("v",)),))
     staged = bench.stage(table, part(bench, 1, "a.csv", "1,x", "2,y"), part(bench, 1, "b.csv", "3,x"))

@@ -11,6 +11,7 @@ from contracts.model import Check, Column, EffectiveAt, Limits, Source
 from spark_jobs.layers.errors import ContractViolationError, LimitExceededError
 from spark_jobs.layers.staging.books import bound_of
 from spark_jobs.layers.staging.rejections import Rejected
+from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 COLUMNS = (Column("k", "bigint"), Column("v", "string"), Column("n", "int"))
@@ -68,7 +69,7 @@ def test_a_check_that_warns_is_counted_and_stops_nothing(bench):
     assert bench.run(table, manifest).warnings == staged.warnings
 
 
-@pytest.mark.parametrize("load", ["snapshot", "append"])
+@pytest.mark.parametrize("load", few(["snapshot", "append"]))
 def test_every_load_counts_its_warnings(bench, load):
     table = upserts(load=load, checks=(Check("n_sane", "n < 10", "warn"),))
     staged = bench.stage(table, daily(bench, 1, "1,a,10", "2,b,1"), daily(bench, 2, "1,a,10", "2,b,11"))
@@ -163,7 +164,7 @@ BREAKERS = {
 }
 
 
-@pytest.mark.parametrize(("limits", "said"), BREAKERS.values(), ids=BREAKERS)
+@pytest.mark.parametrize(("limits", "said"), few(BREAKERS.values()), ids=BREAKERS)
 def test_a_breaker_says_what_tripped_and_lets_through_what_it_names(bench, limits, said):
     table = upserts(
         load="changes",
@@ -229,7 +230,7 @@ def test_a_file_of_a_feed_breaks_a_limit_by_itself_whatever_else_its_batch_holds
     assert kept(bench, table) == [1, 2, 3, 4, 5, 10, 11, 12, 13]
 
 
-@pytest.mark.parametrize("feed", FEEDS.values(), ids=FEEDS)
+@pytest.mark.parametrize("feed", few(FEEDS.values()), ids=FEEDS)
 def test_an_extraction_that_found_nothing_above_its_watermark_breaks_no_min_rows(bench, feed):
     source = Source("planes/", extract=Extract("ops", "PLANES", watermark="N"))
     table = upserts(**feed, source=source)

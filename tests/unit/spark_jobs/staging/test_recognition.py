@@ -14,6 +14,7 @@ from contracts.model import Check, Column, Source
 from spark_jobs.layers.staging import known_keys, recognition
 from spark_jobs.layers.staging.readers import seam
 from spark_jobs.layers.staging.state import WAS_TEXT
+from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
 STABLE = [f"{key},s" for key in range(10, 20)]
@@ -65,7 +66,7 @@ def parts(bench, table) -> Counter[str]:
     return Counter(row[0] for row in state.select("_part").collect())
 
 
-@pytest.fixture(params=["few keys", pytest.param("many keys", marks=pytest.mark.long(little=True))])
+@pytest.fixture(params=few(["few keys", "many keys"]))
 def few_and_many(request, monkeypatch):
     """Let `current` be written anew at once, or let all that moves go beside it."""
     if request.param == "many keys":
@@ -90,11 +91,10 @@ def test_of_known_records_nothing_is_read_and_the_books_count_them(bench):
     assert fingerprints(bench, table) == 12
 
 
-TWICE = [["1,b", "1,a"], ["1,a", "1,a"], ["1,a", "1,a", "1,b"]]
-OTHERS = [pytest.param(rows, marks=pytest.mark.long(little=True)) for rows in TWICE]
+TWICE = [["1,a", "1,b"], ["1,b", "1,a"], ["1,a", "1,a"], ["1,a", "1,a", "1,b"]]
 
 
-@pytest.mark.parametrize("rows", [["1,a", "1,b"], *OTHERS], ids="|".join)
+@pytest.mark.parametrize("rows", few(TWICE), ids="|".join)
 def test_a_key_that_a_known_and_another_record_tell_of(bench, rows):
     table = snapshot_table()
     bench.stage(table, land(bench, 1, ["1,a", *STABLE]))
@@ -240,6 +240,7 @@ def test_a_key_that_stays_held_moves_once(bench, monkeypatch):
     assert bench.log(table)[:2] == [(1, 1, "I", at(1)), (2, 2, "I", at(3))]
 
 
+@pytest.mark.long(little=True)
 @pytest.mark.usefixtures("few_and_many")
 def test_a_last_snapshot_that_is_taken_back_leaves_what_the_one_before_saw(bench):
     table = snapshot_table()

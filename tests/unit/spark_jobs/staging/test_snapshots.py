@@ -106,6 +106,7 @@ def test_the_last_row_of_a_key_wins_and_the_others_are_duplicates(bench):
     assert (staged.books.inserted, staged.books.duplicate, staged.books.balanced) == (2, 1, True)
 
 
+@pytest.mark.long(little=True)
 def test_of_two_snapshots_of_one_time_the_last_landing_is_the_snapshot(bench):
     table = snapshot_table()
     first, second = snapshot(bench, 1, "1,a", "2,b"), snapshot(bench, 1, "1,A", "3,c")
@@ -250,6 +251,7 @@ def test_a_key_that_was_held_last_is_told_by_its_history(bench):
     assert (staged.books.updated, staged.books.unchanged) == (2, 1)
 
 
+@pytest.mark.long(little=True)
 def test_rows_that_state_their_own_instant_are_told_by_their_history(bench):
     table = snapshot_table(
         columns=(Column("k", "bigint"), Column("v", "string"), Column("since", "date")),

@@ -55,6 +55,7 @@ def test_a_truncation_ends_what_comes_after_it_from_before(bench):
     assert sorted(bench.log(feed, "k", "v"), key=lambda row: (row[0], int(row[3]))) == LOG
 
 
+@pytest.mark.long(little=True)
 def test_all_files_in_one_batch_end_the_same(bench):
     feed = table()
     staged = bench.stage(feed, *[land(bench, str(place), *rows) for place, rows in enumerate(FILES)])
