@@ -50,7 +50,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize(("count", "sheets"), [(0, []), (21, [20, 1])])
+@pytest.mark.parametrize(("count", "sheets"), [(0, []), pytest.param(21, [20, 1], marks=pytest.mark.long)])
 def test_twenty_marts_are_a_dashboard(count: int, sheets: list[int]) -> None:
     app = App(context=FEATURE_FLAGS)
     settings = Settings("nycflights", "dev", quicksight=ANALYSTS)

@@ -159,6 +159,7 @@ def test_rows_that_are_committed_while_reading_wait_for_the_next_extraction(derb
     assert ids(derby, derby.extract(table, extract)) == [2]
 
 
+@pytest.mark.long(little=True)
 def test_the_first_row_of_an_empty_table_is_read_once_whenever_it_is_committed(derby: Bench) -> None:
     filled(derby)
     table, extract = derby.table(COLUMNS, load="append"), whole(watermark="ID")
@@ -174,6 +175,7 @@ def test_of_a_table_without_a_watermark_yet_rows_are_read_that_have_none(derby: 
     assert ids(derby, derby.extract(table, extract)) == [1, 2]
 
 
+@pytest.mark.long(little=True)
 def test_append_does_not_read_a_row_before_it_has_a_watermark(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL")
     table, extract = derby.table(COLUMNS, load="append"), whole(watermark="ID")
@@ -215,6 +217,7 @@ def test_a_day_without_overlap_is_read_again_while_it_lasts(derby: Bench) -> Non
     assert ids(derby, derby.extract(table, extract)) == [2, 3]
 
 
+@pytest.mark.long(little=True)
 def test_a_number_with_an_overlap_of_0_reads_what_is_above_it(derby: Bench) -> None:
     filled(derby, "1, 'a', NULL", "7, 'b', NULL")
     table, extract = derby.table(COLUMNS), whole(watermark="ID", overlap=0)

@@ -345,6 +345,7 @@ def test_two_rows_of_one_key_are_refused_although_they_are_in_different_groups(b
     assert b.rows("facts", "no", "day") == [(1, D2), (2, D1)]
 
 
+@pytest.mark.long(little=True)
 def test_columns_that_no_table_can_take_are_refused_with_a_way_out(bench):
     def totals(columns):
         return mart("totals", "sql", "flights", sql=f"SELECT no, {columns} FROM flights", key=("no",))

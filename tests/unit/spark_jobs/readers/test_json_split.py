@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs.layers.staging.readers import json_split
@@ -88,6 +88,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(JSON, max_size=5), st.integers(1, 20), st.sampled_from([None, 0, 3]), st.booleans())
 def test_the_records_of_any_array(values, size, indent, ascii_only):
     text = json.dumps({"x": values, "rows": values}, indent=indent, ensure_ascii=ascii_only)

@@ -202,6 +202,7 @@ def test_a_file_that_breaks_in_the_middle_fails_by_name(files, parquet):
     assert len(found[1].rows) == 20_000
 
 
+@pytest.mark.long(little=True)
 def test_rows_keep_their_numbers(files, parquet):
     body = parquet("SELECT CASE WHEN i = 150000 THEN 'x' ELSE i::VARCHAR END a FROM range(200000) t(i)")
     read = files.read(of("a int"), body)

@@ -17,7 +17,7 @@ from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
 QUICK = settings(  # without shrinking, which takes a Spark job for each try
-    max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+    max_examples=2, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
 )
 THOROUGH = settings(QUICK, max_examples=150)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32")

@@ -29,6 +29,7 @@ def refused(bench, table):
     return [tuple(row) for row in rows.select("_row_number", "_reason").collect()]
 
 
+@pytest.mark.long(little=True)
 def test_a_landing_that_counts_no_more_takes_its_events_with_it_and_those_behind_come_back(bench):
     table = snapshot_table(load="upsert")
     first, copy = daily(bench, 5, "1,a", "2,x"), daily(bench, 5, "1,b", "3,y")

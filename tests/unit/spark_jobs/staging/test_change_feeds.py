@@ -134,6 +134,7 @@ def test_debezium_lines_that_are_no_envelopes_are_refused_with_their_line(bench)
     ]
 
 
+@pytest.mark.long(little=True)
 def test_operations_that_nobody_knows_are_refused_and_change_nothing(bench):
     table = feed("jsonl", "debezium")
     wrapped = f'{{"payload": {envelope("D", 3000, before=row(1, "Reno"), after=row(1, "x"))}}}'

@@ -32,6 +32,7 @@ def changes_table(**words):
     return snapshot_table(**{**defaults, **words})
 
 
+@pytest.mark.long(little=True)
 def test_an_observation_that_only_confirmed_comes_back_when_a_late_one_makes_it_a_change(bench):
     table = snapshot_table(load="upsert")
     bench.stage(table, daily(bench, 1, "1,v"))

@@ -99,6 +99,7 @@ def test_the_last_file_may_come_first(bench):
     assert bench.log(partial, "k", "a", "b") == LOG
 
 
+@pytest.mark.long(little=True)
 def test_several_records_of_one_instant_add_up(bench):
     partial = table()
     staged = bench.stage(partial, land(bench, "a", {"k": 1, "a": "x", "ts": 10}, {"k": 1, "b": 1, "ts": 10}))

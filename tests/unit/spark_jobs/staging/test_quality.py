@@ -244,6 +244,7 @@ def test_an_extraction_that_found_nothing_above_its_watermark_breaks_no_min_rows
         bench.stage(whole, daily(bench, 5))
 
 
+@pytest.mark.long(little=True)
 def test_a_breaker_that_stops_a_table_staged_anew_is_let_through_by_the_same_input(bench):
     table = upserts(limits=Limits(min_rows=2))
     with pytest.raises(LimitExceededError) as raised:
@@ -252,6 +253,7 @@ def test_a_breaker_that_stops_a_table_staged_anew_is_let_through_by_the_same_inp
     assert str(raised.value).endswith(f"To let it through once, start {request}")
 
 
+@pytest.mark.long(little=True)
 def test_a_batch_that_breaks_a_second_breaker_is_told_the_way_through_both(bench):
     table = upserts(limits=Limits(max_rejected=0, min_rows=2))
     with pytest.raises(LimitExceededError) as raised:

@@ -60,6 +60,7 @@ def test_a_late_snapshot_is_put_between_its_neighbours(bench):
     ]
 
 
+@pytest.mark.long(little=True)
 def test_several_snapshots_in_one_batch_equal_one_by_one(bench):
     table = snapshot_table()
     bench.stage(table, snapshot(bench, 2, "1,b", "2,b"), snapshot(bench, 1, "1,a"), snapshot(bench, 3, "2,b"))

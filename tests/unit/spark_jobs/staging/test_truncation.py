@@ -69,6 +69,7 @@ def test_at_one_instant_the_sequence_decides_and_without_one_the_truncation(benc
     assert bench.log(feed, "k", "v") == [(2, "b", "I", "30")]
 
 
+@pytest.mark.long(little=True)
 def test_a_truncation_that_is_staged_again_changes_nothing(bench):
     feed = table()
     landings = [land(bench, str(place), *rows) for place, rows in enumerate(FILES)]
