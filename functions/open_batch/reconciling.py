@@ -28,6 +28,7 @@ def reconcile(world: World, name: str) -> int:
     table, now = world.plan.tables[name], world.ledger.now()
     known = {one.id for one in world.ledger.all_landings(name)}
     told = {one.id: replace(one, state=PENDING) for one in world.ledger.unrouted()}
+    _forget(world.ledger, sorted(known.intersection(told)))
     lacking = [
         replace(told.get(one.id, one), updated_at=now)
         for one in world.raw.versions(table.source.prefix)
@@ -36,6 +37,12 @@ def reconcile(world: World, name: str) -> int:
     for start in range(0, len(lacking), _AT_ONCE):
         _write(world.ledger, name, lacking[start : start + _AT_ONCE], told)
     return len(lacking)
+
+
+def _forget(ledger: Ledger, ids: Sequence[str]) -> None:
+    """Take away what is noted of objects that no table claimed, once their event has come again and one did."""
+    for start in range(0, len(ids), MAX_ACTIONS):
+        ledger.transact([Action("Delete", unrouted_key(id_)) for id_ in ids[start : start + MAX_ACTIONS]])
 
 
 def _is_of(plan: Plan, table: Table, key: str) -> bool:

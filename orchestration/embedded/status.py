@@ -32,13 +32,12 @@ def tell(
     The first queue is that of the landings, the other one holds its dead letters.
     """
     by_table: dict[str, list[Item]] = defaultdict(list)
-    unrouted = 0
     read = _read(items)
     for item in read:
-        if item["pk"] == _UNROUTED:
-            unrouted += 1
-        elif item["pk"].startswith(_TABLE):
+        if item["pk"].startswith(_TABLE):
             by_table[item["pk"].removeprefix(_TABLE)].append(item)
+    claimed = {item["sk"] for item in read if item["pk"].startswith(_TABLE)}  # by a contract that came later
+    unrouted = sum(item["pk"] == _UNROUTED and item["sk"] not in claimed for item in read)
     names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
     now = datetime.now(UTC)
     newest_first = sorted(_with_batches(executions, read), key=lambda one: one.started or now, reverse=True)

@@ -73,6 +73,21 @@ def test_what_landed_before_a_contract_claimed_it_comes_with_the_time_of_its_eve
     assert pipeline.items("", "UNROUTED") == []
 
 
+def test_what_was_noted_of_an_object_goes_also_where_its_event_has_come_again(pipeline: Pipeline, raw: Any) -> None:
+    versions = {key: raw(key) for key in ("crm/planes/a.csv", "crm/planes/b.csv", "lost/c.csv")}
+    world = pipeline.world
+    without = {name: table for name, table in world.plan.tables.items() if name != "planes"}
+    pipeline.world = replace(world, plan=replace(world.plan, tables=without, marts={}))
+    for key, version in versions.items():
+        pipeline.land(key, version)
+    pipeline.world = world
+    for key in ("crm/planes/a.csv", "crm/planes/b.csv"):
+        pipeline.land(key, versions[key])
+    assert reconcile(world, "planes") == 0
+    assert [one["key"] for one in pipeline.items("", "UNROUTED")] == ["lost/c.csv"]
+    assert set(pipeline.states().values()) == {"pending"}
+
+
 def test_what_no_table_had_claimed_keeps_the_time_of_its_event_when_reconciling_is_cut_off_and_repeated(
     pipeline: Pipeline, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,12 @@ def landing(key: str, state: str, reason: str = "", version: int = 1) -> dict[st
     return to_item({"pk": "TABLE#planes", "sk": f"LANDING#{told.id}", **told.to_plain()})
 
 
+def test_an_object_that_a_later_contract_has_claimed_is_unrouted_no_more() -> None:
+    notes = [from_item(landing(key, "unrouted")) | {"pk": "UNROUTED"} for key in ("planes/a.csv", "ships/b.csv")]
+    items = [landing("planes/a.csv", "staged"), *map(to_item, notes)]
+    assert tell(PLAN, items, [], {}).unrouted == 1
+
+
 def test_files_that_failed_are_told_with_their_reason() -> None:
     items = [
         landing("planes/b.csv", "failed", "cannot be read"),
