@@ -252,8 +252,8 @@ def successor_of(world: World, closing: Closing, told: int = 0) -> dict[str, Any
     name = closing.execution.rpartition(":")[2]
     stem, _, number = name.rpartition("-h")
     again = f"{stem}-h{int(number) + 1}" if stem and number.isdigit() else f"{name[:70]}-h1"
-    asked = {word: closing.request[word] for word in ("marts",) if word in closing.request}
-    return {"name": again, "input": {"table": closing.table, **asked}}
+    marts = sorted(world.plan.downstream(closing.table).intersection(closing.request.get("marts", ())))
+    return {"name": again, "input": {"table": closing.table} | ({"marts": marts} if marts else {})}
 
 
 def _runs_long(world: World, closing: Closing) -> bool:

@@ -17,6 +17,7 @@ _DETAILED = 10
 _KINDS = {
     "stage": "not staged",
     "open": "refused",
+    "next": "broken off",
     "extract": "not extracted",
     "maintain": "failed",
     "aborted": "aborted",

@@ -43,7 +43,7 @@ class Report:
 
     @property
     def kind(self) -> str:
-        """Return recovered, or the first failure's kind: open, stage, mart, hand_over, extract, maintain, aborted …"""
+        """Return recovered, or the first failure's kind: open, next, stage, mart, hand_over, extract, maintain …"""
         return "recovered" if self.is_good else str(self.failures[0]["kind"])
 
     @property

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.open_batch.opening import open_batch
 from functions.open_batch.planning import plan
-from functions.open_batch.request import read_request
+from functions.open_batch.request import read_later, read_request
 from functions.shared.environment import Environment
 from functions.shared.lease import Caller
 from functions.shared.wholes import overdue
@@ -32,12 +32,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     """Check the request, then open; only the first batch obeys all of its words."""
-    execution = event["execution"]
+    execution, asked = event["execution"], event["input"]
     caller = Caller(execution["id"], execution["name"], int(event["iteration"]), tuple(event.get("errors", ())))
     logger.set_correlation_id(caller.base)
     if caller.iteration:
-        world.check_table(event["input"]["table"])
-    request = read_request(event["input"], world.plan)
+        world.check_table(asked["table"])
+    request = read_later(asked, world.plan) if caller.iteration else read_request(asked, world.plan)
     if request.mode == "dry_run":
         return {"action": "dry_run", "table": request.table, "plan": plan(world, request, caller.id), "failures": []}
     answer = open_batch(world, request, caller)

@@ -33,12 +33,7 @@ _UNMET = "no landing is meant by from, to, prefix and batch_id together"
 
 
 def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]:
-    """Open the next batch of an execution and return what is to be done; repeated, it returns the same.
-
-    The first batch obeys all words of the request, later ones those that last.
-    """
-    if caller.iteration:
-        request = request.after_the_first()
+    """Open the next batch of an execution and return what is to be done; repeated, it returns the same."""
     check_batch(world, request)
     if request.mode == "reconcile":
         reconcile(world, request.table)

@@ -51,10 +51,6 @@ class Request:
         """Tell whether landings that are settled are to be taken up again."""
         return self.mode == "replay" or self.rebuilds_staging or bool(self.allow)
 
-    def after_the_first(self) -> Request:
-        """Return what the later batches of the execution are asked to do."""
-        return Request(self.table, marts=self.marts)
-
 
 def read_request(raw: Any, plan: Plan) -> Request:
     """Check an input and return what it asks for; InvalidRequestError says what is allowed."""
@@ -79,6 +75,11 @@ def read_request(raw: Any, plan: Plan) -> Request:
     )
     _check_together(raw, request)
     return request
+
+
+def read_later(raw: Mapping[str, Any], plan: Plan) -> Request:
+    """Return what later batches of an execution are asked to do; marts may have gone with a deployment meanwhile."""
+    return Request(raw["table"], marts=plan.downstream(raw["table"]).intersection(raw.get("marts", ())))
 
 
 def _check_together(raw: Mapping[str, Any], request: Request) -> None:

@@ -272,6 +272,16 @@ def test_a_wrong_request_fails_with_the_sentence_that_the_lambda_wrote(run: Run)
     assert told["failures"][0]["kind"] == "open"
 
 
+def test_an_execution_that_cannot_open_its_next_batch_has_begun(run: Run) -> None:
+    refusal = LambdaError("StaleLeaseError", "planes: token 7 is not 8")
+    cloud = Cloud(functions={"open": [opened(), refusal], "close": [closed(more=True)]})
+    outcome, _ = run(cloud)
+    assert (outcome.status, outcome.error) == ("FAILED", "StaleLeaseError")
+    [told] = cloud.invocations["notify"]
+    assert [failure["kind"] for failure in told["failures"]] == ["next"]
+    assert [batch["batch_id"] for batch in told["summaries"]] == ["run-0"]
+
+
 def test_a_close_that_fails_is_told_and_fails_the_execution(run: Run) -> None:
     cloud = Cloud(functions={"close": [LambdaError("StaleLeaseError", "planes: token 7 is not 8")]})
     outcome, _ = run(cloud)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from functions.close_batch import handler as close_batch
 from functions.notify_failure import handler as notify_failure
 from functions.open_batch import handler as open_batch
 from functions.receive_files import handler as receive_files
-from tests.unit.functions.conftest import ARTIFACTS, Pipeline, recorded, s3_event, small_plan
+from tests.unit.functions.conftest import ARTIFACTS, Pipeline, opened, recorded, s3_event, small_plan
 
 
 class Context:
@@ -99,6 +100,21 @@ def test_a_message_goes_through_all_handlers(deployed: Pipeline, capsys: pytest.
     }
     assert close_batch.handler(closing, Context()) == answer
     assert metrics_of(capsys.readouterr().out) == []
+
+
+def test_later_batches_build_those_marts_that_were_asked_for_and_are_still_there(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.land("crm/planes/b.csv")
+    pipeline.stage(batch)
+    asked = {"table": "planes", "mode": "replay", "prefix": "crm/", "marts": ["daily", "dim_planes"]}
+    plan = pipeline.world.plan
+    marts = {name: mart for name, mart in plan.marts.items() if name != "daily"}
+    pipeline.world = replace(pipeline.world, plan=replace(plan, marts=marts))
+    assert pipeline.close(batch, caller, request=asked)["more"] is True
+    event = {"execution": {"id": caller.id, "name": caller.name}, "input": asked, "iteration": 1}
+    answer = open_batch.handle(event, pipeline.world)
+    assert [one["key"] for one in pipeline.manifest(answer)["landings"]] == ["crm/planes/b.csv"]
+    assert [[mart["mart"] for mart in wave] for wave in answer["waves"]] == [["dim_planes"]]
 
 
 def test_a_failure_is_published_to_the_topic(deployed: Pipeline) -> None:

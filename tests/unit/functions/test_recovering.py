@@ -121,7 +121,7 @@ def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     pipeline.land("crm/planes/b.csv")
     pipeline.stage(batch)
-    asked = {"table": "planes", "mode": "replay", "prefix": "crm/", "marts": ["dim_planes"]}
+    asked = {"table": "planes", "mode": "replay", "prefix": "crm/", "marts": ["removed", "dim_planes"]}
     assert pipeline.close(batch, caller, iteration=0)["more"] is True
     batch = pipeline.open(Caller(caller.id, caller.name, 1))
     pipeline.land("crm/planes/c.csv")
@@ -135,7 +135,8 @@ def test_an_execution_hands_over_when_its_history_runs_full_and_only_if_there_is
     successor = pipeline.start(f"{caller.name}-h1")
     last = pipeline.open(successor)
     assert [one["key"] for one in pipeline.manifest(last)["landings"]] == ["crm/planes/c.csv"]
-    assert closing.successor_of(pipeline.world, closing.Closing("planes", "b", 1, successor.id, iteration=1)) == {
+    following = closing.Closing("planes", "b", 1, successor.id, iteration=1, request={"marts": ["removed"]})
+    assert closing.successor_of(pipeline.world, following) == {
         "name": f"{caller.name}-h2",
         "input": {"table": "planes"},
     }
