@@ -65,19 +65,27 @@ def _error(batch: Item, mart: str, result: Mapping[str, Any] | None) -> tuple[st
 def failures(
     world: World, batch: Item, outcome: StageOutcome, marts: MartOutcome, found: Mapping[str, Landing]
 ) -> list[dict[str, Any]]:
-    """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it."""
+    """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it.
+
+    Of the table's: whether files are tried no more, and whether later ones wait for them.
+    """
     told = []
     mine = _of_batch(batch, found)
-    holds = world.plan.tables[batch["table"]].on_failed_file == "hold" and any(one.state == FAILED for one in mine)
+    is_held = world.plan.tables[batch["table"]].on_failed_file == "hold"
+    facts = {
+        "batch_id": batch["batch_id"],
+        "gave_up": any(one.has_failed for one in mine),
+        "holds": is_held and any(one.state == FAILED for one in mine),
+    }
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))
         cause = outcome.cause + _to_blame(outcome, found) + _first_refused(outcome)
-        told.append(_stage_failure(batch, outcome.error, cause, skipped, holds))
+        told.append(_failure("stage", batch["table"], outcome.error, cause, skipped) | facts)
     elif outcome.blamed:
-        told.append(_stage_failure(batch, "ContractViolationError", _blame(outcome, found), [], holds))
+        told.append(_failure("stage", batch["table"], "ContractViolationError", _blame(outcome, found), []) | facts)
     for mart, (error, cause) in marts.errors.items():
         told.append(_failure("mart", mart, error, cause, sorted(world.plan.downstream(mart, marts.skipped))))
-    return told
+    return [one | {"mode": batch["mode"]} for one in told]
 
 
 def _of_batch(batch: Item, found: Mapping[str, Landing]) -> list[Landing]:
@@ -86,10 +94,6 @@ def _of_batch(batch: Item, found: Mapping[str, Landing]) -> list[Landing]:
 
 def _failure(kind: str, name: str, error: str, cause: str, skipped: list[str]) -> dict[str, Any]:
     return {"kind": kind, "name": name, "error": error, "cause": cause, "skipped": skipped}
-
-
-def _stage_failure(batch: Item, error: str, cause: str, skipped: list[str], holds: bool) -> dict[str, Any]:
-    return _failure("stage", batch["table"], error, cause, skipped) | {"batch_id": batch["batch_id"], "holds": holds}
 
 
 def _to_blame(outcome: StageOutcome, found: Mapping[str, Landing]) -> str:
@@ -138,7 +142,7 @@ def summary(
         told["refused_records"] = [dict(one) for one in outcome.rejected]
     if outcome.warnings:
         told["warnings"] = dict(outcome.warnings)
-    if failed := [one for one in mine if one.state == FAILED][:_SHOWN]:
+    if failed := [one for one in mine if one.has_failed][:_SHOWN]:
         told["failed_files"] = [{"key": one.key, "reason": one.reason, "column": one.column} for one in failed]
     if quarantined := [one for one in mine if one.state == QUARANTINED][:_SHOWN]:
         told["quarantined_files"] = [{"key": one.key, "reason": one.reason} for one in quarantined]

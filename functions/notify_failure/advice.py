@@ -33,7 +33,7 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     if kind in ("aborted", "timed_out"):
         return _cut_off(kind, table)
     if kind == "stage":
-        return _anew(_stage(failure, table), request, str(failure["cause"]))
+        return _anew(_stage(failure, table), failure, request)
     if kind == "extract":
         return _extract(failure, table, request)
     if kind == "maintain":
@@ -87,6 +87,14 @@ def _stage(failure: Mapping[str, Any], table: str) -> Advice:
             rerun=replay,
             section="a-contract-that-its-table-cannot-follow",
         )
+    if failure.get("gave_up"):
+        return Advice(
+            what=f"The staging job of {table} failed, and files that it stages are given up.",
+            safe=safe,
+            todo="They are tried no more: remove the cause, then replay them.",
+            rerun=replay,
+            section="a-staging-job-fails",
+        )
     return Advice(
         what=f"The staging job of {table} failed, also when it was tried again.",
         safe=safe,
@@ -107,9 +115,12 @@ def _removed(table: str) -> Advice:
     )
 
 
-def _anew(advice: Advice, request: Mapping[str, Any], cause: str) -> Advice:
-    """Return the advice for staging a table anew: it leaves no file pending or failed, so that it starts as it did."""
-    if request.get("mode") != "rebuild":
+def _anew(advice: Advice, failure: Mapping[str, Any], request: Mapping[str, Any]) -> Advice:
+    """Return the advice for staging a table anew: it leaves no file pending or failed, so that it starts as it did.
+
+    Later batches of the execution stage what landed meanwhile as those of any other do.
+    """
+    if failure.get("mode") != "rebuild":
         return advice
     allowed = sorted({*request.get("allow", ()), *advice.rerun.get("allow", ())})
     rerun = {**request, **({"allow": allowed} if allowed else {})}
@@ -120,7 +131,7 @@ def _anew(advice: Advice, request: Mapping[str, Any], cause: str) -> Advice:
         "Correct the contract so that it takes the file too, deploy, and start the rebuild again; one that was never "
         "staged is left out then."
     )
-    if ": is gone: " in cause:
+    if ": is gone: " in str(failure["cause"]):
         why = "is in the raw bucket no more"
         todo = "If its rows may leave the table with it, start the rebuild so that it goes without such files."
         rerun["allow"] = sorted({*allowed, MISSING_FILES})
@@ -156,13 +167,19 @@ def _maintain(error: str) -> Advice:
 
 
 def _mart(failure: Mapping[str, Any], table: str) -> Advice:
-    return Advice(
+    """Return the advice for a mart; of one that was to be built anew the next batch only adds what is new."""
+    advice = Advice(
         what=f"The mart {failure['name']} could not be built.",
         safe=f"staging.{table} holds the new rows; the mart shows its last good state and stays due.",
         todo="It is built again with the next batch of the table; or remove the cause and start now.",
         rerun={"table": table},
         section="a-mart-fails",
     )
+    if failure.get("mode") != "rebuild":
+        return advice
+    marts = sorted({failure["name"], *failure["skipped"]})
+    todo = "Remove the cause and start the rebuild of what it left: the next batch of the table builds nothing anew."
+    return replace(advice, todo=todo, rerun={"table": table, "mode": "rebuild", "marts": marts})
 
 
 def _refused(error: str, table: str, request: Mapping[str, Any]) -> Advice:

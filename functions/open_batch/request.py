@@ -90,6 +90,8 @@ def _check_together(raw: Mapping[str, Any], request: Request) -> None:
         raise InvalidRequestError(f"layer plans a rebuild and {others[0]} a replay: leave one of them out")
     if MISSING_FILES in request.allow and request.layer != "staging":
         raise InvalidRequestError(f'{MISSING_FILES} goes with "mode": "rebuild", "layer": "staging"')
+    if request.allow and (request.rebuilds_marts or request.layer == "marts"):
+        raise InvalidRequestError("allow lets files through: leave it out of a rebuild of marts, which stages none")
     if request.mode == "replay" and not {"from", "to", "prefix", "batch_id"}.intersection(raw):
         raise InvalidRequestError("replay needs at least one of from, to, prefix, batch_id to say which landings")
     if request.since and request.until and request.since > request.until:

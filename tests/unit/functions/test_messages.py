@@ -35,7 +35,8 @@ REFUSED = failure("open", "planes", "InvalidRequestError", "mode 'x': it must be
 BUSY = failure("open", "planes", "TableBusyError", "the execution planes-1-0 works on planes")
 CLOSE = failure("close", "planes", "StaleLeaseError", "planes: another one has taken the table over")
 ABORTED = failure("aborted", "planes", "ExecutionAbortedError", "somebody stopped the execution")
-ALL = [VIOLATION, LIMIT, SCHEMA, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
+NEXT = failure("next", "planes", "LedgerBusyError", "the ledger is overloaded")
+ALL = [NEXT, VIOLATION, LIMIT, SCHEMA, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABORTED]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ ALL = [VIOLATION, LIMIT, SCHEMA, MART, OUT_OF_MEMORY, REFUSED, BUSY, CLOSE, ABOR
         ([MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException"),
         ([MART, MART, MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException (+2 more)"),
         ([REFUSED], "[nycflights-dev] planes: refused: InvalidRequestError"),
+        ([NEXT], "[nycflights-dev] planes: broken off: LedgerBusyError"),
         ([ABORTED], "[nycflights-dev] planes: aborted: ExecutionAbortedError"),
         ([], "[nycflights-dev] planes: recovered"),
     ],
@@ -56,17 +58,46 @@ def test_the_subject_says_pipeline_table_and_what(failures: list[dict[str, Any]]
     assert subject(report(*failures)) == line
 
 
+ANEW, LATER = {"mode": "rebuild"}, {"mode": "incremental", "batch_id": "b"}
+REBUILD = {"table": "planes", "mode": "rebuild"}
+
+
+def rerun(failed: dict[str, Any], request: dict[str, Any]) -> Any:
+    """Return the input that the message says to start."""
+    told = body(Report("nycflights", "dev", "planes", ARN, request, (failed,), []))
+    [line] = [line for line in told.splitlines() if line.startswith("RERUN")]
+    return json.loads(line.removeprefix("RERUN"))
+
+
+@pytest.mark.parametrize("request_", [REBUILD, REBUILD | {"layer": "staging"}])
+@pytest.mark.parametrize(
+    ("failed", "again"),
+    [
+        (LIMIT | LATER, {"table": "planes", "allow": ["max_deleted"]}),
+        (VIOLATION | LATER, {"table": "planes", "mode": "replay", "batch_id": "b"}),
+        (OUT_OF_MEMORY | LATER | {"gave_up": False}, {"table": "planes"}),
+        (OUT_OF_MEMORY | LATER | {"gave_up": True}, {"table": "planes", "mode": "replay", "batch_id": "b"}),
+        (MART | LATER, {"table": "planes"}),
+        (NEXT, {"table": "planes"}),
+        (MART | ANEW, REBUILD | {"marts": ["daily", "dim_planes", "fct_flights"]}),
+    ],
+)
+def test_the_input_that_a_message_gives_is_that_of_the_batch_that_failed(
+    failed: dict[str, Any], again: Any, request_: dict[str, Any]
+) -> None:
+    assert rerun(failed, request_) == again
+
+
 def test_a_table_that_could_not_be_staged_anew_is_started_as_it_was_and_let_through() -> None:
     request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
     again = {LIMIT["error"]: {**request, "allow": ["max_deleted"]}, OUT_OF_MEMORY["error"]: request}
     for failed in (LIMIT, OUT_OF_MEMORY):
-        told = Report("nycflights", "dev", "planes", ARN, request, (failed,), [])
-        assert f"RERUN    {json.dumps(again[failed['error']])}" in body(told).splitlines()
+        assert rerun(failed | ANEW, request) == again[failed["error"]]
 
 
 def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
     request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
-    told = Report("nycflights", "dev", "planes", ARN, request, (VIOLATION,), [])
+    told = Report("nycflights", "dev", "planes", ARN, request, (VIOLATION | ANEW,), [])
     assert body(told).splitlines()[2:8] == [
         "WHAT     A file of planes does not fit its contract: nothing is staged anew.",
         "WHY      ContractViolationError: planes: file crm/x.csv: column seats: 'many' is no int",
@@ -80,7 +111,7 @@ def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
 
 def test_a_file_that_is_gone_and_stops_a_rebuild_can_be_left_out() -> None:
     request = {"table": "planes", "mode": "rebuild", "layer": "staging", "allow": ["max_deleted"]}
-    gone = VIOLATION | {"cause": "file crm/x.csv: is gone: somebody deleted its version v from the raw bucket"}
+    gone = VIOLATION | ANEW | {"cause": "file crm/x.csv: is gone: somebody deleted its version v from the raw bucket"}
     told = Report("nycflights", "dev", "planes", ARN, request, (gone,), [])
     assert body(told).splitlines()[2:8] == [
         "WHAT     A file of planes is in the raw bucket no more: nothing is staged anew.",
@@ -159,7 +190,10 @@ def test_a_limit_is_let_through_by_the_input_that_the_message_gives() -> None:
     assert 'RERUN    {"table": "planes", "allow": ["max_deleted"]}' in body(report(LIMIT))
 
 
-@pytest.mark.parametrize(("failed", "severity"), [(VIOLATION, "error"), (MART, "error"), (CLOSE, "critical")])
+@pytest.mark.parametrize(
+    ("failed", "severity"),
+    [(VIOLATION, "error"), (MART, "error"), (BUSY, "error"), (NEXT, "critical"), (CLOSE, "critical")],
+)
 def test_the_same_for_chat_tools(failed: dict[str, Any], severity: str) -> None:
     told = {name: one["StringValue"] for name, one in attributes(report(failed)).items()}
     assert {name: told[name] for name in ("severity", "kind", "table", "pipeline", "environment")} == {

@@ -130,6 +130,7 @@ def test_marts_that_failed_are_due_and_built_by_the_next_execution(pipeline: Pip
             "error": "SparkException",
             "cause": "no space left",
             "skipped": ["daily"],
+            "mode": "incremental",
         }
     ]
     assert answer["summary"]["marts"] == {"dim_planes": {"total": 1}, "latest_planes": {"total": 1}}

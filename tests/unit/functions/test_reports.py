@@ -51,7 +51,7 @@ def test_a_mart_that_failed_takes_those_that_read_it_along_and_no_others() -> No
     told = failures(World(), of, StageOutcome(True), found, {})
     skipped = ["daily", "fct_flights"]
     error = {"error": "MartSqlError", "cause": "no column x"}
-    assert told == [{"kind": "mart", "name": "dim_planes", **error, "skipped": skipped}]
+    assert told == [{"kind": "mart", "name": "dim_planes", **error, "skipped": skipped, "mode": "incremental"}]
     shown = summary(World.plan, of, StageOutcome(True), found, {})
     assert (shown["marts"], shown["failed_marts"], shown["skipped_marts"]) == (
         {"latest_planes": {"total": 3}},
@@ -175,6 +175,8 @@ def test_what_is_told_of_a_table(staged: StageOutcome, error: str, cause: str, s
         "cause": cause,
         "skipped": skipped,
         "batch_id": "b1",
+        "mode": "incremental",
+        "gave_up": True,
         "holds": holds == "hold",
     }
 
@@ -187,4 +189,15 @@ def test_later_files_wait_only_for_one_of_this_batch() -> None:
     others = {id_: one for id_, one in FOUND.items() if one.batch_id != "b1" or one.state == "staged"}
     staged = StageOutcome(False, error="KeyError", cause="'a'")
     [told] = failures(World(), batch(table="weather"), staged, MartOutcome(), others)
-    assert told["holds"] is False
+    assert (told["gave_up"], told["holds"]) == (False, False)
+
+
+def test_a_staged_file_whose_replay_is_given_up_is_told_of_and_holds_up_nobody() -> None:
+    gave_up = landing("a.csv", "staged", reason="the replay failed: failed 3 times, last: heap")
+    staged = StageOutcome(False, error="OutOfMemoryError", cause="heap")
+    of = batch(table="weather", mode="replay")
+    [told] = failures(World(), of, staged, MartOutcome(), {gave_up.id: gave_up})
+    assert (told["gave_up"], told["holds"]) == (True, False)
+    assert summary(World.plan, of, staged, MartOutcome(), {gave_up.id: gave_up})["failed_files"] == [
+        {"key": "a.csv", "reason": gave_up.reason, "column": ""}
+    ]

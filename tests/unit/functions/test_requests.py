@@ -81,6 +81,14 @@ def test_what_is_understood(raw: Any, request_: Request) -> None:
             {"table": "planes", "mode": "rebuild", "allow": ["missing_files"]},
             'missing_files goes with "mode": "rebuild", "layer": "staging"',
         ),
+        (
+            {"table": "planes", "mode": "rebuild", "allow": ["max_deleted"]},
+            "allow lets files through: leave it out of a rebuild of marts, which stages none",
+        ),
+        (
+            {"table": "planes", "mode": "dry_run", "layer": "marts", "allow": ["max_deleted"]},
+            "allow lets files through",
+        ),
         ({"table": "planes", "mode": "replay"}, "replay needs at least one of from, to, prefix, batch_id to say which"),
         ({"table": "planes", "from": "2013-01-02"}, 'from goes with "mode": "replay", not with incremental'),
         ({"table": "planes", "to": "2013-01-02"}, 'to goes with "mode": "replay", not with incremental'),
