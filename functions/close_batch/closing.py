@@ -26,6 +26,7 @@ from functions.shared.settling import (
     StageOutcome,
     lost,
     read_outcome,
+    refusals,
     retired,
     settle,
     settle_neighbours,
@@ -107,12 +108,15 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     """Settle the landings, then close the item and keep what is due in one transaction."""
     outcome = StageOutcome(published=True)
     found: dict[str, Landing] = {}
+    refused: list[Landing] = []
     if batch["landings"]:
         outcome = read_outcome(world.files.read(closing.table, closing.batch_id, "stage"), closing.stage_error)
-        found = _settle_landings(world, closing, lease, outcome)
+        manifest = world.files.read(closing.table, closing.batch_id, "manifest")
+        found = _settle_landings(world, closing, lease, outcome, manifest)
+        refused = [found[one["id"]] for one in manifest["retired"] if one["id"] in found]
     marts = mart_outcome(world, batch, outcome.published, closing.marts_error)
     told = {
-        "failures": failures(world, batch, outcome, marts, found),
+        "failures": [*failures(world, batch, outcome, marts, found), *refusals(closing.table, refused)],
         "summary": summary(world.plan, batch, outcome, marts, found) | dpu_seconds(world.plan, batch, closing.runs),
     }
     closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
@@ -121,9 +125,10 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     return closed
 
 
-def _settle_landings(world: World, closing: Closing, lease: Lease, outcome: StageOutcome) -> dict[str, Landing]:
+def _settle_landings(
+    world: World, closing: Closing, lease: Lease, outcome: StageOutcome, manifest: Mapping[str, Any]
+) -> dict[str, Landing]:
     """Bring the batch's landings to their states; return them as they are afterwards."""
-    manifest = world.files.read(closing.table, closing.batch_id, "manifest")
     ids = [one["id"] for one in (*manifest["landings"], *manifest["retired"])]
     found = world.ledger.landings(closing.table, ids)
     now = world.ledger.now()

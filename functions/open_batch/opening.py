@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,15 +16,14 @@ from functions.open_batch.recovery import recover_orphans
 from functions.open_batch.reopening import check_batch, reopen
 from functions.open_batch.request import Request
 from functions.shared import actions
-from functions.shared.causes import first_of_files
-from functions.shared.choosing import Change, Work, choose, held_words, is_held
+from functions.shared.choosing import Work, choose, held_words, is_held
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
 from functions.shared.holding import still_held
-from functions.shared.landings import FAILED, REBUILD, id_in
+from functions.shared.landings import REBUILD, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
-from functions.shared.settling import changed, lost, settle
+from functions.shared.settling import changed, lost, refusals, settle
 from functions.shared.wholes import waiting_words
 from functions.shared.world import World
 
@@ -52,10 +51,11 @@ def open_batch(world: World, request: Request, caller: Caller) -> dict[str, Any]
     if lease.orphans:
         recover_orphans(world, lease)
         lease = _refreshed(world, lease)
+    failures: list[dict[str, Any]] = []
     if request.reopens:
-        reopen(world, request, lease)
+        failures = refusals(request.table, reopen(world, request, lease))
         lease = _refreshed(world, lease)
-    return _open(world, request, caller, lease)
+    return _open(world, request, caller, lease, failures)
 
 
 def nothing(
@@ -83,15 +83,17 @@ def _busy(request: Request, held: Held) -> dict[str, Any]:
     return nothing(request.table, f"{reason} and takes what is pending")
 
 
-def _open(world: World, request: Request, caller: Caller, lease: Lease) -> dict[str, Any]:
-    """Open a batch of landings, else of marts, else give the lease back."""
-    failures: list[dict[str, Any]] = []
+def _open(
+    world: World, request: Request, caller: Caller, lease: Lease, failures: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Open a batch of landings, else of marts, else give the lease back; `failures` are those so far."""
     settled = 0
     for _ in range(_TRIES):
         lease = _with_held(world, lease)
         work, claims = _choose(world, request, caller, lease)
-        settle(world.ledger, lease, changed(work.settled, world.ledger.now()))
-        failures += refusals(request.table, work.settled)
+        pairs = changed(work.settled, world.ledger.now())
+        settle(world.ledger, lease, pairs)
+        failures += refusals(request.table, [after for _, after in pairs])
         settled += len(work.settled)
         if work.claims:
             return answer(world, claim_manifest(world, lease, work, claims), failures)
@@ -181,12 +183,3 @@ def marts_to_build(plan: Plan, request: Request, lease: Lease) -> frozenset[str]
     for wave in plan.waves(request.table):
         due |= {mart for mart in wave if due.intersection(plan.marts[mart].reads)}
     return request.marts or frozenset(due)
-
-
-def refusals(table: str, changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Return the failure to tell of landings that `on_overwrite: fail` refuses: one, however many they are."""
-    causes = [f"file {one.landing.key}: {one.reason}" for one in changes if one.state == FAILED]
-    if not causes:
-        return []
-    cause = first_of_files(causes)
-    return [{"kind": "stage", "name": table, "error": "OverwriteRefusedError", "cause": cause, "skipped": []}]

@@ -12,20 +12,22 @@ from functions.shared.settling import changed, settle
 from functions.shared.world import World
 
 
-def pending_that_count(world: World, lease: Lease) -> list[Landing]:
-    """Return which of the pending landings are to be staged, however many, once those are settled that are not.
+def pending_that_count(world: World, lease: Lease) -> tuple[list[Landing], list[Landing]]:
+    """Return which of the pending landings are to be staged, however many, and those that were settled without.
 
     Parts of a snapshot go on waiting for one another.
     """
-    table = world.plan.tables[lease.table]
+    table, settled = world.plan.tables[lease.table], list[Landing]()
     while not table.source.parts:
         pending = [one for one in world.ledger.pending(table.name) if not one.mode]
         versions = world.ledger.all_versions(table.name) if pending else {}
         work = choose(table, pending, versions.__getitem__, lease.holder, ENDLESS, lease.held)
         if not work.settled:
-            return list(work.claims)
-        settle(world.ledger, lease, changed(work.settled, world.ledger.now()))
-    return []
+            return list(work.claims), settled
+        pairs = changed(work.settled, world.ledger.now())
+        settle(world.ledger, lease, pairs)
+        settled += [after for _, after in pairs]
+    return [], []
 
 
 def rebuilt(world: World, table: Table, pending: Sequence[Landing]) -> Work:

@@ -25,9 +25,12 @@ class Stopped:
     landings: tuple[Landing, ...]
 
 
-def reopen(world: World, request: Request, lease: Lease) -> None:
-    """Make the landings that a request means pending again; done twice it is the same."""
-    stays = lease.stopped
+def reopen(world: World, request: Request, lease: Lease) -> list[Landing]:
+    """Make the landings that a request means pending again; return those that were settled instead.
+
+    Done twice it is the same.
+    """
+    stays, settled = lease.stopped, list[Landing]()
     if request.mode == "incremental":
         waiting = stopped(world, lease)
         chosen = [landing for one in waiting if one.limit in request.allow for landing in one.landings]
@@ -36,10 +39,12 @@ def reopen(world: World, request: Request, lease: Lease) -> None:
         chosen = selected(world, request)
         if request.rebuilds_staging:
             reconcile(world, request.table)
-            chosen += pending_that_count(world, lease)
+            waiting_too, settled = pending_that_count(world, lease)
+            chosen += waiting_too
     now = world.ledger.now()
     settle(world.ledger, lease, [(one, _again(one, request, now)) for one in chosen])
     _keep(world, lease, stays)
+    return settled
 
 
 def _again(one: Landing, request: Request, now: str) -> Landing:

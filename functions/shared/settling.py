@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.model import Table
 from functions.shared import actions
-from functions.shared.causes import CUT_OFF, first_cause
+from functions.shared.causes import CUT_OFF, first_cause, first_of_files
 from functions.shared.choosing import Change, firsts_again
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError
 from functions.shared.landings import (
@@ -187,6 +187,15 @@ def retired(manifest: Mapping[str, Any], found: Mapping[str, Landing], now: str)
         for entry in manifest["retired"]
         if (one := found.get(entry["id"])) and {one.state, one.was}.intersection((STAGED, SUPERSEDED))
     ]
+
+
+def refusals(table: str, landings: Iterable[Landing]) -> list[dict[str, Any]]:
+    """Return the failure to tell of those that `on_overwrite: fail` refuses: one, however many they are."""
+    causes = [f"file {one.key}: {one.reason}" for one in landings if one.state == FAILED]
+    if not causes:
+        return []
+    cause = first_of_files(causes)
+    return [{"kind": "stage", "name": table, "error": "OverwriteRefusedError", "cause": cause, "skipped": []}]
 
 
 def settle_neighbours(ledger: Ledger, lease: Lease, table: Table, landings: Iterable[Landing]) -> None:

@@ -12,7 +12,7 @@ from contracts.model import Capacity, Mart
 from functions.close_batch.counts import counts
 from functions.shared.errors import TableRemovedError
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, s3_event, task_failed
+from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, task_failed
 
 
 def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:
@@ -113,36 +113,6 @@ def test_the_rows_of_an_overwritten_object_are_superseded_once_the_new_ones_are_
     pipeline.stage(batch)
     pipeline.close(batch, caller)
     assert pipeline.states("flights") == {"ops/flights/a.csv v1": "superseded", "ops/flights/a.csv v2": "staged"}
-
-
-def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
-    pipeline.with_table("flights", on_overwrite="fail")
-    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
-    pipeline.land("ops/flights/a.csv", "v2")
-    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
-    assert (answer["action"], [failure["error"] for failure in answer["failures"]]) == (
-        "nothing",
-        ["OverwriteRefusedError"],
-    )
-    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "failed"}
-
-
-def test_many_refused_overwrites_are_one_failure(pipeline: Pipeline) -> None:
-    pipeline.with_table("flights", on_overwrite="fail")
-    keys = ("ops/flights/a.csv", "ops/flights/b.csv", "ops/flights/c.csv")
-    batch, caller = opened(pipeline, *keys, table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
-    pipeline.deliver(*(s3_event(key, "v2") for key in keys))
-    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
-    assert [failure["cause"] for failure in answer["failures"]] == [
-        "file ops/flights/a.csv: the key landed before with other content (version v1), and on_overwrite is fail "
-        "(and 2 more files)"
-    ]
 
 
 def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pipeline) -> None:

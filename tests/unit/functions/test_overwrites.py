@@ -1,0 +1,78 @@
+"""`on_overwrite: fail`: the first content of a key counts, whatever came first, and people are told of the others."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+
+from functions.close_batch import closing
+from tests.unit.functions.conftest import Pipeline, opened, s3_event
+
+
+def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/flights/a.csv", "v2")
+    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
+    assert (answer["action"], [failure["error"] for failure in answer["failures"]]) == (
+        "nothing",
+        ["OverwriteRefusedError"],
+    )
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "failed"}
+
+
+def test_a_staged_overwrite_is_refused_and_told_when_the_first_content_comes_late(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    for version in ("v2", "v1"):
+        pipeline.land("ops/flights/a.csv", version)
+        caller = pipeline.caller(pipeline.executions()[-1])
+        batch = pipeline.open(caller, table="flights")
+        pipeline.stage(batch)
+        with monkeypatch.context() as dying:
+            dying.setattr(closing, "_close_item", mock.Mock(side_effect=MemoryError))
+            with pytest.raises(MemoryError):
+                pipeline.close(batch, caller)
+        answer = pipeline.close(batch, caller)
+        pipeline.stop(caller.name)
+    refused = "the key landed before with other content (version v1), and on_overwrite is fail"
+    assert [(one["error"], one["cause"]) for one in answer["failures"]] == [
+        ("OverwriteRefusedError", f"file ops/flights/a.csv: {refused}")
+    ]
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "staged", "ops/flights/a.csv v2": "failed"}
+
+
+def test_an_overwrite_that_waits_is_refused_and_told_when_its_table_is_staged_anew(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/flights/a.csv", "v2")
+    pipeline.stop(pipeline.executions()[-1])
+    answer = pipeline.open(pipeline.start("anew"), table="flights", mode="rebuild", layer="staging")
+    assert (answer["action"], [failure["error"] for failure in answer["failures"]]) == (
+        "stage",
+        ["OverwriteRefusedError"],
+    )
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "claimed", "ops/flights/a.csv v2": "failed"}
+
+
+def test_many_refused_overwrites_are_one_failure(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", on_overwrite="fail")
+    keys = ("ops/flights/a.csv", "ops/flights/b.csv", "ops/flights/c.csv")
+    batch, caller = opened(pipeline, *keys, table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.deliver(*(s3_event(key, "v2") for key in keys))
+    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
+    assert [failure["cause"] for failure in answer["failures"]] == [
+        "file ops/flights/a.csv: the key landed before with other content (version v1), and on_overwrite is fail "
+        "(and 2 more files)"
+    ]
