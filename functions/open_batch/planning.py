@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,10 @@ from contracts.model import Capacity
 from functions.open_batch.opening import marts_to_build
 from functions.open_batch.reopening import Stopped, selected, stopped
 from functions.open_batch.request import Request
+from functions.shared.batches import CLOSED
 from functions.shared.choosing import ENDLESS, Limits, Work, choose
 from functions.shared.holding import still_held
-from functions.shared.landings import PENDING, Landing
+from functions.shared.landings import PENDING, STAGED, Landing
 from functions.shared.ledger import Lease
 from functions.shared.world import World
 
@@ -29,17 +30,15 @@ _HOW = (
 def plan(world: World, request: Request, execution: str) -> dict[str, Any]:
     """Return the plan of a dry run: landings, batches, marts, an estimate, and who works on the table."""
     lease = world.ledger.lease(request.table)
-    mode = _meant(request)
+    request = replace(request, mode=_meant(request))
     stops = stopped(world, lease)
-    landings, apart = _landings(world, replace(request, mode=mode), lease, execution)
-    if mode == "incremental":
-        landings += [landing for one in stops if one.limit in request.allow for landing in one.landings]
-    batches = _batches(landings, world.limits) if mode != "rebuild" else [landings] if landings else []
-    marts = _marts(world, replace(request, mode=mode), lease, bool(landings))
+    batches, apart = _batches(world, request, lease, execution, stops)
+    landings = [one for batch in batches for one in batch]
+    marts = _marts(world, request, lease, bool(landings))
     held = bool(lease.holder) and world.executions.is_running(lease.holder)
     return {
         "table": request.table,
-        "mode": mode,
+        "mode": request.mode,
         "nothing_was_touched": True,
         "landings": len(landings),
         "bytes": sum(one.size for one in landings),
@@ -47,6 +46,7 @@ def plan(world: World, request: Request, execution: str) -> dict[str, Any]:
         "files": [_shown(one) for one in landings[:_SHOWN]],
         **apart,
         **_stopped(stops, request),
+        **_left_behind(world, lease, held),
         "marts": marts,
         "estimate": _estimate(world, request.table, batches, marts),
         "worked_on_by": lease.holder if held else "",
@@ -60,39 +60,59 @@ def _meant(request: Request) -> str:
     return "rebuild" if request.layer else "incremental"
 
 
-def _landings(world: World, request: Request, lease: Lease, execution: str) -> tuple[list[Landing], dict[str, Any]]:
-    """Return the landings that would be staged, and those that would be settled without or would wait."""
+def _batches(
+    world: World, request: Request, lease: Lease, execution: str, stops: Sequence[Stopped]
+) -> tuple[list[Sequence[Landing]], dict[str, Any]]:
+    """Return the landings that would be staged, batch by batch, and those that would be settled without or wait."""
     if request.rebuilds_marts:
         return [], {}
     if request.mode == "replay":
-        return selected(world, request), {}
+        return _cut(selected(world, request), world.limits), {}
     pending = [one for one in world.ledger.pending(request.table) if not (request.rebuilds_staging and one.mode)]
-    work = _work(world, request, lease, execution, pending)
+    works = _works(world, request, lease, execution, pending)
+    claims = [one for work in works for one in work.claims]
+    is_in_parts = bool(world.plan.tables[request.table].source.parts)
     if request.rebuilds_staging:
-        whole = not world.plan.tables[request.table].source.parts  # parts go on waiting for one another
-        return [*selected(world, request), *(work.claims if whole else ())], {}
-    settled = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in work.settled]
-    ids = {one.id for one in work.claims} | {one.landing.id for one in work.settled}
+        anew = [*selected(world, request), *([] if is_in_parts else claims)]  # parts go on waiting for one another
+        return [anew] if anew else [], {}
+    settled = [change for work in works for change in work.settled if change.state != PENDING]
+    ids = {one.id for one in claims} | {one.landing.id for one in settled}
     waiting = [_shown(one) for one in pending if one.id not in ids]
-    return list(work.claims), {"settled_without_staging": settled[:_SHOWN], "waiting": waiting[:_SHOWN]}
+    told = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in settled]
+    batches = [work.claims for work in works if work.claims] if is_in_parts else _cut(claims, world.limits)
+    let_through = [landing for one in stops if one.limit in request.allow for landing in one.landings]
+    batches += _cut(let_through, world.limits)
+    return batches, {"settled_without_staging": told[:_SHOWN], "waiting": waiting[:_SHOWN]}
 
 
-def _work(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> Work:
-    """Return what there is to do when nothing limits a batch; what would count again is taken as pending."""
+def _works(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> list[Work]:
+    """Return what there is to do one after the other, as if nothing limited a batch and nothing failed."""
     table = world.plan.tables[request.table]
-    again: dict[str, Landing] = {}
+    then: dict[str, Landing] = {}
 
     def versions(object_id: str) -> list[Landing]:
-        return [again.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
+        return [then.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
 
     held = still_held(world.ledger, table, lease.held)
-    while True:
-        waiting = [replace(one, attempts=0, mode="", allow="") for one in (*pending, *again.values())]
-        work = choose(table, waiting, versions, execution, ENDLESS, held)
-        revived = [one.landing for one in work.settled if one.state == PENDING]
-        if not revived:
-            return work
-        again |= {one.id: replace(one, state=PENDING) for one in revived}
+    waiting = {one.id: replace(one, attempts=0, mode="", allow="") for one in pending}
+    works = []
+    while work := choose(table, [*waiting.values()], versions, execution, ENDLESS, held):
+        works.append(work)
+        done = [(one, STAGED) for one in work.claims] + [(one.landing, one.state) for one in work.settled]
+        for one, state in done:
+            waiting.pop(one.id, None)
+            then[one.id] = replace(one, state=state)
+            if state == PENDING:  # its content counts again
+                waiting[one.id] = then[one.id]
+    return works
+
+
+def _left_behind(world: World, lease: Lease, is_worked_on: bool) -> dict[str, Any]:
+    """Return the batches of executions that died: whoever comes next puts them right, before all that is planned."""
+    died = {lease.batch_id} if lease.holder and not is_worked_on else set[str]()
+    batches = [world.ledger.batch(lease.table, batch_id) for batch_id in sorted(lease.orphans | died)]
+    left = [one["batch_id"] for one in batches if one and one["state"] not in CLOSED]
+    return {"left_behind": left} if left else {}
 
 
 def _stopped(stops: Sequence[Stopped], request: Request) -> dict[str, Any]:
@@ -109,18 +129,17 @@ def _stopped(stops: Sequence[Stopped], request: Request) -> dict[str, Any]:
     return {"stopped_by_limits": told} if told else {}
 
 
-def _batches(landings: Sequence[Landing], limits: Limits) -> list[list[Landing]]:
+def _cut(landings: Iterable[Landing], limits: Limits) -> list[Sequence[Landing]]:
     """Cut landings into batches as open_batch would."""
     batches: list[list[Landing]] = []
     size = 0
     for one in landings:
-        full = not batches or len(batches[-1]) >= limits.landings or size + one.size > limits.bytes
-        if full:
+        if not batches or len(batches[-1]) >= limits.landings or size + one.size > limits.bytes:
             batches.append([])
             size = 0
         batches[-1].append(one)
         size += one.size
-    return batches
+    return [*batches]
 
 
 def _marts(world: World, request: Request, lease: Lease, staged: bool) -> list[list[str]]:

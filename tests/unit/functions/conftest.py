@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.close_batch.closing import Closed, Closing, close_batch
+from functions.open_batch.handler import handle
 from functions.open_batch.opening import open_batch
 from functions.open_batch.request import read_request
 from functions.receive_files.handler import receive
@@ -31,6 +32,7 @@ ARTIFACTS = "artifacts"
 ROLE = "arn:aws:iam::123456789012:role/machine"
 NOW = "2013-01-05T00:00:00.000000Z"
 FIRST_TOKEN = 1357344000  # NOW in seconds
+LIMIT = "planes: max_deleted: 4 of 9 living keys would be deleted, the limit is 20%; nothing was published."
 COLUMNS = (Column("tailnum", "string", required=True), Column("seats", "int"))
 
 
@@ -144,6 +146,42 @@ def opened(pipeline: Pipeline, *keys: str, table: str = "planes") -> tuple[dict[
     pipeline.deliver(*events)
     caller = pipeline.caller(pipeline.executions()[-1])
     return pipeline.open(caller, table=table), caller
+
+
+def staged(pipeline: Pipeline, *keys: str, table: str = "planes") -> str:
+    """Land and stage files in one batch; return its id."""
+    for number, key in enumerate(keys):
+        pipeline.land(key, at=f"2013-01-0{number + 1}T05:00:00.000Z")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name), table=table)
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller(name))["more"] is False
+    for running in pipeline.executions():
+        pipeline.stop(running)
+    return str(batch["batch_id"])
+
+
+def stopped(pipeline: Pipeline) -> dict[str, Any]:
+    """Land a file whose batch a limit stops."""
+    pipeline.land("crm/planes/a.csv")
+    name = pipeline.executions()[-1]
+    batch = pipeline.open(pipeline.caller(name))
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT))
+    answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"LimitExceededError: {LIMIT}"))
+    pipeline.stop(name)
+    return answer
+
+
+def dry_run(pipeline: Pipeline, **request: Any) -> dict[str, Any]:
+    """Ask for a plan; assert that nothing was touched."""
+    before = pipeline.items("")
+    execution = {"id": pipeline.world.executions.arn("dry"), "name": "dry"}
+    event = {"execution": execution, "iteration": 0, "input": {"table": "planes", "mode": "dry_run"} | request}
+    answer = handle(event, pipeline.world)
+    assert answer["action"] == "dry_run"
+    assert pipeline.items("") == before
+    plan: dict[str, Any] = answer["plan"]
+    return plan
 
 
 def published(batch_id: str) -> dict[str, Any]:

@@ -8,25 +8,18 @@ from typing import Any
 import pytest
 
 from contracts.model import EffectiveAt, Parts, Source
-from functions.open_batch import handler
 from functions.shared.errors import InvalidRequestError, TableBusyError
-from tests.unit.functions.conftest import ARTIFACTS, Pipeline, failed, s3_event, task_failed
-
-LIMIT = "planes: max_deleted: 4 of 9 living keys would be deleted, the limit is 20%; nothing was published."
-
-
-def staged(pipeline: Pipeline, *keys: str, table: str = "planes") -> str:
-    """Land and stage files in one batch; return its id."""
-    for number, key in enumerate(keys):
-        pipeline.land(key, at=f"2013-01-0{number + 1}T05:00:00.000Z")
-    name = pipeline.executions()[-1]
-    batch = pipeline.open(pipeline.caller(name), table=table)
-    pipeline.stage(batch)
-    assert pipeline.close(batch, pipeline.caller(name))["more"] is False
-    for running in pipeline.executions():
-        pipeline.stop(running)
-    return str(batch["batch_id"])
-
+from tests.unit.functions.conftest import (
+    ARTIFACTS,
+    LIMIT,
+    Pipeline,
+    dry_run,
+    failed,
+    s3_event,
+    staged,
+    stopped,
+    task_failed,
+)
 
 PREFIXES = {"planes": "crm/planes", "flights": "ops/flights"}
 
@@ -211,17 +204,6 @@ def test_a_rebuild_of_staging_whose_execution_died_is_given_up(pipeline: Pipelin
     assert set(pipeline.states().values()) == {"staged"}
 
 
-def stopped(pipeline: Pipeline) -> dict[str, Any]:
-    """Land a file whose batch a limit stops."""
-    pipeline.land("crm/planes/a.csv")
-    name = pipeline.executions()[-1]
-    batch = pipeline.open(pipeline.caller(name))
-    pipeline.write(batch, "stage", failed(batch["batch_id"], "LimitExceededError", LIMIT))
-    answer = pipeline.close(batch, pipeline.caller(name), stage_error=task_failed(f"LimitExceededError: {LIMIT}"))
-    pipeline.stop(name)
-    return answer
-
-
 def test_a_batch_that_a_limit_stopped_waits_for_an_operator_and_holds_nobody_up(pipeline: Pipeline) -> None:
     answer = stopped(pipeline)
     assert (answer["more"], answer["failures"][0]["error"], answer["failures"][0]["cause"]) == (
@@ -379,65 +361,6 @@ def test_a_busy_table_is_left_to_who_works_on_it_but_a_special_request_is_refuse
     )
     with pytest.raises(TableBusyError, match="planes-1-0 works on planes: start again when it has ended"):
         run(pipeline, "special", mode="rebuild")
-
-
-def dry_run(pipeline: Pipeline, **request: Any) -> dict[str, Any]:
-    """Ask for a plan; assert that nothing was touched."""
-    before = pipeline.items("")
-    execution = {"id": pipeline.world.executions.arn("dry"), "name": "dry"}
-    event = {"execution": execution, "iteration": 0, "input": {"table": "planes", "mode": "dry_run"} | request}
-    answer = handler.handle(event, pipeline.world)
-    assert answer["action"] == "dry_run"
-    assert pipeline.items("") == before
-    plan: dict[str, Any] = answer["plan"]
-    return plan
-
-
-def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipeline: Pipeline) -> None:
-    pipeline.land("crm/planes/a.csv", size=300)
-    pipeline.land("crm/planes/b.csv", size=200, at="2013-01-03T00:00:00.000Z")
-    pipeline.land("crm/planes/b.csv", "v2", size=200, etag="etag-v1", at="2013-01-04T00:00:00.000Z")
-    plan = dry_run(pipeline)
-    assert (plan["mode"], plan["landings"], plan["bytes"], plan["batches"]) == ("incremental", 2, 500, [2])
-    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv", "crm/planes/b.csv"]
-    assert [file["version_id"] for file in plan["waiting"]] == ["v2"]
-    assert plan["marts"] == [["dim_planes", "latest_planes"], ["fct_flights"], ["daily"]]
-    assert plan["estimate"]["dpu_minutes"] == 2 + 1 + 4 * 4
-    assert plan["worked_on_by"] == ""
-
-
-def test_a_dry_run_of_a_replay_or_a_rebuild(pipeline: Pipeline) -> None:
-    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
-    assert [file["key"] for file in dry_run(pipeline, to="2013-01-01")["files"]] == ["crm/planes/a.csv"]
-    assert dry_run(pipeline, layer="staging")["landings"] == 2
-    marts = dry_run(pipeline, layer="marts", marts=["daily"])
-    assert (marts["mode"], marts["landings"], marts["marts"]) == ("rebuild", 0, [["daily"]])
-
-
-def test_a_dry_run_tells_which_batches_an_allow_would_let_through(pipeline: Pipeline) -> None:
-    stopped(pipeline)
-    batch = {"batch_id": "planes-1-0-0", "limit": "max_deleted", "files": ["crm/planes/a.csv"]}
-    plan = dry_run(pipeline)
-    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
-    plan = dry_run(pipeline, allow=["max_rejected"])
-    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
-    plan = dry_run(pipeline, allow=["max_deleted"])
-    assert (plan["landings"], plan["stopped_by_limits"]) == (1, [batch | {"let_through": True}])
-    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv"]
-
-
-def test_a_dry_run_knows_that_content_counts_again(pipeline: Pipeline) -> None:
-    pipeline.land("crm/planes/a.csv", etag="x", at="2013-01-01T00:00:00.000Z")
-    pipeline.land("crm/planes/a.csv", "v3", etag="x", at="2013-01-03T00:00:00.000Z")
-    batch = pipeline.open(pipeline.caller("planes-1-0"))
-    pipeline.stage(batch)
-    assert pipeline.close(batch, pipeline.caller("planes-1-0"))["more"] is True
-    assert pipeline.open(pipeline.caller("planes-1-0", 1))["action"] == "nothing"
-    assert pipeline.states() == {"crm/planes/a.csv v1": "staged", "crm/planes/a.csv v3": "duplicate"}
-    pipeline.land("crm/planes/a.csv", "v2", etag="y", at="2013-01-02T00:00:00.000Z")
-    plan = dry_run(pipeline)
-    assert [file["version_id"] for file in plan["files"]] == ["v2", "v3"]
-    assert (plan["settled_without_staging"], plan["waiting"]) == ([], [])
 
 
 def test_of_a_batch_that_a_limit_stopped_only_the_file_to_blame_waits_for_an_operator(pipeline: Pipeline) -> None:

@@ -1,0 +1,103 @@
+"""What a dry run tells, and that it touches nothing: files, batches, marts, what a limit stopped, what was left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from contracts.model import EffectiveAt, Parts
+from tests.unit.functions.conftest import Pipeline, dry_run, opened, staged, stopped
+
+
+def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv", size=300)
+    pipeline.land("crm/planes/b.csv", size=200, at="2013-01-03T00:00:00.000Z")
+    pipeline.land("crm/planes/b.csv", "v2", size=200, etag="etag-v1", at="2013-01-04T00:00:00.000Z")
+    plan = dry_run(pipeline)
+    assert (plan["mode"], plan["landings"], plan["bytes"], plan["batches"]) == ("incremental", 2, 500, [2])
+    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv", "crm/planes/b.csv"]
+    [copy] = plan["settled_without_staging"]
+    assert (copy["key"], copy["version_id"], copy["state"], copy["becomes"], copy["because"]) == (
+        "crm/planes/b.csv",
+        "v2",
+        "pending",
+        "duplicate",
+        "the same content as version v1 before it",
+    )
+    assert (plan["waiting"], "left_behind" in plan) == ([], False)
+    assert plan["marts"] == [["dim_planes", "latest_planes"], ["fct_flights"], ["daily"]]
+    assert plan["estimate"]["dpu_minutes"] == 2 + 1 + 4 * 4
+    assert plan["worked_on_by"] == ""
+
+
+def test_a_dry_run_of_a_replay_or_a_rebuild(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    assert [file["key"] for file in dry_run(pipeline, to="2013-01-01")["files"]] == ["crm/planes/a.csv"]
+    assert dry_run(pipeline, layer="staging")["landings"] == 2
+    marts = dry_run(pipeline, layer="marts", marts=["daily"])
+    assert (marts["mode"], marts["landings"], marts["marts"]) == ("rebuild", 0, [["daily"]])
+
+
+def test_a_dry_run_tells_which_batches_an_allow_would_let_through(pipeline: Pipeline) -> None:
+    stopped(pipeline)
+    batch = {"batch_id": "planes-1-0-0", "limit": "max_deleted", "files": ["crm/planes/a.csv"]}
+    plan = dry_run(pipeline)
+    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
+    plan = dry_run(pipeline, allow=["max_rejected"])
+    assert (plan["landings"], plan["stopped_by_limits"]) == (0, [batch | {"let_through": False}])
+    plan = dry_run(pipeline, allow=["max_deleted"])
+    assert (plan["landings"], plan["stopped_by_limits"]) == (1, [batch | {"let_through": True}])
+    assert [file["key"] for file in plan["files"]] == ["crm/planes/a.csv"]
+
+
+def test_a_dry_run_knows_that_content_counts_again(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv", etag="x", at="2013-01-01T00:00:00.000Z")
+    pipeline.land("crm/planes/a.csv", "v3", etag="x", at="2013-01-03T00:00:00.000Z")
+    batch = pipeline.open(pipeline.caller("planes-1-0"))
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller("planes-1-0"))["more"] is True
+    assert pipeline.open(pipeline.caller("planes-1-0", 1))["action"] == "nothing"
+    assert pipeline.states() == {"crm/planes/a.csv v1": "staged", "crm/planes/a.csv v3": "duplicate"}
+    pipeline.land("crm/planes/a.csv", "v2", etag="y", at="2013-01-02T00:00:00.000Z")
+    plan = dry_run(pipeline)
+    assert [file["version_id"] for file in plan["files"]] == ["v2", "v3"]
+    assert (plan["settled_without_staging"], plan["waiting"]) == ([], [])
+
+
+def test_a_dry_run_tells_each_whole_snapshot_in_parts_as_a_batch_and_which_files_wait(pipeline: Pipeline) -> None:
+    source = replace(pipeline.world.plan.tables["planes"].source, parts=Parts(marker="_SUCCESS$"))
+    pipeline.with_table("planes", source=source, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
+    names = (
+        "2013-01-01/a",
+        "2013-01-01/_SUCCESS",
+        "2013-01-02/a",
+        "2013-01-02/b",
+        "2013-01-02/_SUCCESS",
+        "2013-01-03/a",
+    )
+    for hour, name in enumerate(names):
+        pipeline.land(f"crm/planes/{name}", at=f"2013-01-04T0{hour}:00:00.000Z")
+    plan = dry_run(pipeline)
+    assert plan["batches"] == [2, 3]
+    assert [file["key"] for file in plan["files"]] == [f"crm/planes/{name}" for name in names[:5]]
+    assert [file["key"] for file in plan["waiting"]] == ["crm/planes/2013-01-03/a"]
+
+
+def test_a_dry_run_tells_what_an_execution_that_died_has_left(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    plan = dry_run(pipeline)
+    assert (plan["worked_on_by"], "left_behind" in plan) == (caller.id, False)
+    pipeline.stop(caller.name)
+    pipeline.land("crm/planes/b.csv")
+    plan = dry_run(pipeline)
+    assert (plan["worked_on_by"], plan["left_behind"]) == ("", [batch["batch_id"]])
+    assert [file["key"] for file in plan["files"]] == ["crm/planes/b.csv"]
+
+
+def test_what_a_limit_stopped_is_let_through_in_batches_of_its_own(pipeline: Pipeline) -> None:
+    stopped(pipeline)
+    pipeline.land("crm/planes/b.csv")
+    plan = dry_run(pipeline, allow=["max_deleted"])
+    assert (plan["batches"], [file["key"] for file in plan["files"]]) == (
+        [1, 1],
+        ["crm/planes/b.csv", "crm/planes/a.csv"],
+    )
