@@ -23,13 +23,8 @@ from orchestration.settings import Settings
 from orchestration.storage import BATCHES_PREFIX
 
 METRICS_NAMESPACE = "Landfall"
-_READ_LEDGER = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
-_WRITE_LEDGER = (
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:ConditionCheckItem",
-)
+_WRITE_DOWN = ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+_KEEP_LEDGER = (*_WRITE_DOWN, "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
 _MAX_BYTES_PER_BATCH = 50 * 1024**3
 _MANY_LANDINGS = 1024  # MiB: a table that is staged anew has all its files in one batch, 100,000 of them take 520
 
@@ -143,8 +138,9 @@ class Functions(Construct):
         return role
 
     def _grant_ledger(self, ledger: dynamodb.Table) -> None:
-        for function in (self.receive_files, self.open_batch, self.close_batch):
-            allow(_role(function), (*_READ_LEDGER, *_WRITE_LEDGER), [ledger.table_arn])
+        allow(_role(self.receive_files), _WRITE_DOWN, [ledger.table_arn])
+        for function in (self.open_batch, self.close_batch):
+            allow(_role(function), _KEEP_LEDGER, [ledger.table_arn])
         told = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
         allow(_role(self.notify_failure), told, [ledger.table_arn])
 

@@ -202,6 +202,11 @@ def test_the_machine_reads_and_notes_in_the_ledger_and_calls_three_functions(res
     assert len(called) == 3 and not [resource for resource in called if "ReceiveFiles" in resource]
 
 
+@pytest.mark.parametrize("role", ["receive_files", "notify_failure", "machine"])
+def test_who_holds_no_lease_deletes_nothing_from_the_ledger(resources: Resources, role: str) -> None:
+    assert set().union(*may(resources, role, "dynamodb").values()) <= {"PutItem", "UpdateItem"}
+
+
 def test_only_notify_failure_publishes(resources: Resources) -> None:
     publishers = {role for role in ROLES for action, _ in grants(resources, role) if action == "sns:Publish"}
     assert publishers == {"notify_failure"}
