@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from contracts.model import Parts
+from functions.open_batch import reconciling
 from functions.open_batch.planning import plan
 from functions.open_batch.reconciling import reconcile
 from functions.open_batch.request import read_request
+from functions.shared.arriving import write_down
 from functions.shared.landings import landing_id
 from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, task_failed
 
@@ -86,6 +89,33 @@ def test_what_was_noted_of_an_object_goes_also_where_its_event_has_come_again(pi
     assert reconcile(world, "planes") == 0
     assert [one["key"] for one in pipeline.items("", "UNROUTED")] == ["lost/c.csv"]
     assert set(pipeline.states().values()) == {"pending"}
+
+
+def test_more_files_are_taken_up_than_dynamodb_writes_at_once(
+    pipeline: Pipeline, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, count = pipeline.world, reconciling.MAX_ACTIONS // 3 + 1
+    for number in range(count):
+        raw(f"crm/planes/{number:03}.csv")
+    unrouted = [replace(one, event_time="2013-01-02T05:00:00.123000Z") for one in world.raw.versions("crm/")]
+    for taken in (count, 0):
+        for one in unrouted:
+            write_down(world.ledger, None, one)
+        assert reconcile(world, "planes") == taken
+        assert pipeline.items("", "UNROUTED") == []
+        monkeypatch.setattr(reconciling, "MAX_ACTIONS", count // 2)
+    assert [one["event_time"] for one in pipeline.items("PENDING#")] == ["2013-01-02T05:00:00.123000Z"] * count
+
+
+def test_a_table_takes_up_its_own_files_alone_and_the_markers_that_it_waits_for(pipeline: Pipeline, raw: Any) -> None:
+    for key in ("ops/a.csv", "ops/flights/a.csv", "ops/_SUCCESS", "ops/_temporary/a.csv"):
+        raw(key)
+    assert reconcile(pipeline.world, "weather") == 1
+    assert [one["key"] for one in pipeline.items("LANDING#", "TABLE#weather")] == ["ops/a.csv"]
+    parts = replace(pipeline.world.plan.tables["weather"].source, parts=Parts(marker="_SUCCESS$"))
+    pipeline.with_table("weather", source=parts)
+    assert reconcile(pipeline.world, "weather") == 1
+    assert {one["key"] for one in pipeline.items("LANDING#", "TABLE#weather")} == {"ops/a.csv", "ops/_SUCCESS"}
 
 
 def test_what_no_table_had_claimed_keeps_the_time_of_its_event_when_reconciling_is_cut_off_and_repeated(

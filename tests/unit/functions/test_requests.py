@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,11 @@ OF_A_DAY = Request("planes", "replay", since="2013-01-02T00:00:00.000000Z", unti
             {"table": "planes", "mode": "replay", "from": "2013-01-02T06:00:00+01:00"},
             Request("planes", "replay", since="2013-01-02T05:00:00.000000Z"),
         ),
+        (
+            {"table": "planes", "mode": "replay", "from": "2013-01-02T05:00", "to": "2013-01-02T05:00"},
+            replace(OF_A_DAY, since="2013-01-02T05:00:00.000000Z", until="2013-01-02T05:00:00.000000Z"),
+        ),
+        ({"table": "planes", "mode": "replay", "batch_id": "b"}, Request("planes", "replay", batch_id="b")),
         ({"table": "planes", "mode": "dry_run", "prefix": "crm/"}, Request("planes", "dry_run", prefix="crm/")),
     ],
 )
@@ -118,6 +124,7 @@ def test_what_is_understood(raw: Any, request_: Request) -> None:
             "from 2013-01-03 is later than to 2013-01-02",
         ),
         ({"table": "planes", "mode": "replay", "prefix": ""}, "prefix must be a text that is not empty, not ''"),
+        ({"table": "planes", "mode": "replay", "prefix": 7}, "prefix must be a text that is not empty, not 7"),
     ],
 )
 def test_what_a_wrong_input_is_told(raw: Any, sentence: str) -> None:
