@@ -55,8 +55,5 @@ def _write(ledger: Ledger, table: str, landings: Sequence[Landing], told: Contai
     try:
         ledger.transact([*actions.arrivals(table, *landings), *claimed])
     except ConditionFailedError:  # the event of one has come meanwhile
-        if len(landings) > 1:
-            for one in landings:
-                _write(ledger, table, [one], told)
-        elif claimed:
-            ledger.transact(claimed)
+        for one in landings if len(landings) > 1 else ():
+            _write(ledger, table, [one], told)

@@ -153,6 +153,24 @@ def test_what_no_table_had_claimed_keeps_the_time_of_its_event_when_reconciling_
     assert pipeline.items("", "UNROUTED") == []
 
 
+def test_a_file_whose_event_comes_meanwhile_is_taken_up_once_and_hinders_no_other(
+    pipeline: Pipeline, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {key: raw(key) for key in ("crm/planes/a.csv", "crm/planes/b.csv", "crm/planes/c.csv")}
+    listed = type(pipeline.world.raw).versions
+
+    def and_an_event_comes(self: Any, prefix: str) -> Any:
+        yield from listed(self, prefix)
+        pipeline.land("crm/planes/b.csv", versions["crm/planes/b.csv"])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(pipeline.world.raw), "versions", and_an_event_comes)
+        reconcile(pipeline.world, "planes")
+    found = {one["key"]: one["event_time"] for one in pipeline.items("LANDING#")}
+    assert (found.keys(), len(pipeline.items("PENDING#"))) == (versions.keys(), 3)
+    assert found["crm/planes/b.csv"] == "2013-01-02T05:00:00.000000Z"
+
+
 def test_whoever_works_on_the_table_takes_what_was_found(pipeline: Pipeline, raw: Any) -> None:
     pipeline.land("crm/planes/a.csv", raw("crm/planes/a.csv"))
     raw("crm/planes/b.csv")
