@@ -39,10 +39,10 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
     if kind == "maintain":
         return _maintain(error)
     return Advice(
-        what=f"The execution broke off before its work on {table} was done ({kind}).",
+        what=f"The execution broke off before its work on {table or 'its table'} was done ({kind}).",
         safe="Nothing is lost: files stay in the raw bucket, claimed ones go back, and tables show a whole state.",
         todo="Start the table again; the next execution puts right what this one left.",
-        rerun={"table": table},
+        rerun={"table": table} if table else {},
         section="an-execution-ended-without-closing-its-batch",
     )
 
