@@ -30,18 +30,17 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
         return _mart(failure, table)
     if kind == "open":
         return _refused(error, table, request)
-    if kind in ("aborted", "timed_out"):
-        return _cut_off(kind, table)
     if kind == "stage":
         return _anew(_stage(failure, table), failure, request)
     if kind == "extract":
         return _extract(failure, table, request)
     if kind == "maintain":
         return _maintain(error)
+    how = {"aborted": "was aborted", "timed_out": "ran out of time"}.get(kind, "broke off")
     return Advice(
-        what=f"The execution broke off before its work on {table or 'its table'} was done ({kind}).",
+        what=f"The execution {how} before its work on {table or 'its table'} was done.",
         safe="Nothing is lost: files stay in the raw bucket, claimed ones go back, and tables show a whole state.",
-        todo="Start the table again; the next execution puts right what this one left.",
+        todo="Start the table again; the next landing or sweep does so too. It puts right what this one left.",
         rerun={"table": table} if table else {},
         section="an-execution-ended-without-closing-its-batch",
     )
@@ -149,7 +148,7 @@ def _extract(failure: Mapping[str, Any], table: str, request: Mapping[str, Any])
         what=f"{table} could not be extracted from its database{again}.",
         safe=f"Nothing half-written lands: staging.{table} and its marts are as they were, and so is the watermark.",
         todo="Start the input that the sentence above names; where it says <…>, put the value." if named else todo,
-        rerun=named or dict(request) or {"table": table},
+        rerun=named or dict(request),
         section="an-extraction-fails",
     )
 
@@ -197,15 +196,4 @@ def _refused(error: str, table: str, request: Mapping[str, Any]) -> Advice:
         todo="Start again with the same input.",
         rerun=dict(request),
         section="an-execution-could-not-begin",
-    )
-
-
-def _cut_off(kind: str, table: str) -> Advice:
-    how = "was aborted" if kind == "aborted" else "ran out of time"
-    return Advice(
-        what=f"The execution {how} before its batch of {table or 'its table'} was closed.",
-        safe="Tables show a whole state. The lease is free to be taken, and claimed files go back to pending.",
-        todo="Start the table again; the next landing or sweep does so too.",
-        rerun={"table": table} if table else {},
-        section="an-execution-ended-without-closing-its-batch",
     )

@@ -113,11 +113,40 @@ def test_an_execution_of_which_nobody_knows_the_table_is_not_to_be_started_again
     assert rerun(failed, {}) is None
 
 
+def lines(request: dict[str, Any], failed: dict[str, Any]) -> dict[str, str]:
+    """Return what the message says of a failure, by the word that begins the line."""
+    told = body(Report("nycflights", "dev", "planes", ARN, request, (failed,), [])).split("\n\n")[1]
+    return {line[:8].strip(): line[9:] for line in told.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"), [("aborted", "was aborted"), ("timed_out", "ran out of time"), ("close", "broke off")]
+)
+def test_how_an_execution_was_cut_off_is_told(kind: str, how: str) -> None:
+    told = lines(PLAIN, CLOSE | {"kind": kind})
+    assert told["WHAT"] == f"The execution {how} before its work on planes was done."
+
+
+def test_where_later_files_wait_for_one_that_failed_it_is_to_be_sent_under_its_key() -> None:
+    told = lines(PLAIN, VIOLATION | LATER | {"holds": True})
+    assert told["SAFE"].endswith("the files stay in the raw bucket. Later files wait for it (on_failed_file: hold).")
+    assert told["TO DO"] == (
+        "Send the file again as it should be, under the same key, for which later files wait; or correct the contract, "
+        "deploy, and replay."
+    )
+
+
+def test_a_mart_that_could_not_be_built_anew_is_not_said_to_be_built_anew_by_the_next_batch() -> None:
+    todo = "Remove the cause and start the rebuild of what it left: the next batch of the table builds nothing anew."
+    assert lines(REBUILD, MART | ANEW)["TO DO"] == todo
+
+
 def test_a_table_that_could_not_be_staged_anew_is_started_as_it_was_and_let_through() -> None:
-    request = {"table": "planes", "mode": "rebuild", "layer": "staging"}
-    again = {LIMIT["error"]: {**request, "allow": ["max_deleted"]}, OUT_OF_MEMORY["error"]: request}
+    request = {"table": "planes", "mode": "rebuild", "layer": "staging", "allow": ["min_rows"]}
+    again = {LIMIT["error"]: {**request, "allow": ["max_deleted", "min_rows"]}, OUT_OF_MEMORY["error"]: request}
     for failed in (LIMIT, OUT_OF_MEMORY):
         assert rerun(failed | ANEW, request) == again[failed["error"]]
+        assert lines(request, failed | ANEW)["TO DO"] == lines(PLAIN, failed)["TO DO"]
 
 
 def test_a_file_that_stops_a_rebuild_is_not_to_be_sent_again() -> None:
