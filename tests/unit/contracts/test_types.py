@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.types import TypeMistakeError, parse_type
+from contracts.types import TypeMistakeError, may_become, parse_type
 
+ATOMIC = [
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "string",
+    "binary",
+    "date",
+    "timestamp",
+    "timestamp_ntz",
+]
 GOOD = {
+    **{name: name for name in ATOMIC},
     "INT": "int",
     "integer": "int",
     "Long": "bigint",
@@ -51,6 +66,27 @@ def test_text_that_names_no_type(text):
     with pytest.raises(TypeMistakeError) as raised:
         parse_type(text)
     assert str(raised.value) == BAD[text]
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "may"),
+    [
+        ("boolean", "boolean", True),
+        *[("tinyint", other, True) for other in ("smallint", "int", "bigint", "float", "double", "decimal(4,1)")],
+        *[(other, "tinyint", True) for other in ("smallint", "int", "bigint", "float", "double", "decimal(4,1)")],
+        *[(have, want, True) for have in ("date", "timestamp") for want in ("timestamp_ntz", "timestamp", "date")],
+        *[("string", want, True) for want in ATOMIC],
+        ("array<int>", "string", True),
+        ("binary", "string", True),
+        ("binary", "int", False),
+        ("int", "string", False),
+        ("int", "boolean", False),
+        ("bigint", "timestamp", False),
+        ("date", "int", False),
+    ],
+)
+def test_which_values_are_turned_into_which(have, want, may):
+    assert may_become(parse_type(have), parse_type(want)) is may
 
 
 def test_spark_reads_every_type_as_it_is_named(spark):
