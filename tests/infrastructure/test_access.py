@@ -182,6 +182,8 @@ def test_who_starts_executions_and_that_only_the_machine_starts_jobs(resources: 
     starters = {role for role in ROLES for action, _ in grants(resources, role) if action == "states:StartExecution"}
     runners = {role for role in ROLES for action, _ in grants(resources, role) if action == "glue:StartJobRun"}
     assert (starters, runners) == ({"receive_files", "machine"}, {"machine", "maintenance machine"})
+    started = {resource for role in starters for action, resource in grants(resources, role) if "StartEx" in action}
+    assert [one.rpartition(":stateMachine:")[2] for one in started] == ['nycflights-dev-table-pipeline"]]}']
 
 
 def test_the_machine_runs_watches_and_stops_the_jobs_of_its_pipeline_only(resources: Resources) -> None:

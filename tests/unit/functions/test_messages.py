@@ -245,17 +245,24 @@ def test_a_limit_is_let_through_by_the_input_that_the_message_gives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "severity"),
-    [(VIOLATION, "error"), (MART, "error"), (BUSY, "error"), (NEXT, "critical"), (CLOSE, "critical")],
+    ("failures", "kind", "severity"),
+    [
+        ([VIOLATION], "stage", "error"),
+        ([MART], "mart", "error"),
+        ([BUSY], "open", "error"),
+        ([NEXT], "next", "critical"),
+        ([MART, CLOSE], "mart", "critical"),
+        ([], "recovered", "info"),
+    ],
 )
-def test_the_same_for_chat_tools(failed: dict[str, Any], severity: str) -> None:
-    told = {name: one["StringValue"] for name, one in attributes(report(failed)).items()}
+def test_the_same_for_chat_tools(failures: list[dict[str, Any]], kind: str, severity: str) -> None:
+    told = {name: one["StringValue"] for name, one in attributes(report(*failures)).items()}
     assert {name: told[name] for name in ("severity", "kind", "table", "pipeline", "environment")} == {
         "severity": severity,
-        "kind": failed["kind"],
+        "kind": kind,
         "table": "planes",
         "pipeline": "nycflights",
         "environment": "dev",
     }
     detail = json.loads(told["report"])
-    assert (detail["execution"], detail["failures"], detail["input"]) == (ARN, [failed], {"table": "planes"})
+    assert (detail["execution"], detail["failures"], detail["input"]) == (ARN, failures, {"table": "planes"})

@@ -201,20 +201,22 @@ def test_files_that_break_their_contract_alike_are_told_of_each(pipeline: Pipeli
 
 
 @pytest.mark.parametrize(
-    ("status", "what"),
+    ("status", "what", "why"),
     [
-        ("ABORTED", "aborted: ExecutionAbortedError"),
-        ("TIMED_OUT", "timed out: ExecutionTimedOutError"),
-        ("FAILED", "failed: ExecutionFailedError"),
+        ("ABORTED", "aborted", "somebody stopped the execution"),
+        ("TIMED_OUT", "timed out", "the execution took longer than the machine allows"),
+        ("FAILED", "failed", "the machine itself failed; the execution's last state says where"),
     ],
 )
 def test_an_execution_that_could_not_tell_so_itself_is_told_and_its_table_counts_as_failing(
-    pipeline: Pipeline, status: str, what: str
+    pipeline: Pipeline, status: str, what: str, why: str
 ) -> None:
     pipeline.land("crm/planes/a.csv")
     topic = Topic()
-    handle(ended(status), environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, topic)
-    assert topic.subjects == [f"[nycflights-dev] planes: {what}"]
+    told = handle(ended(status), environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, topic)
+    error = f"Execution{what.title().replace(' ', '')}Error"
+    assert told["failures"] == [failure(what.replace(" ", "_"), "planes", error, why)]
+    assert topic.subjects == [f"[nycflights-dev] planes: {what}: {error}"]
     [lease] = pipeline.items("LEASE")
     assert lease["failing"] is True
 
