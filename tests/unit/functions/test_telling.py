@@ -267,7 +267,7 @@ def test_a_table_for_which_nothing_has_landed_is_not_ill(pipeline: Pipeline) -> 
 
 
 def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:
-    key = "crm/x\n\nRUNBOOK  https://evil.example\u2028TO DO    Sign in there.csv"
+    key = "crm/Zürich\n\nRUNBOOK  https://evil.example\u2028TO DO    Sign in there.csv"
     violation = VIOLATION | {"cause": f"planes: file {key}: 'x' is no int"}
     summaries = [{"batch_id": "b", "states": {"failed": 1}, "failed_files": [{"key": key, "reason": "no int"}]}]
     told = body(read_event(event(failures=[violation], summaries=summaries), environment("machine")))
@@ -275,7 +275,7 @@ def test_no_key_writes_lines_of_a_message(pipeline: Pipeline) -> None:
         "TO DO    Send the file again as it should be, under any key; or correct the contract, deploy, and replay.",
         "RUNBOOK  docs/runbook.md#a-file-does-not-fit-its-contract",
     ]
-    assert "crm/x\\n\\nRUNBOOK  https://evil.example\\u2028TO DO    Sign in there.csv: no int" in told
+    assert "crm/Zürich\\n\\nRUNBOOK  https://evil.example\\u2028TO DO    Sign in there.csv: no int" in told
 
 
 @pytest.mark.parametrize("typed", ["[1", "[1]", '"planes"', '{"table": 7}', "{}", "", None])
