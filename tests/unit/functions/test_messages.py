@@ -49,6 +49,12 @@ NEXT = failure("next", "planes", "LedgerBusyError", "the ledger is overloaded")
         ([MART, MART, MART], "[nycflights-dev] planes: mart dim_planes failed: SparkException (+2 more)"),
         ([REFUSED], "[nycflights-dev] planes: refused: InvalidRequestError"),
         ([NEXT], "[nycflights-dev] planes: broken off: LedgerBusyError"),
+        ([CLOSE | {"kind": "hand_over"}], "[nycflights-dev] planes: not handed over: StaleLeaseError"),
+        (
+            [VIOLATION | {"error": "OverwriteRefusedError"}],
+            "[nycflights-dev] planes: a file that landed again was refused",
+        ),
+        ([MART | {"error": "JobTimeoutError"}], "[nycflights-dev] planes: mart dim_planes failed: JobTimeoutError"),
         ([ABORTED], "[nycflights-dev] planes: aborted: ExecutionAbortedError"),
         ([], "[nycflights-dev] planes: recovered"),
     ],
