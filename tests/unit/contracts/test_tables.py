@@ -88,7 +88,7 @@ def test_a_word_of_its_schema(write, words, changes):
         ("format: dd.MM.yyyy HH:mm", {"format": "dd.MM.yyyy HH:mm"}),
         ("time_zone: Europe/Berlin", {"time_zone": "Europe/Berlin"}),
         ("expr: to_timestamp(note)", {"expr": "to_timestamp(note)", "reads": ("note",)}),
-        ("from: x, expr: coalesce(x)", {"source": "x", "expr": "coalesce(x)", "reads": ("x",)}),
+        ("from: x, expr: to_timestamp(note)", {"source": "x", "expr": "to_timestamp(note)", "reads": ("x", "note")}),
     ],
 )
 def test_a_word_of_a_column(write, words, changes):
