@@ -128,6 +128,10 @@ UNREADABLE = {
         "table: orders\ndescription: 2013-02-30\n",
         ["2: (file): is no YAML: '2013-02-30' is no timestamp (text stands between quotes)"],
     ),
+    "a time that is a word": (
+        "table: orders\ndescription: !!timestamp noon\n",
+        ["2: (file): is no YAML: 'noon' is no timestamp (text stands between quotes)"],
+    ),
     "a number without digits": (
         "table: orders\nkey: [0x_]\n",
         ["2: (file): is no YAML: '0x_' is no int (text stands between quotes)"],
