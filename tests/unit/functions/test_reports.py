@@ -181,6 +181,21 @@ def test_what_is_told_of_a_table(staged: StageOutcome, error: str, cause: str, s
     }
 
 
+def test_of_many_files_to_blame_three_are_named_and_of_many_that_failed_twenty_are_shown() -> None:
+    many = [landing(f"{number:02}.csv", "failed", reason="x") for number in range(25)]
+    staged = StageOutcome(
+        False, error="LimitExceededError", cause="Too many.", blamed={one.id: ("x", "") for one in reversed(many)}
+    )
+    found = {one.id: one for one in many}
+    [told] = failures(World(), batch(), staged, MartOutcome(), found)
+    assert told["cause"] == "Too many. To blame: 00.csv, 01.csv, 02.csv and 22 more."
+    [told] = failures(World(), batch(), staged, MartOutcome(), {one.id: one for one in many[:3]})
+    assert told["cause"] == "Too many. To blame: 00.csv, 01.csv, 02.csv."
+    shown = summary(World.plan, batch(), staged, MartOutcome(), found)
+    assert [one["key"] for one in shown["failed_files"]] == [one.key for one in many[:20]]
+    assert shown["skipped_marts"] == dict.fromkeys(sorted(MARTS), "nothing was published")
+
+
 def test_nothing_is_told_of_a_batch_that_went_well() -> None:
     assert failures(World(), batch(), StageOutcome(True), MartOutcome(built=MARTS), FOUND) == []
 
