@@ -85,6 +85,9 @@ def test_a_connection_differs_between_environments_where_its_file_says_so(write:
         ("@T, splits: 4", "upsert", "source.splits: needs split_by"),
         ("@T, splits: 1", "upsert", "source.splits: 1 must be at least 2"),
         ("@T, watermark: ID", "upsert", "source.overlap: must be written out where the watermark is a number"),
+        ("@T, watermark: ID", "changes\ndelete_when: id < 0", "source.overlap: must be written out where the"),
+        ("@T, options: {}", "upsert", "source.options: does not go with"),
+        ("fetch_size: 10", "upsert", "source.fetch_size: goes with connection"),
         ("@T, overlap: 5m", "upsert", "source.overlap: needs watermark"),
         ("@T, watermark: A, overlap: 5x", "upsert", "source.overlap: '5x' must be a time such"),
         ("@T, watermark: A", "snapshot", "source.watermark: does not go with load snapshot"),
@@ -151,6 +154,17 @@ def test_schedules_that_eventbridge_takes_are_taken(write: Write, schedule: str)
 def test_a_mistake_in_a_connection_names_file_line_and_field(write: Write, old: str, new: str, found: str) -> None:
     told, *_ = mistakes(pipeline(write, connection=OPS.replace(old, new, 1)))
     assert told.startswith(f"connections/ops.yaml:{found}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("jdbc:derby://db:1527/ops", "jdbc:h2:tcp://db/ops", "jdbc:mysql://db:3306/ops"),
+        *("jdbc:oracle:thin://@db:1521/OPS", "jdbc:postgresql://db/ops", "jdbc:sqlserver://db;databaseName=ops"),
+    ],
+)
+def test_a_database_that_is_known_needs_no_driver(write: Write, url: str) -> None:
+    assert mistakes(pipeline(write, connection=OPS.replace("jdbc:oracle:thin://@db.example.com:1521/OPS", url))) == []
 
 
 def test_a_name_that_two_files_give_is_told(write: Write) -> None:
