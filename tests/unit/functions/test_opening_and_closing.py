@@ -146,3 +146,24 @@ def test_marts_that_failed_are_due_and_built_by_the_next_execution(pipeline: Pip
     answer = pipeline.close(again, pipeline.caller("again"))
     assert (answer["failures"], answer["recovered"]) == ([], True)
     assert pipeline.open(pipeline.start("third"))["action"] == "nothing"
+
+
+def test_a_call_that_comes_late_is_answered_as_it_was_and_changes_nothing(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    [name] = pipeline.executions()
+    first = pipeline.open(pipeline.caller(name))
+    pipeline.land("crm/planes/b.csv")
+    pipeline.stage(first)
+    pipeline.close(first, pipeline.caller(name))
+    pipeline.open(pipeline.caller(name, 1))
+    before = pipeline.items("")
+    assert pipeline.open(pipeline.caller(name)) == first
+    assert pipeline.items("") == before
+
+
+def test_a_call_that_found_nothing_to_do_finds_nothing_when_it_is_repeated(pipeline: Pipeline) -> None:
+    caller = pipeline.start("by_hand")
+    found = [pipeline.open(caller, allow=["max_deleted"]) for _ in range(2)]
+    assert [one["reason"] for one in found] == ["nothing is pending"] * 2
+    [lease] = pipeline.items("LEASE")
+    assert ("holder" in lease, lease["token"]) == (False, FIRST_TOKEN)
