@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts.model import EffectiveAt, Parts
-from tests.unit.functions.conftest import Pipeline, dry_run, opened, staged, stopped
+from tests.unit.functions.conftest import Pipeline, dry_run, opened, s3_event, staged, stopped, task_failed
 
 
 def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipeline: Pipeline) -> None:
@@ -29,12 +29,56 @@ def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipe
     assert plan["worked_on_by"] == ""
 
 
+def test_the_whole_of_a_dry_run(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv", size=700_000_000)
+    plan = dry_run(pipeline, marts=["dim_planes"])
+    how = plan["estimate"].pop("how")
+    assert how.startswith("one minute for a job to start and one for each 600 MB and DPU that it stages; at least two")
+    assert plan == {
+        "table": "planes",
+        "mode": "incremental",
+        "nothing_was_touched": True,
+        "landings": 1,
+        "bytes": 700_000_000,
+        "batches": [1],
+        "files": [
+            {
+                "key": "crm/planes/a.csv",
+                "version_id": "v1",
+                "event_time": "2013-01-02T05:00:00.000000Z",
+                "size": 700_000_000,
+                "state": "pending",
+                "attempts": 0,
+            }
+        ],
+        "settled_without_staging": [],
+        "waiting": [],
+        "marts": [["dim_planes"]],
+        "estimate": {"dpu_minutes": 2 + 2 + 4},  # a start of two DPUs, 1.2 DPU-minutes of files, a mart
+        "worked_on_by": "",
+    }
+
+
 def test_a_dry_run_of_a_replay_or_a_rebuild(pipeline: Pipeline) -> None:
-    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    batch_id = staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    for words in ({"from": "2013-01-02"}, {"to": "2013-01-02"}, {"prefix": "crm/"}, {"batch_id": batch_id}):
+        assert dry_run(pipeline, **words)["mode"] == "replay"
     assert [file["key"] for file in dry_run(pipeline, to="2013-01-01")["files"]] == ["crm/planes/a.csv"]
     assert dry_run(pipeline, layer="staging")["landings"] == 2
+    pipeline.land("crm/planes/c.csv")
+    assert dry_run(pipeline, layer="staging")["batches"] == [3]
     marts = dry_run(pipeline, layer="marts", marts=["daily"])
-    assert (marts["mode"], marts["landings"], marts["marts"]) == ("rebuild", 0, [["daily"]])
+    assert (marts["mode"], marts["landings"], marts["batches"], marts["marts"]) == ("rebuild", 0, [], [["daily"]])
+
+
+def test_a_file_whose_replay_waits_is_staged_anew_once(pipeline: Pipeline) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    caller = pipeline.start("replay")
+    batch = pipeline.open(caller, mode="replay", prefix="crm/planes/a")
+    pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
+    pipeline.stop("replay")
+    assert dry_run(pipeline)["batches"] == [1]
+    assert dry_run(pipeline, layer="staging")["batches"] == [2]
 
 
 def test_a_dry_run_tells_which_batches_an_allow_would_let_through(pipeline: Pipeline) -> None:
@@ -101,3 +145,22 @@ def test_what_a_limit_stopped_is_let_through_in_batches_of_its_own(pipeline: Pip
         [1, 1],
         ["crm/planes/b.csv", "crm/planes/a.csv"],
     )
+
+
+def test_a_dry_run_cuts_files_into_the_batches_that_an_execution_makes_of_them(pipeline: Pipeline) -> None:
+    small = replace(pipeline.world.environment, max_landings=2, max_bytes=1000)
+    pipeline.world = replace(pipeline.world, environment=small)
+    sizes = (400, 600, 1, 999, 1, 1000)
+    pipeline.deliver(
+        *(s3_event(f"crm/planes/{n}.csv", size=size, at=f"2013-01-02T0{n}:00:00.000Z") for n, size in enumerate(sizes))
+    )
+    planned = dry_run(pipeline)["batches"]
+    [name] = pipeline.executions()
+    made, more = [], True
+    while more:
+        caller = pipeline.caller(name, len(made))
+        batch = pipeline.open(caller)
+        made.append(len(pipeline.manifest(batch)["landings"]))
+        pipeline.stage(batch)
+        more = pipeline.close(batch, caller)["more"]
+    assert planned == made == [2, 2, 1, 1]
