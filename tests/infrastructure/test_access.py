@@ -221,6 +221,12 @@ def test_a_star_as_resource_is_left_to_what_has_no_resources(resources: Resource
         assert not [action for action, _ in grants(resources, role) if action.endswith(":*")], role
 
 
+@pytest.mark.parametrize("role", ["staging job", "mart job", "maintenance job"])
+def test_a_job_writes_metrics_of_its_own_namespaces_only(resources: Resources, role: str) -> None:
+    [metrics] = [one for one in resources.statements(ROLES[role]) if one["Action"] == "cloudwatch:PutMetricData"]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": ["Glue", "Landfall"]}}
+
+
 def test_no_role_takes_a_managed_policy(resources: Resources) -> None:
     assert not [name for name, role in resources.of_type("AWS::IAM::Role").items() if "ManagedPolicyArns" in role]
 
