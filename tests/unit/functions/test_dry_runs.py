@@ -124,6 +124,7 @@ def test_a_dry_run_tells_each_whole_snapshot_in_parts_as_a_batch_and_which_files
     assert plan["batches"] == [2, 3]
     assert [file["key"] for file in plan["files"]] == [f"crm/planes/{name}" for name in names[:5]]
     assert [file["key"] for file in plan["waiting"]] == ["crm/planes/2013-01-03/a"]
+    assert dry_run(pipeline, layer="staging")["batches"] == []  # what is staged anew does not wait, and this does
 
 
 def test_a_dry_run_tells_what_an_execution_that_died_has_left(pipeline: Pipeline) -> None:
