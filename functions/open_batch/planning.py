@@ -79,29 +79,29 @@ def _batches(
     ids = {one.id for one in claims} | {one.landing.id for one in settled}
     waiting = [_shown(one) for one in pending if one.id not in ids]
     told = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in settled]
-    batches = [work.claims for work in works if work.claims] if is_in_parts else _cut(claims, world.limits)
+    batches = [batch for work in works for batch in _cut(work.claims, ENDLESS if is_in_parts else world.limits)]
     let_through = [landing for one in stops if one.limit in request.allow for landing in one.landings]
     batches += _cut(let_through, world.limits)
     return batches, {"settled_without_staging": told[:_SHOWN], "waiting": waiting[:_SHOWN]}
 
 
 def _works(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> list[Work]:
-    """Return what there is to do one after the other, as if nothing limited a batch and nothing failed."""
-    table = world.plan.tables[request.table]
+    """Return what there is to do one after the other, as if the size of a batch had no limit and nothing failed."""
+    table, limits = world.plan.tables[request.table], replace(ENDLESS, attempts=world.limits.attempts)
     then: dict[str, Landing] = {}
 
     def versions(object_id: str) -> list[Landing]:
         return [then.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
 
     held = still_held(world.ledger, table, lease.held)
-    waiting = {one.id: replace(one, attempts=0, mode="", allow="") for one in pending}
+    waiting = {one.id: one for one in pending}
     works = []
-    while work := choose(table, [*waiting.values()], versions, execution, ENDLESS, held):
+    while work := choose(table, [*waiting.values()], versions, execution, limits, held):
         works.append(work)
         done = [(one, STAGED) for one in work.claims] + [(one.landing, one.state) for one in work.settled]
         for one, state in done:
             waiting.pop(one.id, None)
-            then[one.id] = replace(one, state=state)
+            then[one.id] = one.settled(state, one.updated_at)
             if state == PENDING:  # its content counts again
                 waiting[one.id] = then[one.id]
     return works

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
+
+import pytest
 
 from contracts.model import EffectiveAt, Parts
+from functions.close_batch import closing
+from functions.open_batch import opening
+from functions.shared import actions
+from functions.shared.landings import REBUILD, STAGED
+from functions.shared.settling import again
 from tests.unit.functions.conftest import Pipeline, dry_run, opened, s3_event, staged, stopped, task_failed
 
 
@@ -136,6 +144,46 @@ def test_a_dry_run_tells_what_an_execution_that_died_has_left(pipeline: Pipeline
     plan = dry_run(pipeline)
     assert (plan["worked_on_by"], plan["left_behind"]) == ("", [batch["batch_id"]])
     assert [file["key"] for file in plan["files"]] == ["crm/planes/b.csv"]
+
+
+def test_a_dry_run_names_batches_that_were_left_and_no_others(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.stop(caller.name)
+    with monkeypatch.context() as dying:
+        dying.setattr(opening, "recover_orphans", mock.Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            pipeline.open(pipeline.start("second"))
+    pipeline.stop("second")
+    assert dry_run(pipeline)["left_behind"] == [batch["batch_id"]]
+    third = pipeline.open(pipeline.start("third"))
+    pipeline.stage(third)
+    with monkeypatch.context() as dying:
+        dying.setattr(closing, "_go_on", mock.Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            pipeline.close(third, pipeline.caller("third"))
+    pipeline.stop("third")
+    assert "left_behind" not in dry_run(pipeline)
+
+
+def test_a_file_on_its_last_attempt_goes_alone_and_a_rebuild_that_died_leaves_files_as_they_were(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.world = replace(pipeline.world, environment=replace(pipeline.world.environment, max_attempts=2))
+    staged(pipeline, "crm/planes/a.csv")
+    batch, caller = opened(pipeline, "crm/planes/b.csv")
+    pipeline.close(batch, caller, stage_error=task_failed("OutOfMemoryError: heap"))
+    pipeline.stop(caller.name)
+    for name in ("c", "d"):
+        pipeline.land(f"crm/planes/{name}.csv", at="2013-01-09T00:00:00.000Z")
+    ledger = pipeline.world.ledger
+    [a] = [one for one in ledger.all_landings("planes") if one.state == STAGED]
+    for action in actions.change("planes", a, again(a, "now", mode=REBUILD, was=STAGED)):
+        ledger.write(action)
+    plan = dry_run(pipeline)
+    assert (plan["batches"], [file["attempts"] for file in plan["files"]]) == ([1, 2], [1, 0, 0])
+    assert [(one["key"], one["becomes"]) for one in plan["settled_without_staging"]] == [("crm/planes/a.csv", "staged")]
 
 
 def test_what_a_limit_stopped_is_let_through_in_batches_of_its_own(pipeline: Pipeline) -> None:
