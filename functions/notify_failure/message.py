@@ -14,6 +14,7 @@ from functions.shared.causes import limit_in
 _LONGEST_SUBJECT = 100
 _LONGEST_BODY = 200_000  # bytes; SNS takes 256 KiB, attributes included
 _DETAILED = 10
+_SKIPPED = 20
 _KINDS = {
     "stage": "not staged",
     "open": "refused",
@@ -92,7 +93,7 @@ def attributes(report: Report) -> dict[str, dict[str, str]]:
 
 
 def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
-    return {**failure, "cause": str(failure["cause"])[:500]}
+    return {**failure, "cause": str(failure["cause"])[:500], "skipped": list(failure.get("skipped", ()))[:_SKIPPED]}
 
 
 def _heading(report: Report) -> str:

@@ -189,6 +189,13 @@ def test_the_body_is_cut_where_sns_takes_no_more_bytes() -> None:
     assert 199_990 < len(told.encode()) <= 200_000 and told.startswith("Pipeline nycflights-dev, table planes")
 
 
+def test_sns_takes_a_message_of_twenty_marts_that_each_keep_three_hundred_others_from_being_built() -> None:
+    skipped = [f"fct_of_customers_by_{n:04}" for n in range(300)]
+    told = report(*(failure("mart", f"dim_{n}", "MartSqlError", "x" * 1000, *skipped) for n in range(20)))
+    facts = [text for name, one in attributes(told).items() for text in (name, *one.values())]
+    assert len(body(told).encode()) + sum(len(text.encode()) for text in facts) <= 256 * 1024
+
+
 def test_the_subject_is_short_and_plain_whatever_the_names_are() -> None:
     told = subject(report(failure("mart", "ä" * 200, "Error\nof many\tlines", ""), MART, table="t" * 60))
     assert len(told) <= 100 and told.isascii() and told.isprintable()
