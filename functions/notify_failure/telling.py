@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,8 @@ from functions.shared.ledger import Action, Ledger, lease_key
 
 _DAY = 24 * 3600
 _REMEMBERED_SECONDS = 30 * _DAY
-_TRIED_AGAIN = ("stage", "mart")
+_BY_THE_NEXT = {"stage", "mart"}  # whoever comes next for the table tries it again
+_OF_ONE_CALL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def tell(report: Report, ledger: Ledger, sns: Any, topic_arn: str) -> Mapping[str, Any]:
@@ -25,7 +27,7 @@ def tell(report: Report, ledger: Ledger, sns: Any, topic_arn: str) -> Mapping[st
     """
     if _is_told(report, ledger):
         return {"told": False, "because": "this execution has been told already"}
-    if report.extracts and report.is_good and not _has_failed_to_extract(report, ledger):
+    if report.extracts and report.is_good and not _has_failed_before(report, ledger):
         return {"told": False, "because": "the extraction before it succeeded too"}
     if _is_retry(report, ledger):
         _remember(report, ledger)
@@ -52,49 +54,48 @@ def _note_key(report: Report, redrives: int) -> dict[str, str]:
     return {"pk": "TOLD", "sk": f"{name}#{redrives}" if redrives else name}
 
 
-def _table_key(report: Report) -> dict[str, str]:
-    return {"pk": "TOLD", "sk": f"table#{report.table}"}
+def _work_key(report: Report) -> dict[str, str]:
+    return {"pk": "TOLD", "sk": f"{'extraction' if report.extracts else 'table'}#{report.table}"}
 
 
-def _extraction_key(report: Report) -> dict[str, str]:
-    return {"pk": "TOLD", "sk": f"extraction#{report.table}"}
-
-
-def _has_failed_to_extract(report: Report, ledger: Ledger) -> bool:
-    note = ledger.get(_extraction_key(report))
-    return bool(note and note["fails"])
+def _has_failed_before(report: Report, ledger: Ledger) -> bool:
+    note = ledger.get(_work_key(report))
+    return bool(note and note.get("why"))
 
 
 def _is_retry(report: Report, ledger: Ledger) -> bool:
     """Tell whether work that is tried again has failed as it did before; a file that fails for good is news."""
-    why = _why(report)
-    note = ledger.get(_table_key(report)) if why else None
-    return bool(note and note["why"] == why and note["told_at"] > int(time.time()) - _DAY)
+    why = _why(report) if _is_tried_again(report) else ""
+    note = ledger.get(_work_key(report)) if why else None
+    return bool(note and note.get("why") == why and note["told_at"] > int(time.time()) - _DAY)
+
+
+def _is_tried_again(report: Report) -> bool:
+    """Tell whether nobody need ask for it: by the table's next work, or because landings and clocks ask for no more."""
+    kinds = {failure["kind"] for failure in report.failures}
+    return kinds <= _BY_THE_NEXT or (report.request == {"table": report.table} and "aborted" not in kinds)
 
 
 def _why(report: Report) -> str:
-    """Return what tells one failure from another; nothing where what failed is not tried again by itself."""
-    news = any(summary.get("failed_files") for summary in report.summaries)
-    if report.is_good or news or any(failure["kind"] not in _TRIED_AGAIN for failure in report.failures):
+    """Return what tells one failure from another, whatever call it was; nothing of files that are given up."""
+    if report.is_good or any(summary.get("failed_files") for summary in report.summaries):
         return ""
     told = [[failure[word] for word in ("kind", "name", "error", "cause")] for failure in report.failures]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    words = _OF_ONE_CALL.sub("", json.dumps(told, sort_keys=True))
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _remember_why(report: Report, ledger: Ledger) -> None:
-    if report.table and not report.extracts:
+    if report.table and not (report.extracts and report.is_refusal):
         now = int(time.time())
         note = {"why": _why(report), "told_at": now, "expires_at": now + _REMEMBERED_SECONDS}
-        ledger.write(Action("Put", _table_key(report), note))
+        ledger.write(Action("Put", _work_key(report), note))
 
 
 def _remember(report: Report, ledger: Ledger) -> None:
     expires_at = int(time.time()) + _REMEMBERED_SECONDS
     note = _note_key(report, report.redrives)
     ledger.write(Action("Put", note, {"subject": subject(report), "expires_at": expires_at}))
-    if report.extracts and not report.is_refusal:
-        fails = {"fails": not report.is_good, "expires_at": expires_at}
-        ledger.write(Action("Put", _extraction_key(report), fails))
     if not report.table or not report.broke_off:
         return  # whoever closed its batch has said how the table is
     try:

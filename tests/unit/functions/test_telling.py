@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.functions.test_messages import (
     BUSY,
     CLOSE,
     MART,
+    NEXT,
     OUT_OF_MEMORY,
     REFUSED,
     VIOLATION,
@@ -156,8 +158,15 @@ SAME_WORDS = MART | {"kind": "stage", "name": "dim_planes"}
         ([MART], [OTHER_MART], True),
         ([MART], [SAME_WORDS], True),
         ([OUT_OF_MEMORY], [OUT_OF_MEMORY, MART], True),
-        ([BUSY], [BUSY], True),
-        ([MART, CLOSE], [MART, CLOSE], True),
+        ([NEXT], [NEXT], False),
+        ([MART, CLOSE], [MART, CLOSE], False),
+        ([MART, CLOSE], [MART, NEXT], True),
+        ([ABORTED], [ABORTED], True),
+        (
+            [failure("open", "planes", "Lambda.Unknown", f"RequestId: {uuid.uuid4()} died")],
+            [failure("open", "planes", "Lambda.Unknown", f"RequestId: {uuid.uuid4()} died")],
+            False,
+        ),
     ],
 )
 def test_a_failure_is_told_again_unless_it_is_that_of_work_that_is_tried_again_by_itself(
@@ -165,6 +174,14 @@ def test_a_failure_is_told_again_unless_it_is_that_of_work_that_is_tried_again_b
 ) -> None:
     assert tell(pipeline, "a", *first) is True
     assert tell(pipeline, "b", *second) is told
+
+
+def test_what_somebody_asked_for_is_told_each_time_unless_it_is_tried_again_without_being_asked_for(
+    pipeline: Pipeline,
+) -> None:
+    asked = {"table": "planes", "mode": "replay", "from": "2013-01-01"}
+    told = [tell(pipeline, str(number), one, input=asked) for number, one in enumerate([BUSY, BUSY, MART, MART])]
+    assert told == [True, True, True, False]
 
 
 def test_what_is_tried_again_is_told_again_after_a_day(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +202,10 @@ def test_an_execution_whose_failure_needed_no_message_gets_none_for_having_faile
     assert handle(told, environment("machine"), pipeline.world.ledger, Topic())["told"] is False
 
 
-def tell(pipeline: Pipeline, name: str, *failures: dict[str, Any], arn: str = ARN) -> bool:
+def tell(pipeline: Pipeline, name: str, *failures: dict[str, Any], arn: str = ARN, **changes: Any) -> bool:
     """Tell how one execution ended, well or with failures; return whether there was a message."""
-    ending = event(execution={"id": f"{arn}-{name}", "name": name}, failures=list(failures), recovered=not failures)
+    execution = {"id": f"{arn}-{name}", "name": name}
+    ending = event(execution=execution, failures=list(failures), recovered=not failures, **changes)
     return bool(handle(ending, environment("machine", TOPIC_ARN="topic"), pipeline.world.ledger, Topic())["told"])
 
 
@@ -237,7 +255,7 @@ def test_an_extraction_that_succeeds_again_is_told_once_and_says_nothing_of_its_
         told = event(execution=execution, failures=list(failures), recovered=not failures)
         handle(told, here, pipeline.world.ledger, topic)
 
-    for name, failures in (("a", ()), ("b", (lost,)), ("c", ()), ("c", ()), ("d", ())):
+    for name, failures in (("a", ()), ("b", (lost,)), ("b2", (lost,)), ("c", ()), ("c", ()), ("d", ())):
         run(name, *failures)
     assert topic.subjects == [
         "[nycflights-dev] planes: not extracted: SourceRefusedError",
