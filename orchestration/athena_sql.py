@@ -13,6 +13,7 @@ from contracts.types import INTEGERS, TIMES, Columns, SparkType
 _TRINO = {"tinyint": "integer", "smallint": "integer", "int": "integer", "float": "real", "string": "varchar"}
 _HIVE = {"tinyint": "int", "smallint": "int"}
 _TEXTS = ("binary", "array", "map", "struct")
+_DAYS = ("date", *TIMES)  # Trino makes no JSON of maps that they are the keys of
 _FRACTIONS = ("float", "double", "decimal")
 
 
@@ -61,7 +62,7 @@ def _output(name: str, kind: SparkType) -> Output:
     if kind.name in TIMES:
         return Output(name, f"CAST({quoted} AS timestamp(3)) AS {quoted}", "timestamp(3)", "timestamp", "DATETIME")
     if kind.name in _TEXTS:
-        plain = f"CAST({quoted} AS {_trino(kind)})" if _holds(kind, *TIMES) else quoted
+        plain = f"CAST({quoted} AS {_trino(kind)})" if _holds(kind, *_DAYS) else quoted
         text = f"to_hex({quoted})" if kind.name == "binary" else f"json_format(CAST({plain} AS json))"
         return Output(name, f"{text} AS {quoted}", "varchar", "string", "STRING")
     return Output(name, quoted, _trino(kind), _HIVE.get(kind.name, str(kind)), _quicksight(kind.name))
@@ -72,10 +73,12 @@ def _holds(kind: SparkType, *names: str) -> bool:
 
 
 def _trino(kind: SparkType) -> str:
-    """Return a type in Trino's words; times without their zone, of which it makes no JSON."""
+    """Return a type in Trino's words; times without their zone and, as keys, as text: it makes no JSON of others."""
     if kind.name in TIMES:
         return "timestamp(3)"
     inner = [_trino(one) for one in kind.inner]
+    if kind.name == "map" and kind.inner[0].name in _DAYS:
+        inner[0] = "varchar"
     if kind.name == "struct":
         fields = ", ".join(f"{_quoted(name)} {one}" for name, one in zip(kind.fields, inner, strict=True))
         return f"row({fields})"

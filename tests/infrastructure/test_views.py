@@ -72,6 +72,13 @@ def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
         ("binary", 'to_hex("x") AS "x"', "varchar", "string", "STRING"),
         ("array<struct<a:int>>", 'json_format(CAST("x" AS json)) AS "x"', "varchar", "string", "STRING"),
         (
+            "map<date,int>",
+            'json_format(CAST(CAST("x" AS map(varchar, integer)) AS json)) AS "x"',
+            "varchar",
+            "string",
+            "STRING",
+        ),
+        (
             "array<struct<At:timestamp,n:tinyint,d:decimal(9,2)>>",
             'json_format(CAST(CAST("x" AS array(row("at" timestamp(3), "n" integer, "d" decimal(9,2)))) AS json)) '
             'AS "x"',
