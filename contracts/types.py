@@ -73,8 +73,10 @@ def may_become(have: SparkType, want: SparkType) -> bool:
 
 def parse_type(text: str) -> SparkType:
     """Return the type that a text such as `decimal(12, 2)` or `array<struct<a: int>>` names; else TypeMistakeError."""
-    tokens = list(_tokens(text))
-    kind, rest = _parse(tokens)
+    try:
+        kind, rest = _parse(list(_tokens(text)))
+    except RecursionError as error:
+        raise TypeMistakeError("it is nested deeper than any record") from error
     if rest:
         raise TypeMistakeError(f"{rest[0]!r} stands where the type should end")
     return kind

@@ -68,6 +68,11 @@ def test_text_that_names_no_type(text):
     assert str(raised.value) == BAD[text]
 
 
+def test_a_type_that_nothing_could_be_of():
+    with pytest.raises(TypeMistakeError, match="it is nested deeper than any record"):
+        parse_type("array<" * 2_000 + "int" + ">" * 2_000)
+
+
 @pytest.mark.parametrize(
     ("have", "want", "may"),
     [
