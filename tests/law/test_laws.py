@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.staging.session import configure
+from tests.cases import LITTLE
 from tests.law.histories import World, worlds
 from tests.law.laws import hold
 from tests.law.shapes import SHAPES, Shape
@@ -22,7 +23,6 @@ MARTS = (("latest", "scd2"), ("first", "history"), ("all", "fact"), ("members", 
 ENDINGS = ("rebuild", "replay")
 AT_ONCE = 2
 GROUPS = 4
-HISTORIES = 36
 ROOT = "landfall.test.root"
 DRAWN = 20
 NORMAL = ("changes_with_numbers_and_ties",)
@@ -66,25 +66,33 @@ def test_tables_are_a_function_of_the_set_of_landings(spark, lake, name):
 
 
 @pytest.fixture(scope="module")
-def begun(spark, request) -> Iterator[Mapping[Shape, Sequence[Future[int]]]]:
-    """Worlds of the shapes that are to be tried, two at a time for as long as there are any."""
-    shapes = [item.callspec.params["shape"] for item in request.session.items if "shape" in _parameters(item)]
+def begun(spark, request) -> Iterator[Mapping[tuple[Shape, int], Future[int]]]:
+    """Worlds that are to be tried, two at a time for as long as there are any."""
+    found = filter(None, map(_world, request.session.items))
     lake = f"law{uuid.uuid4().hex[:8]}"
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            shape: [pool.submit(hold_one, spark, lake, shape, HISTORIES // worlds, number) for number in range(worlds)]
-            for shape in shapes
-            for worlds in (2 if shape.load == "snapshot" else 1,)
-        }
+        yield {world: pool.submit(hold_one, spark, lake, world[0], histories(world[0]), world[1]) for world in found}
         pool.shutdown(cancel_futures=True)
 
 
-def _parameters(item: pytest.Item) -> Mapping[str, object]:
-    return item.callspec.params if item.path == Path(__file__) and hasattr(item, "callspec") else {}
+def histories(shape: Shape) -> int:
+    """Return how many histories a world of a shape holds; in those of snapshots all share their files."""
+    return 18 if shape.load == "snapshot" else 36
 
 
-@pytest.mark.long
+def _world(item: pytest.Item) -> tuple[Shape, int] | None:
+    if item.path != Path(__file__) or "shape" not in item.callspec.params:
+        return None
+    return item.callspec.params["shape"], item.callspec.params["number"]
+
+
+WORLDS = [pytest.param(shape, 0, marks=pytest.mark.long, id=shape.name) for shape in SHAPES]
+WORLDS += [
+    pytest.param(shape, 1, marks=LITTLE, id=f"{shape.name} once more") for shape in SHAPES if shape.load == "snapshot"
+]
+
+
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_tables_are_a_function_of_the_set_of_landings_of_every_load(begun, shape):
-    assert sum(future.result() for future in begun[shape]) == HISTORIES
+@pytest.mark.parametrize(("shape", "number"), WORLDS)
+def test_tables_are_a_function_of_the_set_of_landings_of_every_load(begun, shape, number):
+    assert begun[shape, number].result() == histories(shape)
