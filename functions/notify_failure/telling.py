@@ -71,9 +71,13 @@ def _is_retry(report: Report, ledger: Ledger) -> bool:
 
 
 def _is_tried_again(report: Report) -> bool:
-    """Tell whether nobody need ask for it: by the table's next work, or because landings and clocks ask for no more."""
+    """Tell whether nobody need ask for it: the table's next work does it too, or landings and clocks ask for no more.
+
+    Who redrives an execution, or aborts it, is there.
+    """
     kinds = {failure["kind"] for failure in report.failures}
-    return kinds <= _BY_THE_NEXT or (report.request == {"table": report.table} and "aborted" not in kinds)
+    is_plain = report.request == {"table": report.table} and "aborted" not in kinds
+    return not report.redrives and (kinds <= _BY_THE_NEXT or is_plain)
 
 
 def _why(report: Report) -> str:
