@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 ALIASES = {
     "byte": "tinyint",
@@ -28,6 +29,7 @@ ALLOWED = (
     "timestamp_ntz, array<…>, map<…,…>, struct<name:…>"
 )
 MAX_PRECISION = 38
+_DEEPEST = 200
 _TOKEN = re.compile(r"\s*(`[^`]+`|\w+|[<>(),:])")
 
 
@@ -73,10 +75,10 @@ def may_become(have: SparkType, want: SparkType) -> bool:
 
 def parse_type(text: str) -> SparkType:
     """Return the type that a text such as `decimal(12, 2)` or `array<struct<a: int>>` names; else TypeMistakeError."""
-    try:
-        kind, rest = _parse(list(_tokens(text)))
-    except RecursionError as error:
-        raise TypeMistakeError("it is nested deeper than any record") from error
+    tokens = list(_tokens(text))
+    if max(accumulate((token == "<") - (token == ">") for token in tokens), default=0) > _DEEPEST:
+        raise TypeMistakeError(f"it is nested more than {_DEEPEST} deep")
+    kind, rest = _parse(tokens)
     if rest:
         raise TypeMistakeError(f"{rest[0]!r} stands where the type should end")
     return kind

@@ -68,9 +68,14 @@ def test_text_that_names_no_type(text):
     assert str(raised.value) == BAD[text]
 
 
-def test_a_type_that_nothing_could_be_of():
-    with pytest.raises(TypeMistakeError, match="it is nested deeper than any record"):
-        parse_type("array<" * 2_000 + "int" + ">" * 2_000)
+def test_a_type_nested_by_the_hundred():
+    def nested(depth):
+        return "array<" * depth + "int" + ">" * depth
+
+    assert str(parse_type(nested(200))) == nested(200)
+    for depth in (201, 20_000):
+        with pytest.raises(TypeMistakeError, match="it is nested more than 200 deep"):
+            parse_type(nested(depth))
 
 
 @pytest.mark.parametrize(
