@@ -36,7 +36,7 @@ def tell(
     for item in read:
         if item["pk"].startswith(_TABLE):
             by_table[item["pk"].removeprefix(_TABLE)].append(item)
-    claimed = {item["sk"] for item in read if item["pk"].startswith(_TABLE)}  # by a contract that came later
+    claimed = {item["sk"] for of_table in by_table.values() for item in of_table}  # by a contract that came later
     unrouted = sum(item["pk"] == _UNROUTED and item["sk"] not in claimed for item in read)
     names = [*plan.tables, *sorted(set(by_table) - set(plan.tables))]
     now = datetime.now(UTC)

@@ -71,11 +71,14 @@ def begun(spark, request) -> Iterator[Mapping[tuple[Shape, int], Future[int]]]:
     found = filter(None, map(_world, request.session.items))
     lake = f"law{uuid.uuid4().hex[:8]}"
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {world: pool.submit(hold_one, spark, lake, world[0], histories(world[0]), world[1]) for world in found}
+        yield {
+            (shape, number): pool.submit(hold_one, spark, lake, shape, histories_of(shape), number)
+            for shape, number in found
+        }
         pool.shutdown(cancel_futures=True)
 
 
-def histories(shape: Shape) -> int:
+def histories_of(shape: Shape) -> int:
     """Return how many histories a world of a shape holds; in those of snapshots all share their files."""
     return 18 if shape.load == "snapshot" else 36
 
@@ -95,4 +98,4 @@ WORLDS += [
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("shape", "number"), WORLDS)
 def test_tables_are_a_function_of_the_set_of_landings_of_every_load(begun, shape, number):
-    assert begun[shape, number].result() == histories(shape)
+    assert begun[shape, number].result() == histories_of(shape)

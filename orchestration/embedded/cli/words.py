@@ -30,8 +30,8 @@ def harmless(text: str) -> str:
 
 
 def in_one_line(text: str) -> str:
-    """Return a text whose line breaks are escapes too: what came with files writes no lines of its own."""
-    return harmless(text.translate({ord(one): ascii(one)[1:-1] for one in "\n\t\u2028\u2029"}))
+    """Return a text with escapes for its tabs and line breaks: what came with files writes no lines of its own."""
+    return text.translate({ord(one): ascii(one)[1:-1] for one in "\n\t\u2028\u2029"})
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

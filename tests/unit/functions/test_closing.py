@@ -12,7 +12,7 @@ from contracts.model import Capacity, Mart
 from functions.close_batch.counts import counts
 from functions.shared.errors import TableRemovedError
 from functions.shared.lease import Caller
-from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, task_failed
+from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, opened, published, staged, task_failed
 
 
 def ids(pipeline: Pipeline, batch: dict[str, Any]) -> dict[str, str]:
@@ -100,10 +100,7 @@ def test_the_batch_keeps_its_books_and_answers_the_same_when_it_is_closed_again(
 
 
 def test_the_rows_of_an_overwritten_object_are_superseded_once_the_new_ones_are_published(pipeline: Pipeline) -> None:
-    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
+    staged(pipeline, "ops/flights/a.csv", table="flights")
     pipeline.land("ops/flights/a.csv", "v2")
     caller = pipeline.caller(pipeline.executions()[-1])
     batch = pipeline.open(caller, table="flights")

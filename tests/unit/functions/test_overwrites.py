@@ -7,15 +7,12 @@ from unittest import mock
 import pytest
 
 from functions.close_batch import closing
-from tests.unit.functions.conftest import Pipeline, opened, s3_event
+from tests.unit.functions.conftest import Pipeline, s3_event, staged
 
 
 def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
     pipeline.with_table("flights", on_overwrite="fail")
-    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
+    staged(pipeline, "ops/flights/a.csv", table="flights")
     pipeline.land("ops/flights/a.csv", "v2")
     answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
     assert (answer["action"], [failure["error"] for failure in answer["failures"]]) == (
@@ -49,10 +46,7 @@ def test_a_staged_overwrite_is_refused_and_told_when_the_first_content_comes_lat
 
 def test_an_overwrite_that_waits_is_refused_and_told_when_its_table_is_staged_anew(pipeline: Pipeline) -> None:
     pipeline.with_table("flights", on_overwrite="fail")
-    batch, caller = opened(pipeline, "ops/flights/a.csv", table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
+    staged(pipeline, "ops/flights/a.csv", table="flights")
     pipeline.land("ops/flights/a.csv", "v2")
     pipeline.stop(pipeline.executions()[-1])
     answer = pipeline.open(pipeline.start("anew"), table="flights", mode="rebuild", layer="staging")
@@ -66,10 +60,7 @@ def test_an_overwrite_that_waits_is_refused_and_told_when_its_table_is_staged_an
 def test_many_refused_overwrites_are_one_failure(pipeline: Pipeline) -> None:
     pipeline.with_table("flights", on_overwrite="fail")
     keys = ("ops/flights/a.csv", "ops/flights/b.csv", "ops/flights/c.csv")
-    batch, caller = opened(pipeline, *keys, table="flights")
-    pipeline.stage(batch)
-    pipeline.close(batch, caller)
-    pipeline.stop(caller.name)
+    staged(pipeline, *keys, table="flights")
     pipeline.deliver(*(s3_event(key, "v2") for key in keys))
     answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
     assert [failure["cause"] for failure in answer["failures"]] == [
