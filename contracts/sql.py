@@ -17,11 +17,21 @@ from sqlglot.tokenizer_core import TokenType
 from contracts.types import Columns, SparkType, TypeMistakeError, parse_type
 
 DIALECT = "spark"
-ROW, FICKLE = "row", "fickle"
+ROW, FICKLE, OUTSIDE = "row", "fickle", "outside"
 ODD_CALLS = (AttributeError, LookupError, ValueError)  # what sqlglot fails with where a call lacks arguments
 _FUNCTIONS = Path(__file__).parent / "functions.txt"
 _NO_ARGUMENTS = [TokenType.L_PAREN, TokenType.R_PAREN]
-_NOT_OF_ONE_ROW = (exp.AggFunc, exp.Window, exp.Subquery, exp.Select, exp.Exists, exp.Star, exp.Explode)
+_NAMES = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.WINDOW)  # what stands before the brackets of a call
+_NOT_OF_ONE_ROW = (
+    exp.AggFunc,
+    exp.Window,
+    exp.Subquery,
+    exp.Select,
+    exp.Exists,
+    exp.Star,
+    exp.Explode,
+    exp.QueryTransform,
+)
 
 
 class SqlMistakeError(ValueError):
@@ -84,14 +94,21 @@ def annotated_type(node: exp.Expr) -> SparkType | None:
 
 
 def query_of(text: str) -> Query:
-    """Return what a SELECT reads and returns; SqlMistakeError when it is no single SELECT."""
+    """Return what a SELECT reads and returns; SqlMistakeError when it is no single SELECT, or runs what is no SQL."""
     tree, *others = _parsed(text) or [None]
     if any(others) or not isinstance(tree, exp.Query):
         raise SqlMistakeError("must be one SELECT")
+    if tree.find(exp.QueryTransform):
+        raise SqlMistakeError("TRANSFORM … USING runs a program on the job's machines: write it in SQL")
+    for name in _called(text):
+        if name in functions()[OUTSIDE]:
+            raise SqlMistakeError(f"{name} calls Java on the job's machines: write it in SQL")
     tables = [table.name for table in tree.find_all(exp.Table) if not _is_named_by_with(table)]
     if not tables:
         raise SqlMistakeError("reads no table")
     for table in tree.find_all(exp.Table):
+        if not table.name:
+            raise SqlMistakeError(f"{table.sql(DIALECT)} is no table: tables and marts go by their names")
         if table.db:
             raise SqlMistakeError(f"{table.db}.{table.name}: tables and marts go by their names alone: {table.name}")
     try:
@@ -179,7 +196,7 @@ def _called(text: str) -> Iterator[str]:
         opens = found[place + 1].token_type == TokenType.L_PAREN if place + 1 < len(found) else False
         if word == "unix_timestamp" and [t.token_type for t in found[place + 1 : place + 3]] == _NO_ARGUMENTS:
             yield "current_timestamp"
-        elif (token.token_type == TokenType.VAR and opens) or (
+        elif (token.token_type in _NAMES and opens) or (
             word in functions()[FICKLE] and _is_call(token.token_type, opens)
         ):
             yield word

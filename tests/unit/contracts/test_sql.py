@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.sql import FICKLE, ROW, SqlMistakeError, columns_of, functions, query_of, type_of
+from contracts.sql import FICKLE, OUTSIDE, ROW, SqlMistakeError, columns_of, functions, query_of, type_of
 from contracts.types import parse_type
 
 READS = {
@@ -18,6 +18,7 @@ READS = {
     "x + aggregate(xs, 0, (x, y) -> x + y.z)": ("x", "xs"),
     "transform(xs, x -> filter(ys, y -> y > x + z))": ("xs", "ys", "z"),
     "user = 'x' AND version > 1": ("user", "version"),
+    "window > `trim`(a)": ("window", "a"),
     "date '2020-01-01'": (),
     "a <=> b": ("a", "b"),
     "CASE WHEN (a) THEN 1 END": ("a",),
@@ -51,6 +52,10 @@ REFUSED = {
     "a IN (SELECT b FROM t)": "(SELECT b FROM t) needs more than one row: write an expression over one row",
     "trimm(a)": "no such function: trimm (did you mean trim?)",
     "reflect('java.lang.System', 'exit')": "no such function: reflect (did you mean repeat?)",
+    "`reflect`('java.lang.System', 'exit')": "no such function: reflect (did you mean repeat?)",
+    "`stack`(2, a, b)": "no such function: stack (did you mean space?)",
+    "window(a, '2 hours', '1 hour')": "no such function: window",
+    "TRANSFORM(a) USING 'cat'": "TRANSFORM(a) USING 'cat' needs more than one row: write an expression over one row",
     "a < current_date": "current_date gives another value each time: a rerun would change the table",
     "now() > a": "now gives another value each time: a rerun would change the table",
     "unix_timestamp() - a": "current_timestamp gives another value each time: a rerun would change the table",
@@ -112,6 +117,28 @@ def test_each_side_of_a_union_is_a_select():
         query_of("id UNION FROM orders")
 
 
+NO_SQL = {
+    "SELECT id FROM (SELECT TRANSFORM(id) USING 'sh' AS (id) FROM orders)": "TRANSFORM … USING runs a program on the "
+    "job's machines: write it in SQL",
+    "SELECT reflect('java.lang.System', 'getenv') AS id FROM orders": "reflect calls Java on the job's machines: write "
+    "it in SQL",
+    "WITH a AS (SELECT `java_method`('a', 'b') AS id FROM orders) SELECT id FROM a": "java_method calls Java on the "
+    "job's machines: write it in SQL",
+    "SELECT id FROM orders JOIN IDENTIFIER('csv.`s3://raw/hr/`') USING (id)": "IDENTIFIER('csv.`s3://raw/hr/`') is no "
+    "table: tables and marts go by their names",
+    "SELECT id FROM csv.`s3://raw/hr/`": "csv.s3://raw/hr/: tables and marts go by their names alone: s3://raw/hr/",
+    "SELECT id FROM orders WHERE id IN (SELECT id FROM other_prod_mart.orders)": "other_prod_mart.orders: tables and "
+    "marts go by their names alone: orders",
+}
+
+
+@pytest.mark.parametrize("text", NO_SQL)
+def test_a_select_reads_the_pipelines_tables_and_runs_nothing_else(text):
+    with pytest.raises(SqlMistakeError) as raised:
+        query_of(text)
+    assert str(raised.value) == NO_SQL[text]
+
+
 DRIVEN = {
     "SELECT o.*, c.* FROM customers AS c JOIN orders AS o USING (id)": ("customers", None),
     "SELECT id + 1, id + 2, id FROM orders": ("orders", ("id",)),
@@ -166,3 +193,4 @@ def test_every_function_that_may_be_called_is_one_of_sparks(spark):
     hours = "timestampdiff(HOUR, timestamp'2020-01-01', timestampadd(DAY, 1, timestamp'2020-01-01'))"
     assert spark.sql(f"SELECT {hours}").first() == (24,)
     assert functions()[FICKLE] - spark_has == set()
+    assert functions()[OUTSIDE] - spark_has == {"try_reflect"}  # Spark 4 has it
