@@ -11,6 +11,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
+from spark_jobs.layers.errors import message_of
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import Result, build
@@ -75,13 +76,12 @@ def success(mart: str, result: Result) -> dict[str, Any]:
 
 def failure(mart: str, error: Exception) -> dict[str, Any]:
     """Return the result's JSON object of a mart that failed: the error's class and first line."""
-    message = str(error).splitlines()[0] if str(error) else ""
     return {
         "mart": mart,
         "status": "failed",
         "snapshot_id": None,
         "rows": None,
-        "error": {"type": type(error).__name__, "message": message},
+        "error": {"type": type(error).__name__, "message": message_of(error)},
     }
 
 

@@ -11,7 +11,7 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from contracts.model import Plan
-from spark_jobs.layers.errors import ContractViolationError, DataError, LimitExceededError
+from spark_jobs.layers.errors import ContractViolationError, DataError, LimitExceededError, in_short, message_of
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.s3_json import read_json, read_text, write_json
 from spark_jobs.layers.staging.crawled import Crawls
@@ -83,10 +83,10 @@ def failure(manifest: Manifest, error: Exception) -> dict[str, Any]:
         "superseded_landings": [],
         "quarantined_landings": [{"id": id_, "reason": reason} for id_, reason in manifest.unmatched],
         "failed_landings": [
-            {"id": id_, "key": keys.get(id_, ""), "reason": reason, "column": column}
+            {"id": id_, "key": keys.get(id_, ""), "reason": in_short(reason), "column": column and in_short(column)}
             for id_, (reason, column) in blamed.items()
         ],
-        "error": {"type": type(error).__name__, "message": str(error).splitlines()[0] if str(error) else ""},
+        "error": {"type": type(error).__name__, "message": message_of(error)},
         "stays": isinstance(error, DataError),
     }
 

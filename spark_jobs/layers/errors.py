@@ -53,6 +53,20 @@ class ConcurrentPublishError(LandfallJobError):
     """Somebody else published the table since this run read it."""
 
 
+def in_short(text: str, most: int = 500) -> str:
+    """Return a text without its middle where it is longer: names in files may be as long as files.
+
+    What a job tells goes to the ledger and through the state machine, which take some hundred kilobytes in all.
+    """
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
+def message_of(error: Exception) -> str:
+    """Return the first line of an error, in short."""
+    return in_short(str(error).splitlines()[0], 1000) if str(error) else ""
+
+
 def first_words(error: Exception) -> str:
     """Return the innermost cause of an error of Spark in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from spark_jobs.layers.errors import in_short
+
 SHOWN = 5
 
 
@@ -24,7 +26,7 @@ def first_rejected(quarantine: DataFrame, batch_id: str) -> tuple[Rejected, ...]
     """Return the first refused records of a batch, by file and number."""
     rows = quarantine.filter(F.col("_batch_id") == batch_id).orderBy("_order", F.asc_nulls_first("_row_number"))
     found = rows.select("_source_file", "_row_number", "_column", "_reason").take(SHOWN)
-    return tuple(Rejected(_key(row[0]), row[1], row[2], row[3]) for row in found)
+    return tuple(Rejected(_key(row[0]), row[1], row[2] and in_short(row[2]), in_short(row[3])) for row in found)
 
 
 def _key(uri: str) -> str:
