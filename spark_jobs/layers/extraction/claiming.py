@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from spark_jobs.layers.extraction.manifest import Part, read_manifest
+from spark_jobs.layers.extraction.manifest import LONGEST, Part, read_manifest
 
 _COPIES_AT_ONCE = 8
 
@@ -18,7 +18,7 @@ def copy_parts(s3: Any, origin: Mapping[str, str], bucket: str, folder: str) -> 
 
     ValueError when the manifest is none, or a part is not as it names it.
     """
-    manifest = read_manifest(s3.get_object(**origin)["Body"].read())
+    manifest = read_manifest(s3.get_object(**origin)["Body"].read(LONGEST + 1), origin["Key"])
     number = folder.rpartition("/")[2].partition(".")[0]
 
     def copy(numbered: tuple[int, Part]) -> None:

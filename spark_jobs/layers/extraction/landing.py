@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from spark_jobs.layers.extraction.failures import ExtractionError
-from spark_jobs.layers.extraction.manifest import PARTS_FOLDER, SUFFIX, Manifest, Part
+from spark_jobs.layers.extraction.manifest import SUFFIX, Manifest, Part, parts_folder
 
 SCRATCH_PREFIX = "extracts/"
 _ROWS_PER_FILE = 5_000_000
@@ -51,7 +51,7 @@ class Place:
 
     @property
     def parts(self) -> str:
-        return f"{self.prefix}{PARTS_FOLDER}{self.time}/"
+        return parts_folder(self.prefix, self.time)
 
     def key(self, files: int) -> str:
         """Return the key of the one object that lands."""

@@ -9,8 +9,10 @@ from typing import Any
 
 SUFFIX = ".manifest.json"
 PARTS_FOLDER = ".parts/"  # receive_files passes over hidden folders
+LONGEST = 64 * 1024 * 1024
 _KIND = "landfall extraction"
 _VERSION = 1
+_IS_NONE = f"is no manifest of an extraction (kind {_KIND!r}, version {_VERSION})"
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,29 @@ def is_manifest(key: str) -> bool:
     return key.endswith(SUFFIX)
 
 
-def read_manifest(content: bytes) -> Manifest:
-    """Read a manifest; ValueError when it is none, or one of another version."""
-    raw: Any = json.loads(content)
-    if not isinstance(raw, dict) or raw.get("kind") != _KIND or raw.get("version") != _VERSION:
-        raise ValueError(f"is no manifest of an extraction (kind {_KIND!r}, version {_VERSION})")
-    parts = [Part(**part) for part in raw["parts"]]
-    return Manifest(raw["table"], raw["extraction"], raw["effective_at"], parts)
+def parts_folder(prefix: str, time: str) -> str:
+    """Return where the parts of an extraction lie, seen from the prefix of its table."""
+    return f"{prefix}{PARTS_FOLDER}{time}/"
+
+
+def read_manifest(content: bytes, key: str) -> Manifest:
+    """Read the manifest that landed at a key; ValueError when it is none, or names what is no part of it.
+
+    Jobs read every table's files: who may write under one prefix must not have them stage what lies under another.
+    """
+    if len(content) > LONGEST:
+        raise ValueError(f"is longer than a manifest may be ({LONGEST // 1024 // 1024} MiB)")
+    try:
+        raw: Any = json.loads(content)
+        if not isinstance(raw, dict) or raw.get("kind") != _KIND or raw.get("version") != _VERSION:
+            raise ValueError(_IS_NONE)
+        manifest = Manifest(raw["table"], raw["extraction"], raw["effective_at"], [Part(**one) for one in raw["parts"]])
+        folder = parts_folder(key.removesuffix(SUFFIX).removesuffix(manifest.effective_at), manifest.effective_at)
+        for part in manifest.parts:
+            if not part.key.startswith(folder):
+                raise ValueError(f"names {part.key}, which is no part of it: they lie under {folder}")
+            if not (isinstance(part.version_id, str) and isinstance(part.rows, int) and part.rows >= 0):
+                raise ValueError(f"names {part.key} without its version or its rows")
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+        raise ValueError(_IS_NONE) from error
+    return manifest

@@ -133,7 +133,9 @@ class Bench:
         """Return the rows of what landed, as Spark reads them."""
         keys = [record.key]
         if record.parts > 1:
-            keys = [part.key for part in read_manifest(self.s3.path("test-raw", record.key).read_bytes()).parts]
+            keys = [
+                part.key for part in read_manifest(self.s3.path("test-raw", record.key).read_bytes(), record.key).parts
+            ]
         folder = self.s3.root / "landed" / uuid.uuid4().hex
         for number, key in enumerate(keys):  # Spark passes over files and folders whose names begin with _
             target = folder / f"{number}.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from contracts.databases import EXTRACTED_AT
 from contracts.model import Column, EffectiveAt, Source
 from spark_jobs.layers.errors import ContractViolationError
-from spark_jobs.layers.extraction.manifest import Manifest, Part
+from spark_jobs.layers.extraction.claiming import copy_parts
+from spark_jobs.layers.extraction.manifest import Manifest, Part, read_manifest
 from tests.unit.spark_jobs.staging.conftest import Bench, FolderS3, bench, snapshot_table
 
 __all__ = ["bench"]
@@ -55,9 +57,44 @@ def test_a_manifest_that_is_none_fails_its_landing_by_name(bench: Bench) -> None
         bench.stage(TABLE, bench.land('{"kind": "other"}', KEY))
 
 
-def test_folders_of_copies_are_named_so_that_rows_are_numbered(bench: Bench) -> None:
-    from spark_jobs.layers.extraction.claiming import copy_parts
+def part(key: str, **other: Any) -> dict[str, Any]:
+    return {"key": key, "version_id": "v1", "etag": "e", "size": 1, "rows": 1, **other}
 
+
+OWN = "planes/.parts/2020-01-02T020000.000000Z/"
+NONE = "is no manifest of an extraction (kind 'landfall extraction', version 1)"
+WRONG: list[tuple[list[Any], str]] = [
+    (["a"], NONE),
+    ([{"key": f"{OWN}1.parquet"}], NONE),
+    ([part(f"{OWN}1.parquet") | {"more": 1}], NONE),
+    ([part(7)], NONE),  # type: ignore[arg-type]
+    (
+        [part(f"{OWN}1.parquet"), part("hr/salaries.parquet")],
+        f"names hr/salaries.parquet, which is no part of it: they lie under {OWN}",
+    ),
+    ([part(f"{OWN}1.parquet", version_id=None)], f"names {OWN}1.parquet without its version or its rows"),
+    ([part(f"{OWN}1.parquet", rows="1")], f"names {OWN}1.parquet without its version or its rows"),
+    ([part(f"{OWN}1.parquet", rows=-1)], f"names {OWN}1.parquet without its version or its rows"),
+]
+
+
+@pytest.mark.parametrize(("parts", "reason"), WRONG)
+def test_a_manifest_names_parts_of_its_own_and_nothing_else(parts: list[Any], reason: str) -> None:
+    written = json.loads(Manifest("planes", "run", "2020-01-02T020000.000000Z", []).to_bytes()) | {"parts": parts}
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 (its words are looked at)
+        read_manifest(json.dumps(written).encode(), KEY)
+    assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize("content", [b'{"kind": "landfall extraction", "version": 1}', b"[]", b"[" * 100_000])
+def test_what_is_no_manifest_is_refused_whatever_it_is(content: bytes) -> None:
+    with pytest.raises(
+        ValueError, match=r"^is no manifest of an extraction \(kind 'landfall extraction', version 1\)$"
+    ):
+        read_manifest(content, KEY)
+
+
+def test_folders_of_copies_are_named_so_that_rows_are_numbered(bench: Bench) -> None:
     landing = landed(bench, [(1, "a"), (2, "b")], [(3, "c")])
     origin = {"Bucket": "test-raw", "Key": KEY, "VersionId": landing["version_id"]}
     folder = f"claims/{bench.lake.prefix}/000007.parquet"

@@ -59,7 +59,7 @@ def test_a_split_table_lands_as_parts_that_hold_each_row_once_and_a_manifest_put
     record = derby.extract(derby.table(COLUMNS), whole(split_by="id", splits=3, fetch_size=2))
     assert ids(derby, record) == [None, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert (record.parts, derby.s3.puts[-1]) == (3, record.key)
-    manifest = read_manifest(derby.s3.path("test-raw", record.key).read_bytes())
+    manifest = read_manifest(derby.s3.path("test-raw", record.key).read_bytes(), record.key)
     assert [part.rows for part in manifest.parts] == [4, 3, 3]
     folder = f"{derby.prefix}.parts/2013-01-02T020000.000000Z/"
     assert [part.key for part in manifest.parts] == [f"{folder}{number:05d}.parquet" for number in range(3)]
