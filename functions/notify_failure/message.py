@@ -12,7 +12,7 @@ from functions.notify_failure.report import Report
 from functions.shared.causes import limit_in
 
 _LONGEST_SUBJECT = 100
-_LONGEST_BODY = 200_000  # bytes; SNS takes 256 KiB, attributes included
+_LONGEST, _LONGEST_DETAIL = 250_000, 50_000  # bytes; SNS takes 256 KiB, attributes included
 _DETAILED = 10
 _SKIPPED = 20
 _KINDS = {
@@ -59,7 +59,7 @@ def _what(failure: Mapping[str, Any]) -> str:
 
 
 def body(report: Report) -> str:
-    """Return the mail's text."""
+    """Return the mail's text, as much of it as the attributes leave room for."""
     parts = [
         _heading(report),
         *(_failure(report, failure) for failure in report.failures),
@@ -67,7 +67,7 @@ def body(report: Report) -> str:
         _links(report),
     ]
     text = "\n\n".join(part for part in parts if part)
-    return text.encode("utf-8", "replace")[:_LONGEST_BODY].decode("utf-8", "ignore")
+    return text.encode("utf-8", "replace")[: _LONGEST - len(_detail(report))].decode("utf-8", "ignore")
 
 
 def attributes(report: Report) -> dict[str, dict[str, str]]:
@@ -80,16 +80,16 @@ def attributes(report: Report) -> dict[str, dict[str, str]]:
         "environment": report.environment,
     }
     told = {name: {"DataType": "String", "StringValue": value} for name, value in facts.items()}
-    detail = json.dumps(
-        {
-            "execution": report.execution,
-            "input": report.request,
-            "rerun": [_advice(report, failure).rerun for failure in report.failures[:_DETAILED]],
-            "failures": [_short(failure) for failure in report.failures[:_DETAILED]],
-        },
-        sort_keys=True,
-    )
-    return told | {"report": {"DataType": "String", "StringValue": detail}}
+    return told | {"report": {"DataType": "String", "StringValue": _detail(report)}}
+
+
+def _detail(report: Report) -> str:
+    """Return the first failures as JSON, without inputs that are too long: the body has them."""
+    shown = report.failures[:_DETAILED]
+    told = {"execution": report.execution, "failures": [_short(failure) for failure in shown]}
+    inputs = {"input": report.request, "rerun": [_advice(report, failure).rerun for failure in shown]}
+    whole = json.dumps({**told, **inputs}, sort_keys=True)
+    return whole if len(whole) <= _LONGEST_DETAIL else json.dumps(told, sort_keys=True)
 
 
 def _short(failure: Mapping[str, Any]) -> dict[str, Any]:
