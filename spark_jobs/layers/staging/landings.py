@@ -158,20 +158,30 @@ def name_of(key: str, sequencer: str) -> str:
 
 def name_in(order: str) -> str:
     """Return the name of the object version that a landing order tells of."""
-    return _SEPARATOR.join(order.split(_SEPARATOR)[2:4])
+    fields = order_fields(order)
+    return _SEPARATOR.join((fields["key"], fields["sequencer"]))
 
 
 def is_named(order: Column, orders: Collection[str], names: Collection[str]) -> Column:
     """Tell whether a landing order is one of `orders`, or tells of one of the object versions `names`."""
-    named = F.substring_index(F.substring_index(order, _SEPARATOR, 4), _SEPARATOR, -2)
+    parts = F.split(order, _SEPARATOR)
+    named = F.array_join(F.slice(parts, 3, F.size(parts) - 3), _SEPARATOR)
     found = order.isin(sorted(orders)) if orders else F.lit(False)
     return (found | named.isin(sorted(names))) if names else found
 
 
+def file_of(order: Column) -> Column:
+    """Return the s3 URI that a landing order names."""
+    parts = F.split(order, _SEPARATOR)
+    key = F.array_join(F.slice(parts, 3, F.size(parts) - 4), _SEPARATOR)
+    return F.concat(F.lit("s3://"), F.element_at(parts, -1), F.lit("/"), key)
+
+
 def order_fields(order: str) -> dict[str, str]:
-    """Split a landing order into file_time, event_time, key, sequencer and bucket."""
-    names = ("file_time", "event_time", "key", "sequencer", "bucket")
-    return dict(zip(names, order.split(_SEPARATOR), strict=True))
+    """Split a landing order into file_time, event_time, key, sequencer and bucket; a key may hold tabs itself."""
+    file_time, event_time, rest = order.split(_SEPARATOR, 2)
+    key, sequencer, bucket = rest.rsplit(_SEPARATOR, 2)
+    return {"file_time": file_time, "event_time": event_time, "key": key, "sequencer": sequencer, "bucket": bucket}
 
 
 def landing_of(order: str, version_id: str) -> Landing:

@@ -13,6 +13,7 @@ from contracts.model import Table
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema, quoted
 from spark_jobs.layers.staging import timeline
+from spark_jobs.layers.staging.landings import file_of
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, key_columns, log_schema, state_schema
 
@@ -80,12 +81,6 @@ def write_append(branch: Branch, rows: DataFrame, table: Table, batch_id: str, n
         }
     )
     branch.append(good.select(*log_schema(table).names))
-
-
-def file_of(order: Column) -> Column:
-    """Return the s3 URI that a landing order names."""
-    parts = F.split(order, "\t")
-    return F.concat(F.lit("s3://"), F.get(parts, F.lit(4)), F.lit("/"), F.get(parts, F.lit(2)))
 
 
 def landed_at_of(order: Column) -> Column:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from pyspark.sql import functions as F
 
 from contracts.model import EffectiveAt, Source, Table
 from contracts.presets import DMS_FILE_TIME
 from spark_jobs.layers.errors import ContractViolationError
-from spark_jobs.layers.staging.landings import find_file_time
+from spark_jobs.layers.staging.landings import Landing, file_of, find_file_time, is_named, landing_of, name_in
 
 
 def table(pattern: str, unmatched: str = "quarantine") -> Table:
@@ -41,3 +42,26 @@ def test_a_key_that_does_not_match_is_refused_unless_the_contract_lets_it_pass()
 def test_a_date_that_does_not_exist_is_refused_in_any_case():
     with pytest.raises(ContractViolationError, match=r"^t: key dms/20140230-113401.csv: from_key finds no time: "):
         find_file_time(table(DMS_FILE_TIME, "event_time"), "dms/20140230-113401.csv")
+
+
+KEYS = ("a.csv", "a\tb.csv", "\ta\n\tb\t", "a b.csv", "ä\u2028.csv")
+
+
+def version_of(key: str, sequencer: str = "0A") -> Landing:
+    at = datetime(2020, 1, 5, 6, tzinfo=UTC)
+    return Landing("", "raw", key, "v1", sequencer.ljust(32, "0"), at, at)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_order_tells_of_its_landing_whatever_its_key_holds(key):
+    landing = version_of(key)
+    assert (name_in(landing.order), landing_of(landing.order, "v1")) == (landing.name, landing)
+
+
+def test_the_rows_of_a_landing_are_found_by_its_name_whatever_its_key_holds(spark):
+    landings = [version_of(key, sequencer) for key in KEYS for sequencer in ("0A", "0B")]
+    orders = spark.range(1).select(F.explode(F.array(*(F.lit(one.order) for one in landings))).alias("order"))
+    named = [one for one in landings if one.sequencer.startswith("0A")]
+    found = orders.filter(is_named(F.col("order"), (), [one.name for one in named]))
+    told = found.select("order", file_of(F.col("order"))).collect()
+    assert [tuple(row) for row in told] == [(one.order, one.uri) for one in named]
