@@ -22,6 +22,7 @@ from spark_jobs.layers.staging.readers.formats import FORMATS
 from spark_jobs.layers.staging.readers.seam import refuse
 
 PROPERTY = "landfall.extra-columns"
+_LONGEST = 120  # letters of a name; Glue's catalog takes 255, and refuses the table with one that is longer
 
 
 def found_columns(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[str]:
@@ -85,5 +86,5 @@ def _field(table: Table, source: str) -> str:
 
 def column_name(source: str) -> str:
     """Return a column name of letters, digits and _ that does not begin as audit columns do."""
-    name = re.sub(r"\W+", "_", source, flags=re.ASCII).strip("_").lower()
+    name = re.sub(r"\W+", "_", source, flags=re.ASCII).strip("_").lower()[:_LONGEST]
     return name if re.match(r"[a-z]", name) else f"c_{name}".rstrip("_")

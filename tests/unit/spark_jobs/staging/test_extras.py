@@ -38,6 +38,11 @@ def test_extra_columns_have_names_of_their_own_and_keep_them():
     }
 
 
+def test_names_of_any_length_become_such_as_glues_catalog_takes():
+    first, second = f"{'x' * 300} 1", f"{'X' * 300} 2"
+    assert extra_columns(OPEN, [first, second], {}) == {"x" * 120: first, f"{'x' * 120}_extra": second}
+
+
 def test_a_table_with_extras_reads_them_where_a_file_has_them():
     wide = with_extras(OPEN, {"b": "B", "a": "A"})
     assert (wide.column_names, wide.source.optional) == (("k", "v", "a", "b"), ("B", "A"))
