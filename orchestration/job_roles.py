@@ -49,7 +49,7 @@ class JobRoles(Construct):
     def _build_mart(self, storage: Storage) -> iam.Role:
         role = self.build_role("Mart")
         self._read_bucket(role, storage.staging, _READ_OBJECT, f"{self._settings.database('staging')}/*")
-        self._read_bucket(role, storage.mart, _READ_OBJECT)
+        self._read_bucket(role, storage.mart, _READ_OBJECT, f"{self._settings.database('mart')}/*")
         marts = storage.mart.arn_for_objects(f"{self._settings.database('mart')}/*")
         allow(role, _WRITE_OBJECT, [marts], "It writes every mart, and not what analysts asked for.")
         self._use_catalog(role, ("staging",), _READ_CATALOG)

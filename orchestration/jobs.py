@@ -219,7 +219,7 @@ class Jobs(Construct):
             default_arguments={**self._common_arguments(stack), **arguments},
             connections=glue.CfnJob.ConnectionsListProperty(connections=[*connections]) if connections else None,
         )
-        acknowledge(job, "GL1", "Logs hold no rows, and CloudWatch encrypts them with its own key.")
+        acknowledge(job, "GL1", "Logs hold no rows but values that were refused; CloudWatch encrypts them by itself.")
         acknowledge(job, "GL3", "No job uses bookmarks: what was staged stands in the ledger.")
         return job
 

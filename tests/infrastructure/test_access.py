@@ -135,8 +135,15 @@ def bucket_of(resource: str) -> str:
     return name
 
 
-def test_the_mart_job_reads_no_raw_object(resources: Resources) -> None:
-    assert not [resource for _, resource in grants(resources, "mart job") if "StorageRaw" in resource]
+def test_the_mart_job_reads_the_tables_of_two_databases_and_not_what_somebody_asked_of_them(
+    resources: Resources,
+) -> None:
+    read = {resource for action, resource in grants(resources, "mart job") if action == "s3:GetObject"}
+    assert {(bucket_of(r), r.rsplit('"/', 1)[1].rstrip('"]}')) for r in read if "Storage" in r} == {
+        ("StorageStaging", "nycflights_dev_staging/*"),
+        ("StorageMart", "nycflights_dev_mart/*"),
+        ("StorageArtifacts", "batches/*"),
+    }
 
 
 def test_each_job_writes_the_catalog_of_its_own_layer_only(resources: Resources) -> None:
