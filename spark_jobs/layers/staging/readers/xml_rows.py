@@ -23,7 +23,8 @@ from spark_jobs.layers.staging.readers.xml_elements import (
 )
 
 LONGEST_ROW = 32 * 1024 * 1024
-DEEPEST = 200  # elements inside each other in a row: what is deeper than Python's stack ends the task
+LONGEST_TAG = 8 * 1024 * 1024  # or comment: expat looks at one from its beginning again whenever more of it comes
+DEEPEST = 200  # elements inside each other, in a row or around it: Python's stack has an end, and so has memory
 RAW_BYTES = 16_000
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _STEP_BYTES = 64 * 1024
@@ -71,7 +72,7 @@ class _Reader:
         self._read = {one.steps[0].key for one in wanted}
         self._open: list[Element] = []
         self._done: list[Row] = []
-        self._depth = self._found = 0
+        self._elements = self._depth = self._found = 0
         self._has_text = False  # outside rows
         self._has_doctype = False
         self._raw = bytearray()
@@ -94,6 +95,8 @@ class _Reader:
             self._parser.Parse(piece, is_last)
         except (expat.ExpatError, LookupError, ValueError) as error:
             raise BrokenDocumentError(f"is no well-formed XML: {error}") from error
+        if self._piece_at + len(piece) - self._parser.CurrentByteIndex > LONGEST_TAG:
+            raise BrokenDocumentError(f"holds a tag or a comment of more than {LONGEST_TAG // 1024 // 1024} MiB")
         if self._open:
             self._keep_raw(len(piece))
             if self._piece_at + len(piece) - self._row_at > LONGEST_ROW:
@@ -103,7 +106,7 @@ class _Reader:
 
     def close(self) -> None:
         self.feed(b"", is_last=True)
-        if not self._found and (self._depth > 1 or self._has_text):
+        if not self._found and (self._elements > 1 or self._has_text):
             raise BrokenDocumentError(f"holds no element {self._row.name}, which row_tag names")
 
     def taken(self) -> list[Row]:
@@ -121,8 +124,11 @@ class _Reader:
         if self._has_doctype and attributes:
             self._refuse_skipped()
         element = _element(name)
-        self._depth += 1  # of elements so far: one is the root alone
+        self._elements += 1  # one is the root alone
+        self._depth += 1
         if not self._open:
+            if self._depth > DEEPEST:
+                raise BrokenDocumentError(f"holds more than {DEEPEST} elements inside each other around its rows")
             if element.name != self._row.name or self._row.namespace not in (None, element.namespace):
                 return
             self._found += 1
@@ -148,6 +154,7 @@ class _Reader:
             self._has_text = self._has_text or not text.isspace()
 
     def _end(self, _: str) -> None:
+        self._depth -= 1
         if not self._open:
             return
         element = self._open.pop()

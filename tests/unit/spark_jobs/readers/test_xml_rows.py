@@ -223,3 +223,19 @@ def test_a_row_that_no_task_can_hold_is_refused(monkeypatch):
     monkeypatch.setattr(xml_rows, "LONGEST_ROW", 100_000)
     with pytest.raises(BrokenDocumentError, match="holds a row of more than"):
         cut(f"<rs><r>{'x' * 300_000}</r></rs>", "a")
+
+
+@pytest.mark.parametrize(
+    "body", [f"<rs><!--{'x' * 300_000}--><r/></rs>", f"<rs><r a='{'x' * 300_000}'/></rs>", f"<rs><?p {'x' * 300_000}?>"]
+)
+def test_what_the_parser_reads_again_with_each_piece_of_it_is_refused_where_it_is_long(monkeypatch, body):
+    """Of 32 MiB each takes 15 seconds, of a gigabyte, which packs to one megabyte, hours."""
+    monkeypatch.setattr(xml_rows, "LONGEST_TAG", 100_000)
+    with pytest.raises(BrokenDocumentError, match="holds a tag or a comment of more than"):
+        cut(body, "a")
+
+
+def test_elements_around_rows_are_refused_where_memory_would_not_hold_them():
+    assert len(cut(f"{'<a>' * 199}<r/><r/>{'</a>' * 199}", "a")) == 2
+    with pytest.raises(BrokenDocumentError, match="holds more than 200 elements inside each other around its rows"):
+        cut("<a>" * 201, "a")
