@@ -25,8 +25,11 @@ _OPEN_ATTEMPTS = 5
 
 
 def branch_name(batch_id: str) -> str:
-    """Return the stem of a batch's branches: the prefix and the batch id with all but letters and digits as `_`."""
-    return BRANCH_PREFIX + "".join(c if c.isalnum() else "_" for c in batch_id)
+    """Return the stem of a batch's branches: the prefix and the batch id with all but letters and digits as `_`.
+
+    An execution may be named in any script, which SQL takes in quotes only.
+    """
+    return BRANCH_PREFIX + "".join(c if c.isascii() and c.isalnum() else "_" for c in batch_id)
 
 
 def open_branch(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> Branch:

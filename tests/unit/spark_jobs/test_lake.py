@@ -8,7 +8,7 @@ from pyspark.errors import IllegalArgumentException
 
 from spark_jobs.layers import branches
 from spark_jobs.layers.errors import ConcurrentPublishError
-from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.lake import Lake, branch_name
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ def test_readers_see_a_branch_only_after_it_is_published(lake, table):
     branch.publish()
     assert [tuple(r) for r in lake.read(table).collect()] == [(1, "a")]
     assert lake.property(table, "batch-id") == "x-0"
+
+
+def test_a_branch_can_be_read_whatever_its_execution_is_called(lake, table):
+    branch = lake.branch(table, branch_name("prüfung-名前²-0"))
+    assert branch.name.startswith("b_pr_fung_____0_x") and branch.read().collect() == []
 
 
 def test_a_branch_is_refused_when_main_moved_since(lake, table):
