@@ -121,7 +121,7 @@ def _settle(world: World, closing: Closing, lease: Lease, batch: Item) -> Item:
     }
     closed = _closed_item(batch, outcome, marts, told, world.ledger.now())
     due = _due(world, lease, batch, outcome, marts)
-    _close_item(world, lease, closed, due, _known(world, lease, batch, outcome), found)
+    _close_item(world, lease, closed, due, _known(world, lease, batch, outcome, marts), found)
     return closed
 
 
@@ -157,12 +157,17 @@ def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: 
     return frozenset((owed | marts.failed | marts.skipped | marts.unbuilt) - marts.built)
 
 
-def _known(world: World, lease: Lease, batch: Item, outcome: StageOutcome) -> frozenset[str]:
-    """Return the table, once something of it is published, and the marts that are built or due since then."""
-    if batch["landings"] and not outcome.published:
-        return lease.known
-    known = lease.known.union(batch.get("marts", ()), {batch["table"]} if batch["landings"] else ())
-    return known & (world.plan.downstream(batch["table"]) | {batch["table"]})
+def _known(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: MartOutcome) -> frozenset[str]:
+    """Return the table, once something of it is published, and the marts that are built or due since then.
+
+    What reads a mart that was built by itself is as good as new: it has to follow, whether files land or not.
+    """
+    plan, asked = world.plan, frozenset(batch.get("marts", ()))
+    if batch["landings"]:
+        known = lease.known | asked | {batch["table"]} if outcome.published else lease.known
+    else:
+        known = lease.known.difference(*map(plan.downstream, marts.built)) | asked
+    return known & (plan.downstream(batch["table"]) | {batch["table"]})
 
 
 def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: Mapping[str, Any], now: str) -> Item:

@@ -115,6 +115,25 @@ def test_a_mart_that_was_removed_and_comes_back_is_built_by_the_next_sweep(publi
     assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
 
 
+@pytest.mark.parametrize("asked", [{"mode": "rebuild"}, {}])
+def test_what_reads_a_mart_that_was_built_by_itself_follows_with_the_next_sweep(
+    published: Pipeline, asked: dict[str, str]
+) -> None:
+    batch = published.open(published.start("by-hand"), **asked, marts=["dim_planes"])
+    published.stage(batch)
+    published.close(batch, published.caller("by-hand"))
+    published.stop("by-hand")
+    published.deliver(SWEEP)
+    [name] = published.executions()
+    batch = published.open(published.caller(name))
+    assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["fct_flights"], ["daily"]]
+    published.stage(batch)
+    published.close(batch, published.caller(name))
+    published.stop(name)
+    published.deliver(SWEEP)
+    assert published.executions() == []
+
+
 def test_a_table_of_which_nothing_is_published_owes_no_mart(pipeline: Pipeline) -> None:
     add(pipeline, Mart("planes_history", "history", "planes", reads=("planes",)))
     pipeline.deliver(SWEEP)
