@@ -98,17 +98,25 @@ def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
     twice = [name for name in found if have.count(name.lower()) > 1 and name.lower() in want]
     if twice:
         raise refuse(table, claim, f"column {twice[0]} stands more than once in the header", twice[0])
-    if missing and (table.missing_columns == "fail" or _needed(table, missing)):
-        names = ", ".join(found)
-        reason = f"column {', '.join(missing)} is missing (the file has {names}); send it, or allow it with "
-        raise refuse(table, claim, f"{reason}missing_columns: null", missing[0])
+    needed = _needed(table, missing)
+    if lacking := missing if table.missing_columns == "fail" else needed:
+        reason = f"column {', '.join(lacking)} is missing (the file has {', '.join(found)}); send it"
+        raise refuse(table, claim, reason + _way_out(lacking, needed), lacking[0])
     if extra and table.extra_columns == "fail":
         named = ", ".join(name or "(without a name)" for name in extra)
         reason = f"column {named} is not in the contract; declare it, or allow it with extra_columns: ignore"
         raise refuse(table, claim, reason, extra[0])
 
 
-def _needed(table: Table, missing: Sequence[str]) -> bool:
+def _needed(table: Table, missing: Sequence[str]) -> list[str]:
+    """Return the columns without which no row of the file has a place in the table, whatever the contract allows."""
     needed = {*table.key, *(table.sequence_columns if table.updates == "partial" else (table.effective_at.column,))}
     sources = {source.lower() for column in table.columns if column.name in needed for source in column.sources}
-    return any(name.lower() in sources for name in missing)
+    return [name for name in missing if name.lower() in sources]
+
+
+def _way_out(missing: Sequence[str], needed: Sequence[str]) -> str:
+    if len(needed) == len(missing):
+        return ", since key and order of the rows depend on it"
+    which = f"all but {', '.join(needed)}" if needed else "it"
+    return f", or allow {which} with missing_columns: null"
