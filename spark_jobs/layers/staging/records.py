@@ -118,6 +118,7 @@ def _typed(records: DataFrame, table: Table) -> DataFrame:
 def _failure(table: Table, column: ContractColumn, source: str, lost: str, want: DataType) -> str:
     """Return SQL of why the column's source is no value of its type; of a deleting row only key and sequence matter."""
     wording = f"is no {want.simpleString()}" + (f" of format {column.format}" if column.format else "")
+    wording += f" in {column.time_zone}" if column.time_zone else ""
     quote, rest = literal("'"), literal(f"' {wording}")
     said = f"concat({quote}, substr(CAST({source} AS string), 1, 100), {rest})"
     failures = f"WHEN {lost} THEN {because_sql(column.name, 'type', said)}"

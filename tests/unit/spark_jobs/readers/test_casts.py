@@ -181,6 +181,8 @@ def test_local_times_become_instants_and_those_that_never_were_are_refused(files
         [datetime(2020, 7, 1, 10)],
         ["29.03.2020 02:30"],
     )
+    [refused] = files.read(table(shaped), "v\n29.03.2020 02:30\n").refused
+    assert refused[3] == "'29.03.2020 02:30' is no timestamp of format dd.MM.yyyy HH:mm in Europe/Berlin"
 
 
 @pytest.mark.parametrize(
