@@ -147,6 +147,11 @@ def test_schedules_that_eventbridge_takes_are_taken(write: Write, schedule: str)
             "properties: {oracle.net.CONNECT_TIMEOUT: '9', sslPassword: hush}\n",
             "3: properties.sslPassword: holds a user or password, which belong in the secret",
         ),
+        (
+            "secret: landfall/ops",
+            "driver_jar: s3://*/x.jar",
+            "3: driver_jar: 's3://*/x.jar' must be the S3 URI of a jar",
+        ),
         ("  dev:", "  test:", "8: environments.test: is no field here; allowed: dev, prod"),
         ("@dev.example.com:1521/OPS", "@dev", "8: environments.dev.url: 'jdbc:oracle:thin://@dev' must be"),
     ],

@@ -67,6 +67,13 @@ SCHEMA = {
         ORDERS + "source:\n  options:\n    delimiter: '~|~|~|~|~|~'\n",
         ["11: source.options.delimiter: '~|~|~|~|~|~' must be one to ten characters"],
     ),
+    "a pattern of keys": (
+        ORDERS + "source: {prefix: ops/*/orders/}\n",
+        [
+            "9: source.prefix: 'ops/*/orders/' must be what keys begin with, letter for letter (not a pattern with * "
+            "or ?)"
+        ],
+    ),
     "a share that is none": (
         ORDERS + "limits: {max_rejected: 0.01}\n",
         ["9: limits.max_rejected: 0.01 must be a share such as 1%, or a count of rows"],
