@@ -14,8 +14,8 @@ from contracts.wording import Path_, one_of, shown
 
 KNOWN_DATABASES = ("derby", "h2", "mysql", "oracle", "postgresql", "sqlserver")
 _ORACLE = re.compile(r"jdbc:oracle:thin://@[A-Za-z0-9.-]+:\d{1,5}/[A-Za-z0-9_.$#-]+")
-_CREDENTIALS = re.compile(r"//[^/@?;]+@|thin:[^@]*[^@/]@|[?;&](?:user|username|password)=", re.IGNORECASE)
-_CREDENTIAL = re.compile(r"user(?:name)?|.*(?:passw|pwd|secret|token).*", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"user(?:name)?|[^=]*(?:passw|pwd|secret|token)[^=]*", re.IGNORECASE)
+_CREDENTIALS = re.compile(rf"//[^/@?;]+@|thin:[^@]*[^@/]@|[?;&(,](?:{_CREDENTIAL.pattern})=", re.IGNORECASE)
 _NETWORK = ("subnet_id", "security_groups", "availability_zone")
 _WORDS = ("table", "query", "watermark", "overlap", "split_by", "splits", "fetch_size", "schedule")
 _NOT_ITS = ("compression", "options")

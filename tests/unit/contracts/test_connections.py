@@ -127,6 +127,15 @@ def test_schedules_that_eventbridge_takes_are_taken(write: Write, schedule: str)
     ("old", "new", "found"),
     [
         ("//@db.example.com:1521/OPS", "scott/tiger@db:1521/OPS", "2: url: holds a user or password"),
+        *(
+            ("jdbc:oracle:thin://@db.example.com:1521/OPS", url, "2: url: holds a user or password")
+            for url in (
+                "jdbc:mysql://(host=db,user=scott,password=tiger)/ops",
+                "jdbc:mysql://address=(host=db)(password=tiger)/ops",
+                "jdbc:sqlserver://db;databaseName=ops;keyStoreSecret=hush",
+                "jdbc:postgresql://db/ops?ssl=true&sslpassword=hush",
+            )
+        ),
         ("//@db.example.com:1521/OPS", "@db:1521:OPS", "2: url: 'jdbc:oracle:thin:@db:1521:OPS' must be"),
         ("jdbc:oracle:thin://@db.example.com:1521/OPS", "jdbc:sybase://db/x", "2: url: sybase needs `driver`"),
         (
