@@ -108,7 +108,7 @@ def _shaped(rows: DataFrame, schema: StructType, known: dict[str, Column]) -> Da
 
 
 def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:
-    """Write the members that the dimension lacks.
+    """Write the members that the dimension lacks, or has as its contract would not have them any more.
 
     Returns the snapshot of the dimension up to which the facts are resolved: `resolved`, or the members' own
     commit where that follows it directly.
@@ -116,12 +116,15 @@ def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:
     table = run.lake.table("mart", need.dimension.name)
     for _ in range(ATTEMPTS):
         base = ensure(run.lake, table, need.schema, need.dimension.partition_by)
-        there = run.lake.read(table, base).where("is_inferred").select(need.dimension.surrogate_key)
+        there = conformed(run.lake.read(table, base).where("is_inferred"), need.schema)
         lacking = anti(rows, there).persist()
         try:
             if is_empty(lacking):
                 return resolved
             branch = _branch(run, table, base)
+            outdated = semi(lacking, there.select(need.dimension.surrogate_key))
+            if not is_empty(outdated):
+                branch.remove(outdated.select(need.dimension.surrogate_key))
             branch.append(audited(lacking, run.batch_id, run.now))
             published = _publish(branch, run)
             return published if base == resolved else resolved

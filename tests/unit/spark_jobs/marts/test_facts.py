@@ -125,6 +125,28 @@ def test_unknown_and_inferred_members_are_written_and_replaced_when_the_real_row
 
 
 @pytest.mark.long(little=True)
+def test_members_of_a_dimension_that_becomes_one_of_another_kind_are_members_of_that_kind(bench):
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
+    b.log("planes", [plane("A", 2, D1)])
+    b.log("flights", [flight(1, D1, "A"), flight(2, D2, "B"), flight(3, D2, None)])
+    b.build("dim_planes")
+    b.build("facts")
+    whole = mart("dim_planes", "dimension", "planes")
+    b.plan = plan([FLIGHTS, PLANES], [whole, facts(DimensionLookup("dim_planes", {"tail": "tail"}))])
+    b.build("dim_planes")
+    b.build("facts")
+    state = ("tail", "is_deleted", "is_inferred")
+    assert b.rows("dim_planes", *state) == [("A", False, False), ("B", False, True), (None, None, True)]
+    b.plan = plan([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
+    b.build("dim_planes")
+    b.build("facts")
+    state = ("tail", "is_current", "is_inferred")
+    assert b.rows("dim_planes", *state) == [("A", True, False), ("B", True, True), (None, None, True)]
+    assert pointed(b) == [(1, "A", 2, D1, False), (2, "B", None, None, True), (3, None, None, None, True)]
+    assert b.build("facts", rebuild=True).status == "unchanged"
+
+
+@pytest.mark.long(little=True)
 def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("flights", [flight(1, D1, "A"), flight(2, D1, None)])
