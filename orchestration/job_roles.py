@@ -43,7 +43,9 @@ class JobRoles(Construct):
             "It writes every table of the bucket.",
         )
         self._use_catalog(role, _STAGING_LAYERS, (*_READ_CATALOG, *_WRITE_CATALOG))
-        self._exchange_batches(role, storage.artifacts)
+        manifests = storage.artifacts.arn_for_objects(f"{BATCHES_PREFIX}*/manifest.json")
+        allow(role, _READ_OBJECT, [manifests], "Batches have a prefix of their own, and one manifest each.")
+        self._tell_results(role, storage.artifacts, "stage.json")
         return role
 
     def _build_mart(self, storage: Storage) -> iam.Role:
@@ -54,7 +56,7 @@ class JobRoles(Construct):
         allow(role, _WRITE_OBJECT, [marts], "It writes every mart, and not what analysts asked for.")
         self._use_catalog(role, ("staging",), _READ_CATALOG)
         self._use_catalog(role, ("mart",), (*_READ_CATALOG, *_WRITE_CATALOG))
-        self._exchange_batches(role, storage.artifacts)
+        self._tell_results(role, storage.artifacts, "mart-*.json")
         return role
 
     def build_maintenance(self, storage: Storage) -> iam.Role:
@@ -116,8 +118,7 @@ class JobRoles(Construct):
         allow(role, actions, [bucket.arn_for_objects(keys)], "What lies under it is a layer, and the layer is read.")
         allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [bucket.bucket_arn])
 
-    def _exchange_batches(self, role: iam.Role, artifacts: s3.Bucket) -> None:
-        """Manifests come and results go through the artifacts bucket."""
-        batches = artifacts.arn_for_objects(f"{BATCHES_PREFIX}*")
-        allow(role, ("s3:GetObject", "s3:PutObject"), [batches], "Batches have a prefix of their own.")
-        allow(role, ("s3:ListBucket",), [artifacts.bucket_arn])
+    def _tell_results(self, role: iam.Role, artifacts: s3.Bucket, names: str) -> None:
+        """Write what a run came to, and neither the manifest that it was given nor what others tell."""
+        results = artifacts.arn_for_objects(f"{BATCHES_PREFIX}*/{names}")
+        allow(role, ("s3:PutObject",), [results], "Batches have a prefix of their own, results their names.")

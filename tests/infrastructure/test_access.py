@@ -142,8 +142,17 @@ def test_the_mart_job_reads_the_tables_of_two_databases_and_not_what_somebody_as
     assert {(bucket_of(r), r.rsplit('"/', 1)[1].rstrip('"]}')) for r in read if "Storage" in r} == {
         ("StorageStaging", "nycflights_dev_staging/*"),
         ("StorageMart", "nycflights_dev_mart/*"),
-        ("StorageArtifacts", "batches/*"),
     }
+
+
+def test_a_job_reads_manifests_or_none_and_writes_results_of_its_own_kind(resources: Resources) -> None:
+    def batches(role: str) -> set[tuple[str, str]]:
+        found = {(action, resource) for action, resource in grants(resources, role) if "StorageArtifacts" in resource}
+        return {(action, resource.rsplit('"/', 1)[1].rstrip('"]}')) for action, resource in found}
+
+    read, written = ("s3:GetObject", "batches/*/manifest.json"), ("s3:PutObject", "batches/*/stage.json")
+    assert batches("staging job") == {read, written}
+    assert batches("mart job") == {("s3:PutObject", "batches/*/mart-*.json")}
 
 
 def test_each_job_writes_the_catalog_of_its_own_layer_only(resources: Resources) -> None:
