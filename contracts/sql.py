@@ -161,6 +161,8 @@ def _parsed(text: str, offset: int = 0) -> list[exp.Expr | None]:
         raise SqlMistakeError(_where(error, offset)) from error
     except ODD_CALLS as error:
         raise SqlMistakeError("does not parse: a function lacks arguments") from error
+    except RecursionError as error:
+        raise SqlMistakeError("is nested too deeply: some forty calls inside each other are read") from error
 
 
 def _expression(text: str) -> exp.Expr:

@@ -75,6 +75,19 @@ def test_an_expression_needs_its_row_and_nothing_else(text):
     assert str(raised.value) == REFUSED[text]
 
 
+@pytest.mark.parametrize(
+    "text", [f"{'(' * 500}a{')' * 500}", f"{'trim(' * 500}a{')' * 500}"], ids=["brackets", "calls"]
+)
+def test_sql_that_is_nested_by_the_hundred_is_a_mistake_like_others(text):
+    for read, sql in ((columns_of, text), (query_of, f"SELECT {text} AS id FROM orders")):
+        with pytest.raises(
+            SqlMistakeError, match="^is nested too deeply: some forty calls inside each other are read$"
+        ):
+            read(sql)
+    calls = f"{'trim(' * 25}a{')' * 25}"
+    assert (columns_of(calls), str(type_of(calls, {"a": parse_type("string")}))) == (("a",), "string")
+
+
 GIVES = {
     "ID + 1": "int",
     "length(name) > id": "boolean",
