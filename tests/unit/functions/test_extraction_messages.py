@@ -58,3 +58,10 @@ def test_an_extraction_that_was_cut_off_is_told_as_an_extraction() -> None:
     told = read_event({"source": "aws.states", "detail": detail}, ENVIRONMENT)
     assert (told.kind, told.failures[0]["error"]) == ("extract", "ExecutionAbortedError")
     assert "planes could not be extracted from its database." in body(told)
+
+
+def test_an_extraction_that_succeeds_again_is_told_so() -> None:
+    told = Report("shop", "dev", "planes", ARN, {"table": "planes"}, [])
+    assert subject(told) == "[shop-dev] planes: extracted again"
+    again = "Pipeline shop-dev, table planes: it is extracted again; what was missing has landed."
+    assert body(told).splitlines()[0] == again

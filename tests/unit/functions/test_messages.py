@@ -55,12 +55,30 @@ NEXT = failure("next", "planes", "LedgerBusyError", "the ledger is overloaded")
             "[nycflights-dev] planes: a file that landed again was refused",
         ),
         ([MART | {"error": "JobTimeoutError"}], "[nycflights-dev] planes: mart dim_planes failed: JobTimeoutError"),
+        ([VIOLATION | {"error": "JobTimeoutError"}], "[nycflights-dev] planes: the staging job ran out of time"),
         ([ABORTED], "[nycflights-dev] planes: aborted: ExecutionAbortedError"),
+        ([ABORTED | {"kind": "timed_out"}], "[nycflights-dev] planes: timed out: ExecutionAbortedError"),
         ([], "[nycflights-dev] planes: recovered"),
     ],
 )
 def test_the_subject_says_pipeline_table_and_what(failures: list[dict[str, Any]], line: str) -> None:
     assert subject(report(*failures)) == line
+
+
+@pytest.mark.parametrize(
+    ("failures", "line"),
+    [
+        ([MART, VIOLATION, MART], "dim_planes, planes failed."),
+        ([BUSY], "the execution did not begin."),
+        (
+            [],
+            "recovered. What is tried again by itself was done, and no mart is due. Files that were refused stay so "
+            "until they are sent again or replayed.",
+        ),
+    ],
+)
+def test_the_first_line_says_what_is_the_matter(failures: list[dict[str, Any]], line: str) -> None:
+    assert body(report(*failures)).splitlines()[0] == f"Pipeline nycflights-dev, table planes: {line}"
 
 
 ANEW, LATER = {"mode": "rebuild"}, {"mode": "incremental", "batch_id": "b"}
@@ -206,7 +224,7 @@ def test_sns_takes_a_message_of_twenty_marts_that_each_keep_three_hundred_others
 
 def test_the_subject_is_short_and_plain_whatever_the_names_are() -> None:
     told = subject(report(failure("mart", "ä" * 200, "Error\nof many\tlines", ""), MART, table="t" * 60))
-    assert len(told) <= 100 and told.isascii() and told.isprintable()
+    assert len(told) == 100 and told.isascii() and told.isprintable()
     assert told.endswith(" (+1 more)")
 
 
