@@ -22,6 +22,7 @@ def report(error: str, cause: str) -> Report:
 def test_an_extraction_that_failed_says_that_nothing_landed_and_how_to_start_it_again() -> None:
     told = report("SourceUnavailableError", CAUSE)
     assert subject(told) == "[shop-dev] planes: not extracted: SourceUnavailableError"
+    assert body(told).splitlines()[0] == "Pipeline shop-dev, table planes: planes failed."
     assert body(told).split("\n\n")[1].splitlines() == [
         "WHAT     planes could not be extracted from its database, also when it was tried again.",
         f"WHY      SourceUnavailableError: {CAUSE}",

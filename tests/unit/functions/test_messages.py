@@ -56,6 +56,7 @@ NEXT = failure("next", "planes", "LedgerBusyError", "the ledger is overloaded")
         ),
         ([MART | {"error": "JobTimeoutError"}], "[nycflights-dev] planes: mart dim_planes failed: JobTimeoutError"),
         ([VIOLATION | {"error": "JobTimeoutError"}], "[nycflights-dev] planes: the staging job ran out of time"),
+        ([MART | {"error": ""}], "[nycflights-dev] planes: mart dim_planes failed"),
         ([ABORTED], "[nycflights-dev] planes: aborted: ExecutionAbortedError"),
         ([ABORTED | {"kind": "timed_out"}], "[nycflights-dev] planes: timed out: ExecutionAbortedError"),
         ([], "[nycflights-dev] planes: recovered"),
@@ -217,9 +218,10 @@ def test_sns_takes_a_message_of_twenty_marts_that_each_keep_three_hundred_others
     told = report(*broken)
     facts = [text for name, one in attributes(told).items() for text in (name, *one.values())]
     assert len(body(told).encode()) + sum(len(text.encode()) for text in facts) <= 256 * 1024
-    assert set(json.loads(attributes(told)["report"]["StringValue"])) == {"execution", "failures"} | (
-        {"input", "rerun"} if mode == "incremental" else set()
-    )
+    detail = json.loads(attributes(told)["report"]["StringValue"])
+    assert detail.keys() == {"execution", "failures", *(("input", "rerun") if mode == "incremental" else ())}
+    shown = [(one["name"], one["cause"], one["skipped"]) for one in detail["failures"]]
+    assert shown == [(f"dim_{n}", "x" * 500, skipped[:20]) for n in range(10)]
 
 
 def test_the_subject_is_short_and_plain_whatever_the_names_are() -> None:
@@ -272,6 +274,15 @@ def test_the_body_of_a_file_that_breaks_its_contract() -> None:
         f"To start one: {CONSOLE}/states/home?region=eu-west-1#/statemachines/view/"
         "arn:aws:states:eu-west-1:123456789012:stateMachine:nycflights-dev-table-pipeline, New execution",
     ]
+
+
+def test_skipped_marts_are_told_in_order_and_batches_where_there_were_any() -> None:
+    told = body(report(failure("mart", "dim_planes", "SparkException", "", "e", "c", "a", "d", "b"))).splitlines()
+    assert "SKIPPED  a, b, c, d, e, because of dim_planes; they show their last good state" in told
+    assert "Batches of this execution:" not in told
+    batch = {"batch_id": "planes-12-5-1", "states": {}, "marts": {"latest_planes": {}, "dim_planes": {}}}
+    told = body(report(MART, summaries=[batch])).splitlines()
+    assert "  planes-12-5-1: landings none; marts built: dim_planes, latest_planes" in told
 
 
 def test_marts_that_a_later_batch_built_are_not_called_skipped() -> None:
