@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from tests.unit.functions.conftest import FIRST_TOKEN, Pipeline, failed, s3_event, task_failed
+from tests.unit.functions.conftest import ARTIFACTS, FIRST_TOKEN, Pipeline, failed, s3_event, task_failed
 
 
 def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pipeline) -> None:
@@ -27,6 +28,52 @@ def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pi
     assert pipeline.states() == {"crm/planes/a.csv v1": "staged"}
     [lease] = pipeline.items("LEASE")
     assert (lease["token"], lease["arrivals"], lease.get("holder")) == (FIRST_TOKEN, 1, None)
+
+
+def test_the_whole_of_what_the_state_machine_is_told(pipeline: Pipeline) -> None:
+    def build(mart: str, *depends_on: str) -> dict[str, Any]:
+        return {
+            "mart": mart,
+            "job_name": f"nycflights-dev-mart-{mart}",
+            "arguments": {
+                "--batch_id": "run-0",
+                "--build_mode": "incremental",
+                "--result": f"s3://{ARTIFACTS}/batches/flights/run-0/mart-{mart}.json",
+            },
+            "depends_on": [*depends_on],
+        }
+
+    pipeline.land("ops/flights/a.csv")
+    assert pipeline.open(pipeline.start("run"), table="flights") == {
+        "action": "stage",
+        "table": "flights",
+        "batch_id": "run-0",
+        "token": FIRST_TOKEN,
+        "mode": "incremental",
+        "stage": {
+            "job_name": "nycflights-dev-stage-flights",
+            "arguments": {
+                "--batch_id": "run-0",
+                "--manifest": f"s3://{ARTIFACTS}/batches/flights/run-0/manifest.json",
+                "--result": f"s3://{ARTIFACTS}/batches/flights/run-0/stage.json",
+            },
+        },
+        "waves": [[build("fct_flights")], [build("daily", "fct_flights")]],
+        "batch_key": {"pk": "TABLE#flights", "sk": "BATCH#run-0"},
+        "failures": [],
+    }
+
+
+def test_a_rebuild_of_marts_is_told_to_build_anew(pipeline: Pipeline) -> None:
+    pipeline.land("ops/flights/a.csv")
+    [name] = pipeline.executions()
+    batch = pipeline.open(pipeline.caller(name), table="flights")
+    pipeline.stage(batch)
+    pipeline.close(batch, pipeline.caller(name))
+    anew = pipeline.open(pipeline.start("anew"), table="flights", mode="rebuild", marts=["daily"])
+    assert (anew["action"], anew["mode"], anew["failures"], "stage" in anew) == ("marts", "rebuild", [], False)
+    [[daily]] = anew["waves"]
+    assert (daily["arguments"]["--build_mode"], daily["depends_on"]) == ("rebuild", [])
 
 
 def test_a_close_notices_what_landed_meanwhile(pipeline: Pipeline) -> None:
