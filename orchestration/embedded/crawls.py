@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from contracts.inference import infer
 from contracts.paths import BY_PATH, split_path
 from contracts.samples import Sample, SampleError, read_sample
+from contracts.types import SparkType, parse_type
 from orchestration.embedded.serial import lock
 
 _NEWEST = 50
@@ -82,13 +83,17 @@ def _read_parquet(file: Path, _most: int) -> Sample:
 
 def columns_of(samples: Sequence[Sample]) -> dict[str, str]:
     """Return the columns of all samples in small letters, each with the type that holds all its values."""
-    found: dict[str, str] = {}
+    told: dict[str, str] = {}
+    values: dict[str, list[Any]] = {}
     for sample in samples:
         rows = [_nested(sample, record) for record in sample.records]
         for name in dict.fromkeys(_steps(sample, path)[0] for path in sample.columns):
-            kind = sample.types.get(name) or _kind([row.get(name) for row in rows])
-            found[name.lower()] = kind if found.get(name.lower(), kind) == kind else _common(found[name.lower()], kind)
-    return found
+            column = name.lower()
+            if kind := sample.types.get(name):
+                told[column] = _common(told.get(column, kind), kind)
+            else:
+                values.setdefault(column, []).extend(row.get(name) for row in rows)
+    return told | {column: _kind(found) for column, found in values.items()}
 
 
 def _steps(sample: Sample, path: str) -> tuple[str, ...]:
@@ -115,7 +120,21 @@ def _kind(values: Sequence[Any]) -> str:
 
 
 def _common(one: str, other: str) -> str:
-    return "double" if (one, other) in _WIDER else "string"
+    """Return the type that holds the values of two, text where none does; objects have the fields of both."""
+    return one if one == other else str(_wider(parse_type(one), parse_type(other)))
+
+
+def _wider(one: SparkType, other: SparkType) -> SparkType:
+    if one == other:
+        return one
+    if one.name == other.name == "struct":
+        fields = dict(zip(one.fields, one.inner, strict=True))
+        for name, kind in zip(other.fields, other.inner, strict=True):
+            fields[name] = _wider(fields.get(name, kind), kind)
+        return SparkType("struct", fields=tuple(fields), inner=tuple(fields.values()))
+    if one.name == other.name and one.inner:
+        return SparkType(one.name, inner=tuple(map(_wider, one.inner, other.inner)))
+    return SparkType("double" if (one.name, other.name) in _WIDER else "string")
 
 
 def _write(glue: Any, database: str, name: str, location: str, columns: Mapping[str, str]) -> None:
@@ -126,7 +145,7 @@ def _write(glue: Any, database: str, name: str, location: str, columns: Mapping[
         known = []
     merged = {one["Name"]: one["Type"] for one in known}
     for column, kind in columns.items():
-        merged[column] = kind if merged.get(column, kind) == kind else _common(merged[column], kind)
+        merged[column] = _common(merged.get(column, kind), kind)
     described = [{"Name": column, "Type": kind} for column, kind in merged.items()]
     table = {"Name": name, "StorageDescriptor": {"Columns": described, "Location": location}}
     if known:

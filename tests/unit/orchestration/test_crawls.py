@@ -72,3 +72,33 @@ def test_nested_objects_are_structs_and_names_small():
     }
     plain = Sample("jsonl", ("o.x", "o.y"), ({"o.x": 1, "o.y": "2020-01-01"},))
     assert crawls.columns_of([plain]) == {"o": "struct<x:bigint,y:string>"}
+
+
+def test_what_a_later_object_holds_more_of_widens_a_column_and_null_tells_nothing(lake):
+    """Glue's crawler merges objects by their fields: a field more, or a number with a fraction, is no other type."""
+    lake.put_object(Bucket="raw", Key="ops/orders/1.jsonl", Body=b'{"id":1,"o":{"x":1,"l":[{"a":1}]},"n":5}\n')
+    assert crawled("crawl") == {
+        "orders__orders.id": "bigint",
+        "orders__orders.o": "struct<x:bigint,l:array<struct<a:bigint>>>",
+        "orders__orders.n": "bigint",
+    }
+    lake.put_object(
+        Bucket="raw",
+        Key="ops/orders/2.jsonl",
+        Body=b'{"id":2,"o":{"x":1.5,"l":[{"a":null,"b":true}],"y":"z"},"n":null,"new":1}\n',
+    )
+    wider = {
+        "orders__orders.id": "bigint",
+        "orders__orders.o": "struct<x:double,l:array<struct<a:bigint,b:boolean>>,y:string>",
+        "orders__orders.n": "bigint",
+        "orders__orders.new": "bigint",
+    }
+    assert crawled("crawl") == wider
+    lake.delete_object(Bucket="raw", Key="ops/orders/2.jsonl")
+    assert crawled("crawl") == wider
+
+
+def test_types_that_files_tell_are_merged_field_by_field():
+    kinds = ("struct<a:bigint,l:array<int>,m:map<string,bigint>>", "struct<a:double,m:map<string,double>,z:date>")
+    samples = [Sample("parquet", ("o",), (), types={"o": kind}) for kind in kinds]
+    assert crawls.columns_of(samples) == {"o": "struct<a:double,l:array<int>,m:map<string,double>,z:date>"}
