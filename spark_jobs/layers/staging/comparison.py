@@ -59,8 +59,9 @@ def stage_snapshot(
     living = found["living"] + found["recognised"]
     seen = compared.seen if is_last else None
     beside = is_last and known_keys.goes_beside(moved, found["otherwise"], living)
-    if table.on_duplicate_key == "fail" and found["duplicate"]:
-        raise work.reader.duplicate_keys(table, claims, found["duplicate"])
+    is_refused = table.on_duplicate_key == "fail" and found["duplicate"]
+    if is_refused and (violation := work.reader.duplicate_keys(table, claims)):
+        raise violation
     if found["rejected"]:
         work.refuse(news.filter(F.col(REJECT).isNotNull()))
     verdicts: Mapping[str, int] = Counter()

@@ -8,10 +8,11 @@ from itertools import count
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.errors import ContractViolationError, FileGoneError, all_violations, first_words
-from spark_jobs.layers.shaping import literal_rows, parse_schema
+from spark_jobs.layers.shaping import literal_rows, parse_schema, quoted
 from spark_jobs.layers.staging.capture import dated
 from spark_jobs.layers.staging.checks import fatal_rules
 from spark_jobs.layers.staging.claims import Claim, claim_all
@@ -126,13 +127,27 @@ class Reader:
                     violations.append(refuse(table, claim, f"cannot be read to its end ({cause}); send it again"))
         return all_violations(violations) if violations else None
 
-    def duplicate_keys(self, table: Table, claims: Sequence[Claim], count: int) -> ContractViolationError:
-        """Return the violation of a snapshot that holds a key more than once under on_duplicate_key: fail."""
-        reason = f"{count} records repeat a key ({', '.join(table.key)}) of the snapshot"
-        names = ", ".join(claim.landing.key for claim in claims)
-        return ContractViolationError(
-            f"{table.name}: file {names}: {reason}", {claim.landing.id: (reason, table.key[0]) for claim in claims}
-        )
+    def duplicate_keys(self, table: Table, claims: Sequence[Claim]) -> ContractViolationError | None:
+        """Return the violation of the first snapshot that holds a key more than once; None where none does.
+
+        Parts are one snapshot; of landings that are united each is one, and may hold what another holds.
+        """
+        apart = [] if table.source.parts else ["_landing"]
+        places = F.sort_array(F.collect_list(F.struct("_landing", "_row_number"))).alias("_places")
+        good = self.rows(table, claims).where(F.col(REJECT).isNull())
+        repeated = good.groupBy(*apart, *[quoted(name) for name in table.key]).agg(places).where("size(_places) > 1")
+        for found in repeated.orderBy("_places").take(1):
+            key = ", ".join(f"{name}={found[name]}" for name in table.key)
+            first, again = (self._place(place, claims) for place in found["_places"][:2])
+            reason = f"{again} repeats the key {key} of {first}, and on_duplicate_key is fail"
+            blamed = claims if table.source.parts else [self._claims[found["_landing"]]]
+            return all_violations([refuse(table, claim, reason, table.key[0]) for claim in blamed])
+        return None
+
+    def _place(self, place: Any, claims: Sequence[Claim]) -> str:
+        """Say which record it is, and of which of several files."""
+        file = f" of {self._claims[place['_landing']].landing.key}" if len(claims) > 1 else ""
+        return f"record {place['_row_number']}{file}"
 
     def _fatal(self, table: Table, number: int, row: int, reject: Any) -> ContractViolationError:
         landing = self._claims[number].landing

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from contracts.model import Column, EffectiveAt
+from contracts.model import Column, EffectiveAt, Parts, Source
+from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging import capture, newest
 from spark_jobs.layers.staging.state import log_schema, state_schema
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
@@ -108,6 +111,37 @@ def test_the_last_row_of_a_key_wins_and_the_others_are_duplicates(bench):
 
 
 @pytest.mark.long(little=True)
+def test_a_key_that_repeats_is_refused_with_its_records_where_the_contract_says_so(bench):
+    table = snapshot_table(on_duplicate_key="fail", columns=(Column("k", "bigint"), Column("v", "int")))
+    with pytest.raises(ContractViolationError) as raised:
+        bench.stage(table, snapshot(bench, 1, "9,9", "7,x", "7,1", "8,1", "8,2", "7,2", "7,3"))
+    assert str(raised.value) == (
+        "planes: file planes/2020-01-01/planes.csv: record 6 repeats the key k=7 of record 3, and on_duplicate_key is "
+        "fail"
+    )
+    assert bench.log(table) == []
+    parted = dataclasses.replace(table, source=Source(prefix="planes/", parts=Parts(quiet="1s")))
+    parts = [bench.land(f"k,v\n1,{name}\n", f"planes/2020-01-01/{name}.csv") for name in (1, 2)]
+    with pytest.raises(
+        ContractViolationError, match="record 1 of .*/2.csv repeats the key k=1 of record 1 of .*/1.csv, "
+    ):
+        bench.stage(parted, *parts)
+
+
+def test_of_two_snapshots_of_one_time_that_are_united_each_may_hold_a_key(bench):
+    table = snapshot_table(on_duplicate_key="fail", on_missing="keep")
+    first, second = (bench.land(f"k,v\n1,{v}\n{v},{v}\n", f"planes/2020-01-01/{v}.csv") for v in (2, 3))
+    bench.stage(table, first, second)
+    united = [(1, "3", "I", at(1)), (2, "2", "I", at(1)), (3, "3", "I", at(1))]
+    assert bench.log(table) == united
+    bad = bench.land("k,v\n1,4\n4,4\n4,5\n", "planes/2020-01-01/4.csv")
+    with pytest.raises(
+        ContractViolationError, match=r"record 3 of .*/4.csv repeats the key k=4 of record 2 of"
+    ) as raised:
+        bench.stage(table, bad)
+    assert (list(raised.value.landings), bench.log(table)) == ([bad["id"]], united)
+
+
 def test_of_two_snapshots_of_one_time_the_last_landing_is_the_snapshot(bench):
     table = snapshot_table()
     first, second = snapshot(bench, 1, "1,a", "2,b"), snapshot(bench, 1, "1,A", "3,c")
