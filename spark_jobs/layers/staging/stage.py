@@ -117,10 +117,11 @@ def _check(reader: Reader, table: Table, claims: Sequence[Claim]) -> None:
 
 
 def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None:
-    """Create the tables, or bring them to what the contract asks for now."""
-    anew = manifest.mode == "rebuild"
+    """Create the tables, or bring them to what the contract asks for now; under no rows they take any type."""
+    last = lake.sealed(names.log)
+    anew = manifest.mode == "rebuild" or last is None
     if not anew:
-        shape.check_shape(lake.sealed(names.log), table, _anew(table))
+        shape.check_shape(last, table, _anew(table))
     evolution.ensure(lake, names.quarantine, QUARANTINE_SCHEMA)
     evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=_way_out(table), anew=anew)
     if table.load != "append":
@@ -186,12 +187,13 @@ def _opened(lake: Lake, table: Table, manifest: Manifest, reader: Reader, names:
     if anew:
         for branch in filter(None, (state, log)):
             branch.clear()
-        evolution.renew(log, log_schema(table), table.partition_by)
-        if state:
-            evolution.renew(state, state_schema(table), (PART,))
         quarantine.clear()
     else:
         quarantine.forget(manifest.orders, manifest.gone)
+    if anew or base is None:
+        evolution.renew(log, log_schema(table), table.partition_by)
+        if state:
+            evolution.renew(state, state_schema(table), (PART,))
     return Work(table, manifest, reader, log, quarantine, state, now, None if anew else base)
 
 

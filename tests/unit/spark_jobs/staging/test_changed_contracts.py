@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 
 import pytest
 
 from contracts.model import Column, EffectiveAt, Limits, Source
 from spark_jobs.layers import branches
-from spark_jobs.layers.errors import LimitExceededError, SchemaChangeError
+from spark_jobs.layers.errors import ContractViolationError, LimitExceededError, SchemaChangeError
 from spark_jobs.layers.lake import Snapshot
 from spark_jobs.layers.staging import stage
 from spark_jobs.layers.staging.landings import dump
 from spark_jobs.layers.staging.shape import check_shape, shape
+from spark_jobs.layers.staging.state import log_schema
 from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
@@ -78,6 +80,22 @@ def test_a_narrower_type_fails_with_both_types_and_the_way_out(bench):
         '"layer": "staging"}'
     )
     assert bench.log(NEW, "k", "n", "w") == [(1, 1, "x", "I", at(1))]
+
+
+def test_a_table_of_which_nothing_was_published_takes_any_type(bench):
+    """The contract of a new table is corrected until its first file fits."""
+    with pytest.raises(ContractViolationError, match="column n is missing"):
+        bench.stage(OLD, snapshot(bench, 1, "k,v", "1,a"))
+    texts = dataclasses.replace(OLD, columns=(Column("k", "string"), Column("v", "string"), Column("n", "date")))
+    with pytest.raises(ContractViolationError, match="column k: is NULL"):
+        bench.stage(dataclasses.replace(texts, on_bad_key="fail"), snapshot(bench, 1, "k,v,n", ",a,2020-01-01"))
+    bench.stage(texts, snapshot(bench, 1, "k,v,n", "x,a,2020-01-01"))
+    bench.stage(texts, snapshot(bench, 2, "k,v,n", "x,a,2020-01-02"))
+    assert bench.log(texts, "k", "v", "n") == [
+        ("x", "a", date(2020, 1, 1), "I", at(1)),
+        ("x", "a", date(2020, 1, 2), "U", at(2)),
+    ]
+    assert bench.lake.read(bench.lake.table("staging", "planes")).columns == list(log_schema(texts).names)
 
 
 def test_words_on_which_every_row_depends_cannot_change_under_staged_rows(bench):
