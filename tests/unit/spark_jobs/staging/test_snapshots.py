@@ -142,6 +142,7 @@ def test_of_two_snapshots_of_one_time_that_are_united_each_may_hold_a_key(bench)
     assert (list(raised.value.landings), bench.log(table)) == ([bad["id"]], united)
 
 
+@pytest.mark.long(little=True)
 def test_of_two_snapshots_of_one_time_the_last_landing_is_the_snapshot(bench):
     table = snapshot_table()
     first, second = snapshot(bench, 1, "1,a", "2,b"), snapshot(bench, 1, "1,A", "3,c")
