@@ -16,7 +16,14 @@ from contracts.types import Columns, SparkType, parse_type
 
 AUDIT: Columns = {"_batch_id": SparkType("string"), "_built_at": SparkType("timestamp")}
 _TEXT, _FLAG, _LONG = SparkType("string"), SparkType("boolean"), SparkType("bigint")
-_TYPES = {"make_date": "date", "make_timestamp": "timestamp", "hash": "int", "xxhash64": "bigint"}  # not in sqlglot
+# What sqlglot knows no type for.
+_TYPES = {
+    "date_trunc": "timestamp",
+    "hash": "int",
+    "make_date": "date",
+    "make_timestamp": "timestamp",
+    "xxhash64": "bigint",
+}
 
 
 def columns_of_marts(plan: Plan) -> dict[str, Columns]:
@@ -69,8 +76,8 @@ def _selected(plan: Plan, mart: Mart, known: Mapping[str, Columns]) -> Columns:
     schema: dict[str, object] = {name: _schema(plan, name, known) for name in mart.reads}
     try:
         tree = sqlglot.parse_one(mart.sql or "", dialect=DIALECT)
-        for called in list(tree.find_all(exp.Anonymous)):
-            if kind := _TYPES.get(called.name.lower()):
+        for called in list(tree.find_all(exp.Func)):
+            if kind := _TYPES.get(called.sql(DIALECT).partition("(")[0].lower()):
                 called.replace(exp.cast(called.copy(), kind))
         tree = qualify(tree, schema=schema, dialect=DIALECT, validate_qualify_columns=False)
         annotated = annotate_types(tree, schema=schema, dialect=DIALECT)

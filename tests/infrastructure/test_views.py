@@ -103,15 +103,24 @@ def test_bytes_inside_of_others_of_which_no_text_can_be_made_are_left_out() -> N
 def test_columns_whose_type_nobody_tells_are_left_out() -> None:
     plan = small_plan()
     planes = dataclasses.replace(plan.tables["planes"], columns=(Column("tailnum", "string"), Column("seats", "int")))
-    sql = "SELECT tailnum, seats * 2 AS twice, no_such_function(seats) AS riddle FROM planes"
+    sql = (
+        "SELECT tailnum, seats * 2 AS twice, no_such_function(seats) AS riddle, make_date(2020, 1, seats) AS day, "
+        "make_timestamp(2020, 1, 1, 0, 0, seats) AS moment, date_trunc('month', make_date(2020, 1, 1)) AS month, "
+        "hash(tailnum) AS short, xxhash64(tailnum) AS long FROM planes"
+    )
     mart = Mart("twice", "sql", "planes", reads=("planes",), key=("tailnum",), sql=sql)
     told = columns_of_marts(dataclasses.replace(plan, tables={"planes": planes}, marts={"twice": mart}))
     assert {name: str(kind) for name, kind in told["twice"].items()} == {
         "tailnum": "string",
         "twice": "int",
         "riddle": "None",
+        "day": "date",
+        "moment": "timestamp",
+        "month": "timestamp",
+        "short": "int",
+        "long": "bigint",
     }
-    assert select("db", "twice", outputs(told["twice"])).startswith('SELECT "tailnum", "twice", "_batch_id"')
+    assert select("db", "twice", outputs(told["twice"])).startswith('SELECT "tailnum", "twice", "day", CAST("moment"')
 
 
 def test_readers_of_marts_see_the_mart_bucket_and_the_mart_database_and_no_other(resources: Resources) -> None:
