@@ -37,6 +37,11 @@ _OPTIONS = {
     "mergeSchema": "false",
 }
 _JAVA_CLASS = re.compile(r"^(?:\w+\.)+\w+: ")
+# In JSON, where Spark would write milliseconds: two moments of one of them would be one text.
+_MOMENTS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
 _NANOS = re.compile(r"TIMESTAMP\(NANOS,(true|false)\)")
 
 
@@ -219,7 +224,7 @@ def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Seque
         landing_number(claims).alias(LANDING),
         (_rows_before(claims) + F.col("_metadata.row_index") + 1).alias(ROW_NUMBER),
     )
-    return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(quoted(name)) for name in table.source_names))))
+    return rows.withColumn(RAW, F.to_json(F.struct(*(F.col(quoted(name)) for name in table.source_names)), _MOMENTS))
 
 
 def _rows_before(claims: Sequence[Claim]) -> Column:
@@ -241,7 +246,7 @@ def _as_text(value: Column, kind: DataType) -> Column:
     """Return the text that an extra column holds; bytes are left to the cast, which refuses those that are no text."""
     match kind:
         case ArrayType() | MapType() | StructType():
-            return F.to_json(value, {"ignoreNullFields": "false"})
+            return F.to_json(value, {"ignoreNullFields": "false", **_MOMENTS})
         case BinaryType():
             return value
     return value.cast("string")

@@ -118,12 +118,15 @@ def test_columns_of_parquet_become_text_whatever_their_type(bench, tmp_path):
     table = dataclasses.replace(OPEN, source=Source("planes/", "parquet"))
     duckdb.sql(
         "COPY (SELECT 1 k, 'a' v, 7 n, 1.50 d, true f, TIMESTAMP_NS '2020-02-29 01:02:03.5' t, [1, NULL] l, "
-        f"{{'x': NULL, 'y': 'z'}} s, 'b'::BLOB b) TO '{tmp_path}/p' (FORMAT parquet)"
+        "{'x': NULL, 'y': 'z'} s, 'b'::BLOB b, [TIMESTAMP '2020-02-29 01:02:03.000001'] m, "
+        f"{{'at': TIMESTAMPTZ '2020-02-29 01:02:03.000002+01'}} z) TO '{tmp_path}/p' (FORMAT parquet)"
     )
     bench.stage(table, bench.land((tmp_path / "p").read_bytes(), "planes/2020-01-01/planes.parquet"))
     assert bench.log(table, "k", "n", "d", "f", "t", "l", "s", "b") == [
         (1, "7", "1.50", "true", "2020-02-29 01:02:03.5", "[1,null]", '{"x":null,"y":"z"}', "b", "I", at(1))
     ]
+    moments = ('["2020-02-29T01:02:03.000001"]', '{"at":"2020-02-29T00:02:03.000002Z"}')
+    assert bench.log(table, "m", "z") == [(*moments, "I", at(1))]
 
 
 def test_a_file_with_very_many_fields_is_refused(bench):
