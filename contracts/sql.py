@@ -6,19 +6,24 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.optimizer.annotate_types import annotate_types
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from contracts.types import Columns, SparkType, TypeMistakeError, parse_type
 
 DIALECT = "spark"
 ROW, FICKLE, OUTSIDE = "row", "fickle", "outside"
 ODD_CALLS = (AttributeError, LookupError, ValueError)  # what sqlglot fails with where a call lacks arguments
+DEEPEST = 30  # brackets inside each other: the parser calls itself some twenty times for each
+_TOO_DEEP = f"is nested too deeply: {DEEPEST} brackets inside each other are read"
+_OPENS = (TokenType.L_PAREN, TokenType.L_BRACKET)
+_CLOSES = (TokenType.R_PAREN, TokenType.R_BRACKET)
 _FUNCTIONS = Path(__file__).parent / "functions.txt"
 _NO_ARGUMENTS = [TokenType.L_PAREN, TokenType.R_PAREN]
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.WINDOW)  # what stands before the brackets of a call
@@ -156,13 +161,23 @@ def is_fickle(text: str) -> bool:
 def _parsed(text: str, offset: int = 0) -> list[exp.Expr | None]:
     """Return the statements of a text, in which `offset` characters stand before what a contract says."""
     try:
+        if _depth(text) > DEEPEST:
+            raise SqlMistakeError(_TOO_DEEP)
         return sqlglot.parse(text, dialect=DIALECT)
+    except SqlMistakeError:
+        raise
     except SqlglotError as error:
         raise SqlMistakeError(_where(error, offset)) from error
     except ODD_CALLS as error:
         raise SqlMistakeError("does not parse: a function lacks arguments") from error
     except RecursionError as error:
-        raise SqlMistakeError("is nested too deeply: some forty calls inside each other are read") from error
+        raise SqlMistakeError(_TOO_DEEP) from error
+
+
+def _depth(text: str) -> int:
+    """Return how many brackets stand inside each other."""
+    steps = ((token.token_type in _OPENS) - (token.token_type in _CLOSES) for token in _tokens(text))
+    return max(accumulate(steps), default=0)
 
 
 def _expression(text: str) -> exp.Expr:
@@ -190,9 +205,13 @@ def _is_any_of_rows(node: exp.Expr) -> bool:
     return is_some or (isinstance(node, exp.Any) and not isinstance(node.parent, exp.Like | exp.ILike))
 
 
+def _tokens(text: str) -> list[Token]:
+    return sqlglot.tokenize(text, dialect=DIALECT)
+
+
 def _called(text: str) -> Iterator[str]:
     """Yield the names of the functions that a text calls, in small letters."""
-    found = sqlglot.tokenize(text, dialect=DIALECT)
+    found = _tokens(text)
     for place, token in enumerate(found):
         word = token.text.lower()
         opens = found[place + 1].token_type == TokenType.L_PAREN if place + 1 < len(found) else False

@@ -75,17 +75,21 @@ def test_an_expression_needs_its_row_and_nothing_else(text):
     assert str(raised.value) == REFUSED[text]
 
 
-@pytest.mark.parametrize(
-    "text", [f"{'(' * 500}a{')' * 500}", f"{'trim(' * 500}a{')' * 500}"], ids=["brackets", "calls"]
-)
-def test_sql_that_is_nested_by_the_hundred_is_a_mistake_like_others(text):
-    for read, sql in ((columns_of, text), (query_of, f"SELECT {text} AS id FROM orders")):
-        with pytest.raises(
-            SqlMistakeError, match="^is nested too deeply: some forty calls inside each other are read$"
-        ):
-            read(sql)
-    calls = f"{'trim(' * 25}a{')' * 25}"
-    assert (columns_of(calls), str(type_of(calls, {"a": parse_type("string")}))) == (("a",), "string")
+@pytest.mark.parametrize("opening", ["(", "trim(", "array(xs["])
+def test_sql_that_is_nested_by_the_hundred_is_a_mistake_like_others(opening):
+    """At any depth alike, however deep Python goes."""
+
+    def nested(times: int) -> str:
+        closing = "".join({"(": ")", "[": "]"}.get(c, "") for c in reversed(opening))
+        return f"{opening * times}a{closing * times}"
+
+    most = 30 // (opening.count("(") + opening.count("["))
+    for read, before, after in ((columns_of, "", ""), (query_of, "SELECT ", " AS id FROM orders")):
+        read(f"{before}{nested(most)}{after}")
+        for times in (most + 1, 5000):
+            with pytest.raises(SqlMistakeError, match="^is nested too deeply: 30 brackets inside each other are read$"):
+                read(f"{before}{nested(times)}{after}")
+    assert str(type_of(f"{'trim(' * 30}a{')' * 30}", {"a": parse_type("string")})) == "string"
 
 
 GIVES = {
