@@ -130,6 +130,9 @@ def to_yaml(found: Draft, folder: Path) -> str:
     lines += [_column(found, source) for source in found.sample.columns]
     if found.sample.is_unnamed:
         lines.append("  extra_columns: ignore  # the sample has a column without a name")
+    if found.sample.left_out:
+        names = ", ".join(" ".join(name.split()) for name in found.sample.left_out)
+        lines.append(f"  extra_columns: ignore  # left out, since jobs cannot read their types: {names}")
     if found.sample.has_gaps:
         lines.append("  missing_columns: null  # records of the sample lack some")
     return "\n".join(lines) + "\n"

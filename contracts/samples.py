@@ -45,7 +45,7 @@ class Sample:
     """What a file holds: records by path in the file, and its columns in their order.
 
     `quotes_nothing`: an empty value may be quoted, which makes it a text. `is_unnamed`: a column has no name, and is
-    none of `columns`.
+    none of `columns`; nor are those `left_out`, which no job can read.
     """
 
     format: str
@@ -55,6 +55,7 @@ class Sample:
     types: Mapping[str, str] = field(default_factory=dict)
     quotes_nothing: bool = False
     is_unnamed: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def has_gaps(self) -> bool:

@@ -66,20 +66,23 @@ def _say_what_next(places: Places, found: Draft, file: Path, path: Path) -> None
 
 
 def read_parquet(file: Path, most: int) -> Sample:
-    """Read a sample of a Parquet file, with the types that its schema says."""
+    """Read a sample of a Parquet file, with the types that its schema says; what jobs cannot read is left out."""
     from py4j.protocol import Py4JJavaError
 
     from contracts.samples import Sample, SampleError
     from orchestration.embedded.session import borrowed_session
     from spark_jobs.layers.errors import first_words
-    from spark_jobs.layers.staging.readers.parquet_reader import UnknownTypeError, typed
+    from spark_jobs.layers.staging.readers.parquet_reader import typed
     from spark_jobs.layers.staging.session import configure
 
     with borrowed_session() as spark:
         try:
-            frame = typed(configure(spark), file.resolve().as_uri())
+            frame, unknown = typed(configure(spark), file.resolve().as_uri())
+            if unknown and not frame.columns:
+                raise SampleError(f"{file}: cannot be read as parquet: {unknown[0]}")
             rows = tuple(row.asDict(recursive=True) for row in frame.limit(most).collect())
-        except (UnknownTypeError, Py4JJavaError) as error:
+        except Py4JJavaError as error:
             raise SampleError(f"{file}: cannot be read as parquet: {first_words(error)}") from error
         types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    return Sample("parquet", tuple(frame.columns), rows, types=types)
+    left_out = tuple(error.column for error in unknown)
+    return Sample("parquet", tuple(frame.columns), rows, types=types, left_out=left_out)

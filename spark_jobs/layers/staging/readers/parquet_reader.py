@@ -109,11 +109,18 @@ def read(spark: SparkSession, table: Table, claims: Sequence[Claim]) -> list[Dat
     return [_read_fitting(spark, table, footer, some) for footer, some in alike.items()]
 
 
-def typed(spark: SparkSession, uri: str) -> DataFrame:
-    """Return the rows of any file, its columns typed as jobs read them; UnknownTypeError on one that they cannot."""
+def typed(spark: SparkSession, uri: str) -> tuple[DataFrame, list[UnknownTypeError]]:
+    """Return the rows of any file, its columns typed as jobs read them, and what is wrong with those they cannot."""
     footer = _footer_at(spark, uri)
-    frame = spark.read.schema(_types(spark, footer, footer.columns)).options(**_OPTIONS).parquet(uri)
-    return frame.select(*(_source(name, dict(footer.nanos)).alias(name) for name in footer.columns))
+    unknown: list[UnknownTypeError] = []
+    for name in footer.columns:
+        try:
+            _types(spark, footer, [name])
+        except UnknownTypeError as error:
+            unknown.append(error)
+    names = [name for name in footer.columns if name not in {error.column for error in unknown}]
+    frame = spark.read.schema(_types(spark, footer, names)).options(**_OPTIONS).parquet(uri)
+    return frame.select(*(_source(name, dict(footer.nanos)).alias(name) for name in names)), unknown
 
 
 def _footer(spark: SparkSession, claim: Claim) -> Footer:
