@@ -79,6 +79,9 @@ def _once(current: Attempt) -> Result:
     reached("settle")
     if found.needs:
         published = _settle(current, found, seen, swept) or published
+    # A fact that looks the dimension up no more has left its members, and does not come to sweep them.
+    if current.whole and current.run.mart.kind in ("scd2", "dimension"):
+        published = members.sweep(current.run, current.run.mart, published)
     return _result(current, published, found.counts)
 
 
@@ -115,7 +118,7 @@ def _write_members(current: Attempt, found: Difference, seen: dict[str, int]) ->
         if found.told[f"needed_{need.key}"]:
             name = need.dimension.name
             rows = members.members(found.changed, need)
-            seen[name] = members.write(current.run, rows, need, seen[name])
+            seen[name] = members.write(current.run, rows, need.dimension, seen[name])
 
 
 def _written(current: Attempt, found: Difference, base: int) -> Branch:
@@ -146,11 +149,11 @@ def _settle(current: Attempt, found: Difference, seen: dict[str, int], swept: li
     run = current.run
     for name, need in {need.dimension.name: need for need in found.needs}.items():
         if name in swept:
-            seen[name] = members.sweep(run, need, seen[name])
+            seen[name] = members.sweep(run, need.dimension, seen[name])
     for need in found.needs:
         head = run.lake.head(run.lake.table("mart", need.dimension.name))
         if found.told[f"needed_{need.key}"] and head and head.id != seen[need.dimension.name]:
-            members.write(run, members.members(found.changed, need), need, seen[need.dimension.name])
+            members.write(run, members.members(found.changed, need), need.dimension, seen[need.dimension.name])
     if not swept:
         return None
     branch = run.lake.branch(current.table, branch_name(run.batch_id))

@@ -107,24 +107,25 @@ def _shaped(rows: DataFrame, schema: StructType, known: dict[str, Column]) -> Da
     return rows.select(*[known.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in schema.fields])
 
 
-def write(run: Run, rows: DataFrame, need: Need, resolved: int) -> int:
+def write(run: Run, rows: DataFrame, dimension: Mart, resolved: int) -> int:
     """Write the members that the dimension lacks, or has as its contract would not have them any more.
 
     Returns the snapshot of the dimension up to which the facts are resolved: `resolved`, or the members' own
     commit where that follows it directly.
     """
-    table = run.lake.table("mart", need.dimension.name)
+    schema = without_rows(run.lake.spark, run.plan, dimension.name).schema
+    table = run.lake.table("mart", dimension.name)
     for _ in range(ATTEMPTS):
-        base = ensure(run.lake, table, need.schema, need.dimension.partition_by)
-        there = conformed(run.lake.read(table, base).where("is_inferred"), need.schema)
+        base = ensure(run.lake, table, schema, dimension.partition_by)
+        there = conformed(run.lake.read(table, base).where("is_inferred"), schema)
         lacking = anti(rows, there).persist()
         try:
             if is_empty(lacking):
                 return resolved
             branch = _branch(run, table, base)
-            outdated = semi(lacking, there.select(need.dimension.surrogate_key))
+            outdated = semi(lacking, there.select(dimension.surrogate_key))
             if not is_empty(outdated):
-                branch.remove(outdated.select(need.dimension.surrogate_key))
+                branch.remove(outdated.select(dimension.surrogate_key))
             branch.append(audited(lacking, run.batch_id, run.now))
             published = _publish(branch, run)
             return published if base == resolved else resolved
@@ -158,12 +159,12 @@ def _unused(run: Run, dimension: Mart, found: DataFrame, own: Branch | None = No
     return found
 
 
-def sweep(run: Run, need: Need, seen: int) -> int:
+def sweep(run: Run, dimension: Mart, seen: int) -> int:
     """Remove the members that no fact points to; return the snapshot up to which the facts are resolved.
 
     A fact that is published meanwhile may point to one of them: who publishes second sees it, that fact or this run.
     """
-    dimension = need.dimension
+    schema = without_rows(run.lake.spark, run.plan, dimension.name).schema
     table = run.lake.table("mart", dimension.name)
     for _ in range(ATTEMPTS):
         head = run.lake.head(table)
@@ -180,8 +181,8 @@ def sweep(run: Run, need: Need, seen: int) -> int:
             last = error
         else:
             used = anti(gone, _unused(run, dimension, gone))
-            rows = conformed(semi(run.lake.read(table, head.id), used), need.schema)
-            return write(run, rows, need, published if head.id == seen else seen)
+            rows = conformed(semi(run.lake.read(table, head.id), used), schema)
+            return write(run, rows, dimension, published if head.id == seen else seen)
         finally:
             gone.unpersist()
     raise last

@@ -147,6 +147,21 @@ def test_members_of_a_dimension_that_becomes_one_of_another_kind_are_members_of_
 
 
 @pytest.mark.long(little=True)
+def test_a_rebuild_sweeps_the_members_of_facts_that_look_the_dimension_up_no_more(bench):
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES), OTHERS])
+    b.log("planes", [plane("A", 2, D1)])
+    b.log("flights", [flight(1, D1, "C"), flight(2, D2, "B"), flight(3, D2, None), flight(4, D2, "A")])
+    for name in ("dim_planes", "facts", "others"):
+        b.build(name)
+    b.plan.marts["facts"] = facts()
+    b.build("facts")
+    assert b.build("dim_planes", rebuild=True).total == 2
+    state = ("tail", "is_current", "is_inferred")
+    assert b.rows("dim_planes", *state) == [("A", True, False), ("C", True, True)]
+    assert [b.build(name, rebuild=True).status for name in ("dim_planes", "others")] == ["unchanged", "unchanged"]
+
+
+@pytest.mark.long(little=True)
 def test_a_member_that_corrected_facts_no_longer_need_is_swept(bench):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
     b.log("flights", [flight(1, D1, "A"), flight(2, D1, None)])
