@@ -89,7 +89,17 @@ def _world(item: pytest.Item) -> tuple[Shape, int] | None:
     return item.callspec.params["shape"], item.callspec.params["number"]
 
 
-WORLDS = [pytest.param(shape, 0, marks=pytest.mark.long, id=shape.name) for shape in SHAPES]
+LIKE_OTHERS = (
+    "snapshots_with_dates",
+    "kept_snapshots_with_numbers",
+    "upserts_with_dates_and_ties",
+    "changes_dated_by_key",
+    "appends_without_key",
+)
+WORLDS = [
+    pytest.param(shape, 0, marks=LITTLE if shape.name in LIKE_OTHERS else pytest.mark.long, id=shape.name)
+    for shape in SHAPES
+]
 WORLDS += [
     pytest.param(shape, 1, marks=LITTLE, id=f"{shape.name} once more") for shape in SHAPES if shape.load == "snapshot"
 ]
