@@ -21,7 +21,6 @@ DIALECT = "spark"
 ROW, FICKLE, OUTSIDE = "row", "fickle", "outside"
 ODD_CALLS = (AttributeError, LookupError, ValueError)  # what sqlglot fails with where a call lacks arguments
 DEEPEST = 30  # brackets inside each other: the parser calls itself some twenty times for each
-_TOO_DEEP = f"is nested too deeply: {DEEPEST} brackets inside each other are read"
 _OPENS = (TokenType.L_PAREN, TokenType.L_BRACKET)
 _CLOSES = (TokenType.R_PAREN, TokenType.R_BRACKET)
 _FUNCTIONS = Path(__file__).parent / "functions.txt"
@@ -162,16 +161,14 @@ def _parsed(text: str, offset: int = 0) -> list[exp.Expr | None]:
     """Return the statements of a text, in which `offset` characters stand before what a contract says."""
     try:
         if _depth(text) > DEEPEST:
-            raise SqlMistakeError(_TOO_DEEP)
+            raise RecursionError
         return sqlglot.parse(text, dialect=DIALECT)
-    except SqlMistakeError:
-        raise
     except SqlglotError as error:
         raise SqlMistakeError(_where(error, offset)) from error
     except ODD_CALLS as error:
         raise SqlMistakeError("does not parse: a function lacks arguments") from error
     except RecursionError as error:
-        raise SqlMistakeError(_TOO_DEEP) from error
+        raise SqlMistakeError(f"is nested too deeply: {DEEPEST} brackets inside each other are read") from error
 
 
 def _depth(text: str) -> int:

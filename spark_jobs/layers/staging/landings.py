@@ -164,17 +164,25 @@ def name_in(order: str) -> str:
 
 def is_named(order: Column, orders: Collection[str], names: Collection[str]) -> Column:
     """Tell whether a landing order is one of `orders`, or tells of one of the object versions `names`."""
-    parts = F.split(order, _SEPARATOR)
-    named = F.array_join(F.slice(parts, 3, F.size(parts) - 3), _SEPARATOR)
+    named = _from_key_on(order, without=1)
     found = order.isin(sorted(orders)) if orders else F.lit(False)
     return (found | named.isin(sorted(names))) if names else found
 
 
 def file_of(order: Column) -> Column:
     """Return the s3 URI that a landing order names."""
+    bucket = F.substring_index(order, _SEPARATOR, -1)
+    return F.concat(F.lit("s3://"), bucket, F.lit("/"), _from_key_on(order, without=2))
+
+
+def landed_at_of(order: Column) -> Column:
+    return F.get(F.split(order, _SEPARATOR), F.lit(1)).cast("timestamp")
+
+
+def _from_key_on(order: Column, without: int) -> Column:
+    """Return what follows the times, `without` so many fields at the end; a key may hold tabs itself."""
     parts = F.split(order, _SEPARATOR)
-    key = F.array_join(F.slice(parts, 3, F.size(parts) - 4), _SEPARATOR)
-    return F.concat(F.lit("s3://"), F.element_at(parts, -1), F.lit("/"), key)
+    return F.array_join(F.slice(parts, 3, F.size(parts) - 2 - without), _SEPARATOR)
 
 
 def order_fields(order: str) -> dict[str, str]:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.model import Table
 from spark_jobs.layers.lake import Branch
 from spark_jobs.layers.shaping import as_data, conformed, literal_rows, parse_schema, quoted
 from spark_jobs.layers.staging import timeline
-from spark_jobs.layers.staging.landings import file_of
+from spark_jobs.layers.staging.landings import file_of, landed_at_of
 from spark_jobs.layers.staging.records import REJECT
 from spark_jobs.layers.staging.state import CURRENT, ENTRY, MOVED, PART, SNAPSHOT, key_columns, log_schema, state_schema
 
@@ -81,7 +81,3 @@ def write_append(branch: Branch, rows: DataFrame, table: Table, batch_id: str, n
         }
     )
     branch.append(good.select(*log_schema(table).names))
-
-
-def landed_at_of(order: Column) -> Column:
-    return F.get(F.split(order, "\t"), F.lit(1)).cast("timestamp")
