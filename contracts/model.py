@@ -6,6 +6,7 @@ Standard library only: Lambdas and Glue jobs read the compiled plan with this mo
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -167,6 +168,17 @@ class Mart:
     @property
     def surrogate_key(self) -> str:
         return f"{self.name}_key"
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """Return the words of the contract that decide what the mart's rows are."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in ("description", "capacity")}
+
+    @property
+    def revision(self) -> str:
+        """Return the mart's name with a hash of `decisive`, e.g. `dim_planes@0f2c51e8`."""
+        told = json.dumps(self.decisive, sort_keys=True)
+        return f"{self.name}@{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

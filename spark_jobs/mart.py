@@ -10,7 +10,7 @@ import boto3
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from contracts.model import Plan
+from contracts.model import Mart, Plan
 from spark_jobs.layers.errors import message_of
 from spark_jobs.layers.lake import Lake
 from spark_jobs.layers.marts.attempt import Run
@@ -31,22 +31,24 @@ def main(argv: list[str]) -> None:
     GlueContext(SparkContext.getOrCreate())  # with it begin Glue's own metrics of a run
     options = getResolvedOptions(argv, OPTIONS)
     s3 = boto3.client("s3")
-    reached("start", mart=options["mart"], batch_id=options["batch_id"])
+    plan = Plan.from_json(read_text(options["plan"], s3))
+    mart = plan.marts[options["mart"]]
+    reached("start", mart=mart.name, batch_id=options["batch_id"])
     try:
-        outcome = success(options["mart"], build(_run(options, s3)))
+        outcome = success(mart, build(_run(options, plan)))
     except Exception as error:
-        write_json(options["result"], failure(options["mart"], error), s3)
+        write_json(options["result"], failure(mart, error), s3)
         raise
     reached("report")
     write_json(options["result"], outcome, s3)
     reached("end")
 
 
-def _run(options: dict[str, str], s3: Any) -> Run:
+def _run(options: dict[str, str], plan: Plan) -> Run:
     if options["build_mode"] not in MODES:
         raise ValueError(f"--build_mode {options['build_mode']} is not one of {', '.join(MODES)}")
     lake = Lake(SparkSession.builder.getOrCreate(), options["database_prefix"])
-    plan = crawled.known(lake, Plan.from_json(read_text(options["plan"], s3)))
+    plan = crawled.known(lake, plan)
     return Run(
         lake=lake,
         plan=plan,
@@ -57,11 +59,12 @@ def _run(options: dict[str, str], s3: Any) -> Run:
     )
 
 
-def success(mart: str, result: Result) -> dict[str, Any]:
+def success(mart: Mart, result: Result) -> dict[str, Any]:
     """Return the result's JSON object of a mart that is up to date."""
     counts = result.counts
     return {
-        "mart": mart,
+        "mart": mart.name,
+        "revision": mart.revision,
         "status": result.status,
         "snapshot_id": result.snapshot_id,
         "rows": {
@@ -74,10 +77,11 @@ def success(mart: str, result: Result) -> dict[str, Any]:
     }
 
 
-def failure(mart: str, error: Exception) -> dict[str, Any]:
+def failure(mart: Mart, error: Exception) -> dict[str, Any]:
     """Return the result's JSON object of a mart that failed: the error's class and first line."""
     return {
-        "mart": mart,
+        "mart": mart.name,
+        "revision": mart.revision,
         "status": "failed",
         "snapshot_id": None,
         "rows": None,

@@ -158,16 +158,17 @@ def _due(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: 
 
 
 def _known(world: World, lease: Lease, batch: Item, outcome: StageOutcome, marts: MartOutcome) -> frozenset[str]:
-    """Return the table, once something of it is published, and the marts that are built or due since then.
+    """Return the table, once something of it is published, and the revisions that are built or due since then.
 
     What reads a mart that was built by itself is as good as new: it has to follow, whether files land or not.
     """
-    plan, asked = world.plan, frozenset(batch.get("marts", ()))
+    plan, table = world.plan, batch["table"]
     if batch["landings"]:
-        known = lease.known | asked | {batch["table"]} if outcome.published else lease.known
+        known = lease.known | marts.revisions | {table} if outcome.published else lease.known
     else:
-        known = lease.known.difference(*map(plan.downstream, marts.built)) | asked
-    return known & (plan.downstream(batch["table"]) | {batch["table"]})
+        follow = frozenset[str]().union(*map(plan.downstream, marts.built))
+        known = lease.known - {plan.marts[mart].revision for mart in follow} | marts.revisions
+    return known & {table, *(plan.marts[mart].revision for mart in plan.downstream(table))}
 
 
 def _closed_item(batch: Item, outcome: StageOutcome, marts: MartOutcome, told: Mapping[str, Any], now: str) -> Item:

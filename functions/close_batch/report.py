@@ -22,7 +22,10 @@ _BILLED = 60  # the fewest seconds that Glue bills for a run
 
 @dataclass(frozen=True)
 class MartOutcome:
-    """What became of a batch's marts; `unbuilt` are those that nobody came to. `rows` by mart, for those built."""
+    """What became of a batch's marts; `unbuilt` are those that nobody came to. `rows` by mart, for those built.
+
+    `revisions` are those by which they were built, or were to be.
+    """
 
     built: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
@@ -30,6 +33,7 @@ class MartOutcome:
     unbuilt: frozenset[str] = frozenset()
     errors: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     rows: Mapping[str, Any] = field(default_factory=dict)
+    revisions: frozenset[str] = frozenset()
 
 
 def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mapping[str, str] | None) -> MartOutcome:
@@ -51,7 +55,8 @@ def mart_outcome(world: World, batch: Item, published: bool, marts_error: Mappin
     most = _MOST_WORDS // max(_MANY, len(errors))
     errors = {mart: (error, cause[:most]) for mart, (error, cause) in errors.items()}
     rows = {mart: results[mart].get("rows") for mart in sorted(built)}
-    return MartOutcome(rest - unbuilt, failed, skipped, frozenset(unbuilt), errors, rows)
+    revisions = frozenset((results.get(mart) or {}).get("revision", world.plan.marts[mart].revision) for mart in marts)
+    return MartOutcome(rest - unbuilt, failed, skipped, frozenset(unbuilt), errors, rows, revisions)
 
 
 def _error(batch: Item, mart: str, result: Mapping[str, Any] | None) -> tuple[str, str]:

@@ -43,7 +43,7 @@ class Lease:
     `taken_by` and `iteration` say for which batch of which execution it was taken last, also when it is free.
     `orphans` are batches of holders that died, `due_marts` marts that failed or were skipped, `stopped` batches
     that a limit stopped, `held` the failed landings (their `entry`) that later files wait for. `known` are the
-    table, once something of it is published, and the marts that have been built or due since.
+    table, once something of it is published, and the revisions of marts that have been built or due since.
     """
 
     table: str
@@ -61,8 +61,13 @@ class Lease:
     known: frozenset[str] = frozenset()
 
     def new_marts(self, plan: Plan) -> frozenset[str]:
-        """Return the marts that were added since a batch of the table was published: nobody has built them yet."""
-        return plan.downstream(self.table) - self.known if self.table in self.known else frozenset()
+        """Return the marts that were added or changed since a batch of the table was published.
+
+        Nobody has built them by their contract of today yet.
+        """
+        if self.table not in self.known:
+            return frozenset()
+        return frozenset(name for name in plan.downstream(self.table) if plan.marts[name].revision not in self.known)
 
     @classmethod
     def from_plain(cls, table: str, plain: Mapping[str, Any]) -> Lease:

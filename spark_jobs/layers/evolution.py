@@ -61,9 +61,9 @@ def ensure(
         lake.create(name, schema, partition_by)
         return
     have = lake.read(name).schema
+    if not anew:
+        check(name, have, schema, way_out)
     found = changes(have, schema)
-    if found.refused and not anew:
-        raise SchemaChangeError(_message(name, found.refused, way_out))
     if found.refused:
         _refuse_partitions(lake, name, found)
         found = changes(have, StructType([f for f in schema.fields if f.name.lower() not in found.renewed]))
@@ -71,6 +71,12 @@ def ensure(
         lake.spark.sql(f"ALTER TABLE {name} {alter}")
     if not anew:
         lake.repartition(name, partition_by)
+
+
+def check(name: str, have: StructType, want: StructType, way_out: str) -> None:
+    """Raise SchemaChangeError, with `way_out` in its message, where a type of `have` cannot become that of `want`."""
+    if refused := changes(have, want).refused:
+        raise SchemaChangeError(_message(name, refused, way_out))
 
 
 def renew(branch: Branch, schema: StructType, partition_by: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Mart, Plan
+from spark_jobs.layers import evolution, shape
 from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.lake import PROPERTY, Lake, Snapshot
 from spark_jobs.layers.marts import latest
@@ -145,6 +146,7 @@ def _pin(run: Run) -> Attempt:
     known: dict[str, int] = json.loads(summary.get(PROPERTY + "seen", "{}"))
     heads = {}
     for name in run.mart.reads:
+        _check_staged(run, name)
         head = _head(run, name, name in known)
         if head is not None:
             heads[name] = head
@@ -153,6 +155,19 @@ def _pin(run: Run) -> Attempt:
     afresh = run.rebuild or summary.get(PROPERTY + "contract") != contract
     due = frozenset(filter(None, summary.get(PROPERTY + "sweep", "").split(",")))
     return Attempt(run, table, base, heads, {} if afresh else known, due, contract)
+
+
+def _check_staged(run: Run, name: str) -> None:
+    """Raise SchemaChangeError where rows of a table were staged that its contract does not describe any more.
+
+    No batch can bring them along, as it brings what a contract has more: the mart keeps its last good state.
+    """
+    staged = run.lake.table("staging", name)
+    last = run.lake.sealed(staged) if name in run.plan.tables else None
+    if last is not None:
+        table = run.plan.tables[name]
+        shape.check_shape(last, table)
+        evolution.check(staged, run.lake.read(staged).schema, log_schema(table), shape.way_out_of_types(table))
 
 
 def _head(run: Run, name: str, was_there: bool) -> int | None:
@@ -180,14 +195,10 @@ def _sealed(lake: Lake, table: str) -> tuple[Snapshot | None, dict[str, str]]:
 def fingerprint(plan: Plan, mart: Mart) -> str:
     """Return a hash of all that decides a mart's rows: its contract and those of what it reads."""
     tables = ("name", "load", "key", "columns", "effective_at", "tie_break")
-    facts: list[Any] = [_picked(mart, exclude=("description", "capacity"))]
+    facts: list[Any] = [mart.decisive]
     for name in sorted(mart.reads):
         if name in plan.tables:
-            facts.append({key: _picked(plan.tables[name])[key] for key in tables})
+            facts.append({key: value for key, value in dataclasses.asdict(plan.tables[name]).items() if key in tables})
         else:
             facts.append([name, fingerprint(plan, plan.marts[name])])
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _picked(contract: Any, exclude: Sequence[str] = ()) -> dict[str, Any]:
-    return {key: value for key, value in dataclasses.asdict(contract).items() if key not in exclude}

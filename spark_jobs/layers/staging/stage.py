@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from contracts.model import MISSING_FILES, Table
-from spark_jobs.layers import evolution
+from spark_jobs.layers import evolution, shape
 from spark_jobs.layers.branches import drop_branches
 from spark_jobs.layers.errors import (
     ConcurrentPublishError,
@@ -18,7 +18,7 @@ from spark_jobs.layers.errors import (
     all_violations,
 )
 from spark_jobs.layers.lake import PROPERTY, Branch, Lake, Snapshot, branch_name
-from spark_jobs.layers.staging import audit, crawled, extras, shape
+from spark_jobs.layers.staging import audit, crawled, extras
 from spark_jobs.layers.staging.books import Books, from_dict
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.crawled import Crawls
@@ -121,20 +121,12 @@ def _prepare(lake: Lake, names: Names, table: Table, manifest: Manifest) -> None
     last = lake.sealed(names.log)
     anew = manifest.mode == "rebuild" or last is None
     if not anew:
-        shape.check_shape(last, table, _anew(table))
+        shape.check_shape(last, table)
     evolution.ensure(lake, names.quarantine, QUARANTINE_SCHEMA)
-    evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=_way_out(table), anew=anew)
+    way_out = shape.way_out_of_types(table)
+    evolution.ensure(lake, names.log, log_schema(table), table.partition_by, way_out=way_out, anew=anew)
     if table.load != "append":
-        evolution.ensure(lake, names.state, state_schema(table), (PART,), way_out=_way_out(table), anew=anew)
-
-
-def _way_out(table: Table) -> str:
-    return f"Keep the type, or declare a column of another name. Or else: {_anew(table)}"
-
-
-def _anew(table: Table) -> str:
-    request = f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
-    return f"Stage the table anew from its raw files: start {request}"
+        evolution.ensure(lake, names.state, state_schema(table), (PART,), way_out=way_out, anew=anew)
 
 
 def _fence(lake: Lake, log: str, manifest: Manifest) -> Snapshot | None:

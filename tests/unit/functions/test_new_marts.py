@@ -1,4 +1,4 @@
-"""Marts that are added to a table which has rows already: built by the next sweep or start, and once."""
+"""Marts that are added to a table which has rows already, or changed: built by the next sweep or start, and once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.model import Mart
+from contracts.model import Capacity, Mart
 from tests.unit.functions.conftest import Pipeline, opened
 
 SWEEP = {"landfall": "sweep"}
@@ -113,6 +113,61 @@ def test_a_mart_that_was_removed_and_comes_back_is_built_by_the_next_sweep(publi
     published.deliver(SWEEP)
     batch = published.open(published.caller(published.executions()[-1]))
     assert [[mart["mart"] for mart in wave] for wave in batch["waves"]] == [["latest_planes"]]
+
+
+def _built_by_a_sweep(pipeline: Pipeline) -> list[list[str]]:
+    """Return the waves of marts that a sweep builds, if it builds any."""
+    before = len(pipeline.executions())
+    pipeline.deliver(SWEEP)
+    started = pipeline.executions()[before:]
+    waves = []
+    for name in started:
+        caller = pipeline.caller(name)
+        batch = pipeline.open(caller)
+        waves += [[mart["mart"] for mart in wave] for wave in batch["waves"]]
+        pipeline.stage(batch)
+        pipeline.close(batch, caller)
+        pipeline.stop(name)
+    return waves
+
+
+def test_a_mart_whose_contract_has_changed_and_what_reads_it_are_built_by_the_next_sweep(published: Pipeline) -> None:
+    marts = published.world.plan.marts
+    add(published, replace(marts["dim_planes"], description="Planes.", capacity=Capacity(workers=4)))
+    assert _built_by_a_sweep(published) == []
+    add(published, replace(marts["dim_planes"], valid_from="epoch"))
+    assert _built_by_a_sweep(published) == [["dim_planes"], ["fct_flights"], ["daily"]]
+    assert _built_by_a_sweep(published) == []
+
+
+@pytest.mark.parametrize(("built", "waves"), [("before", [["dim_planes"], ["fct_flights"], ["daily"]]), ("after", [])])
+def test_a_contract_that_changes_while_a_batch_is_at_work_counts_by_what_the_mart_was_built_of(
+    published: Pipeline, built: str, waves: list[list[str]]
+) -> None:
+    before = published.world.plan.marts["dim_planes"]
+    after = replace(before, valid_from="epoch")
+    batch, caller = opened(published, "crm/planes/b.csv")
+    published.stage(batch)
+    add(published, after)
+    told = {"status": "published", "rows": {}, "revision": {"before": before, "after": after}[built].revision}
+    published.write(batch, "mart-dim_planes", told)
+    published.close(batch, caller)
+    published.stop(caller.name)
+    assert _built_by_a_sweep(published) == waves
+
+
+def test_a_mart_that_failed_is_tried_again_by_the_next_sweep_once_its_contract_has_changed(
+    published: Pipeline,
+) -> None:
+    before = published.world.plan.marts["latest_planes"]
+    batch = published.open(published.start("by-hand"), marts=["latest_planes"])
+    error = {"status": "failed", "revision": before.revision, "error": {"type": "E", "message": "no"}}
+    published.write(batch, "mart-latest_planes", error)
+    published.close(batch, published.caller("by-hand"), marts_error={"Error": "E", "Cause": "no"})
+    published.stop("by-hand")
+    assert _built_by_a_sweep(published) == []
+    add(published, replace(before, partition_by=("tailnum",)))
+    assert _built_by_a_sweep(published) == [["latest_planes"]]
 
 
 @pytest.mark.parametrize("asked", [{"mode": "rebuild"}, {}])

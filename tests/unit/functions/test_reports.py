@@ -14,6 +14,7 @@ from tests.unit.functions.conftest import small_plan
 MARTS = frozenset({"dim_planes", "latest_planes", "fct_flights", "daily"})
 BUILT = {"status": "published", "rows": {"total": 3}, "error": None}
 BROKEN = {"status": "failed", "rows": None, "error": {"type": "MartSqlError", "message": "no column x"}}
+REVISIONS = frozenset(small_plan().marts[mart].revision for mart in MARTS)
 CUT_OFF = {"Error": "States.TaskFailed", "Cause": "LedgerBusyError: others write"}
 
 
@@ -47,6 +48,7 @@ def test_a_mart_that_failed_takes_those_that_read_it_along_and_no_others() -> No
         skipped=frozenset({"fct_flights", "daily"}),
         errors={"dim_planes": ("MartSqlError", "no column x")},
         rows={"latest_planes": {"total": 3}},
+        revisions=REVISIONS,
     )
     told = failures(World(), of, StageOutcome(True), found, {})
     skipped = ["daily", "fct_flights"]
@@ -66,11 +68,14 @@ def test_where_the_marts_were_cut_off_those_without_a_result_are_not_built() -> 
         unbuilt=frozenset({"dim_planes", "fct_flights", "daily"}),
         errors=dict.fromkeys(("daily", "dim_planes", "fct_flights"), ("LedgerBusyError", "others write")),
         rows={"latest_planes": {"total": 3}},
+        revisions=REVISIONS,
     )
 
 
 def test_where_they_were_not_those_without_a_result_are_built_and_nobody_knows_of_how_many_rows() -> None:
-    assert outcome(latest_planes=BUILT) == MartOutcome(built=MARTS, rows={"latest_planes": {"total": 3}})
+    assert outcome(latest_planes=BUILT) == MartOutcome(
+        built=MARTS, rows={"latest_planes": {"total": 3}}, revisions=REVISIONS
+    )
 
 
 def test_nothing_was_built_of_a_batch_that_was_not_published_or_has_no_marts() -> None:
@@ -83,7 +88,9 @@ def test_marts_that_a_deployment_removed_meanwhile_neither_failed_nor_were_built
         marts={"latest_planes", "old", "older"}, failed_marts={"old"}, skipped_marts={"older"}, mart_errors={"old": "x"}
     )
     assert outcome(of=of, latest_planes=BUILT, old=BUILT) == MartOutcome(
-        built=frozenset({"latest_planes"}), rows={"latest_planes": {"total": 3}}
+        built=frozenset({"latest_planes"}),
+        rows={"latest_planes": {"total": 3}},
+        revisions=frozenset({small_plan().marts["latest_planes"].revision}),
     )
 
 

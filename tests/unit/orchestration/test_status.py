@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contracts.model import Column, Mart, Plan, Source, Table
 from functions.shared.attributes import from_item, to_item
 from functions.shared.landings import Landing, landing_id
@@ -16,19 +18,21 @@ from orchestration.embedded.saved import saved
 from orchestration.embedded.status import tell, unsettled
 
 TABLE = Table("planes", "append", Source(prefix="planes/"), (Column("a", "int"),))
-PLAN = Plan("shop", {"planes": TABLE}, {"daily": Mart("daily", "sql", "planes", reads=("planes",))})
+DAILY = Mart("daily", "sql", "planes", reads=("planes",))
+PLAN = Plan("shop", {"planes": TABLE}, {"daily": DAILY})
 LEASE = {"pk": "TABLE#planes", "sk": "LEASE", "token": 3}
 
 
-def test_a_mart_that_was_added_is_due_and_its_table_has_work() -> None:
-    known = to_item({**LEASE, "known": {"planes"}})
+@pytest.mark.parametrize("marts", [(), (replace(DAILY, sql="SELECT 1"),)], ids=["added", "changed"])
+def test_a_mart_that_was_added_or_changed_is_due_and_its_table_has_work(marts: tuple[Mart, ...]) -> None:
+    known = to_item({**LEASE, "known": {"planes", *(mart.revision for mart in marts)}})
     [table] = tell(PLAN, [known], [], {}).tables
     assert table.due_marts == ("daily",)
     assert unsettled(PLAN, [known]) == {"planes": ""}
 
 
 def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
-    for facts in ({"known": {"planes", "daily"}}, {}):
+    for facts in ({"known": {"planes", DAILY.revision}}, {}):
         item = to_item({**LEASE, **facts})
         [table] = tell(PLAN, [item], [], {}).tables
         assert table.due_marts == ()
@@ -36,7 +40,7 @@ def test_marts_that_were_built_or_of_an_empty_table_are_not_due() -> None:
 
 
 def test_a_mart_that_no_contract_names_any_more_is_not_due() -> None:
-    item = to_item({**LEASE, "known": {"planes", "daily"}, "due_marts": {"daily", "weekly"}})
+    item = to_item({**LEASE, "known": {"planes", DAILY.revision}, "due_marts": {"daily", "weekly"}})
     assert tell(PLAN, [item], [], {}).tables[0].due_marts == ("daily",)
 
 

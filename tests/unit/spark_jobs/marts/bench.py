@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from datetime import UTC, datetime
 
 from contracts.model import Column, EffectiveAt, Mart, Plan, Source, Table
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import build
 from spark_jobs.layers.marts.events import log_columns
+from spark_jobs.layers.shape import NAME, shape
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 
@@ -57,7 +59,7 @@ class Bench:
             branch.remove(self.frame(name, remove).select(*keys, "_effective_from"))
         if add:
             branch.append(frame)
-        branch.seal({"batch-id": "test"})
+        branch.seal({"batch-id": "test", NAME: json.dumps(shape(self.plan.tables[name]))})
         return branch.publish()
 
     def build(self, name, rebuild=False, now=NOW):

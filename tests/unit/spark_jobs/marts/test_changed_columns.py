@@ -9,6 +9,7 @@ import pytest
 
 from contracts.model import Column, EffectiveAt, Source, Table
 from spark_jobs.layers import evolution
+from spark_jobs.layers.errors import SchemaChangeError
 from spark_jobs.layers.marts.diff import DuplicateKeyError
 from spark_jobs.layers.marts.events import log_schema
 from tests.cases import few
@@ -145,6 +146,37 @@ def test_a_column_less_is_lost_by_a_build_that_succeeds_and_by_no_other(bench):
     for found in (b.lake.read(name), b.lake.read(name, b.lake.head(name).id)):
         assert found.drop("_batch_id", "_built_at").schema.simpleString() == "struct<k:bigint,w:struct<y:int>>"
     assert b.rows("sql_t") == [(1, (2,))]
+
+
+BY_V = dataclasses.replace(keyed(v="string"), key=("v",))
+NARROW = keyed(v="int")
+ANEW = 'Stage the table anew from its raw files: start {"table": "t", "mode": "rebuild", "layer": "staging"}'
+
+
+@pytest.mark.parametrize(
+    ("contract", "words"),
+    [
+        (BY_V, f"t: key was [k] and is [v]: rows staged before would mean something else now. {ANEW}"),
+        (
+            NARROW,
+            "t: column v is string in the table and int in the contract; a type may only widen: int to bigint, float "
+            "to double, decimal(p,s) to more digits before the point. Keep the type, or declare a column of another "
+            f"name. Or else: {ANEW}",
+        ),
+    ],
+    ids=("key", "type"),
+)
+def test_rows_that_were_staged_under_another_contract_are_not_read(bench, contract, words):
+    """A mart that reads other tables too is built by their batches: it keeps its last good state until then."""
+    b = bench([keyed(v="string")], [LATEST])
+    b.log("t", [(1, "a", "I", T1), (2, "a", "I", T1)])
+    b.build("latest_t")
+    b.plan = plan([contract], [LATEST])
+    for rebuild in (False, True):
+        with pytest.raises(SchemaChangeError) as raised:
+            b.build("latest_t", rebuild)
+        assert str(raised.value) == words
+    assert b.rows("latest_t", "k", "v") == [(1, "a"), (2, "a")]
 
 
 @pytest.mark.parametrize("kind", few(["scd2", "dimension"]))

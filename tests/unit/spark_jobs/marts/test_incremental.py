@@ -184,18 +184,11 @@ def test_a_changed_contract_rebuilds_the_mart_with_its_new_columns(bench):
     b = bench([PLANES], [MARTS["latest"]])
     b.log("planes", [up("A", 1, D1)])
     b.build("latest_planes")
-    wider = table(
-        "planes",
-        "tail string, seats bigint, owner string, day date",
-        load="changes",
-        key=("tail",),
-        effective_at=EffectiveAt(column="day"),
-    )
-    b.plan = plan([wider], [MARTS["latest"]])
+    words = {"load": "changes", "key": ("tail",), "effective_at": EffectiveAt(column="day")}
+    b.plan = plan([table("planes", "tail string, seats bigint, owner string, day date", **words)], [MARTS["latest"]])
     assert b.build("latest_planes").status == "unchanged"
     assert b.rows("latest_planes", "tail", "seats", "owner", "day") == [("A", 1, None, D1)]
-    b.plan = plan([PLANES], [MARTS["latest"]])
-    b.plan.tables["planes"] = table("planes", "tail string, day date", key=("tail",))
+    b.plan = plan([table("planes", "tail string, day date", **words)], [MARTS["latest"]])
     b.build("latest_planes")
     assert b.rows("latest_planes") == [("A", D1)]
 

@@ -13,7 +13,7 @@ from spark_jobs.layers.errors import ContractViolationError, LimitExceededError,
 from spark_jobs.layers.lake import Snapshot
 from spark_jobs.layers.staging import stage
 from spark_jobs.layers.staging.landings import dump
-from spark_jobs.layers.staging.shape import check_shape, shape
+from spark_jobs.layers.shape import check_shape, shape, way_out
 from spark_jobs.layers.staging.state import log_schema
 from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
@@ -134,15 +134,15 @@ BY_DATE = r"(?P<date>\d{4}-\d{2}-\d{2})"
 def test_what_dates_and_orders_rows_cannot_change_under_staged_rows(old, new, words):
     told = {"landfall.shape": dump(shape(old))}
     with pytest.raises(SchemaChangeError) as raised:
-        check_shape(Snapshot(1, None, "append", told), new, "Ask.")
-    assert str(raised.value) == f"planes: {words}: rows staged before would mean something else now. Ask."
-    check_shape(Snapshot(1, None, "append", told), old, "Ask.")
+        check_shape(Snapshot(1, None, "append", told), new)
+    assert str(raised.value) == f"planes: {words}: rows staged before would mean something else now. {way_out(new)}"
+    check_shape(Snapshot(1, None, "append", told), old)
 
 
 def test_a_table_whose_shape_did_not_tell_all_words_of_today_goes_on():
     told_since = ("from_key", "unmatched", "order at one instant")
     words = {word: value for word, value in shape(FEED).items() if word not in told_since}
-    check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), OF_DMS, "Ask.")
+    check_shape(Snapshot(1, None, "append", {"landfall.shape": dump(words)}), OF_DMS)
 
 
 @pytest.mark.long(little=True)

@@ -34,8 +34,8 @@ def shape(table: Table) -> dict[str, Any]:
     return words
 
 
-def check_shape(last: Snapshot | None, table: Table, way_out: str) -> None:
-    """Raise SchemaChangeError where rows were staged under another shape than the contract has now."""
+def check_shape(last: Snapshot | None, table: Table) -> None:
+    """Raise SchemaChangeError where the `last` batch staged rows under another shape than the contract has now."""
     told = last.summary.get(PROPERTY + NAME) if last else None
     if told is None:
         return
@@ -44,7 +44,20 @@ def check_shape(last: Snapshot | None, table: Table, way_out: str) -> None:
     changed = [word for word in {**before, **now} if before.get(word) != now.get(word) and word not in untold]
     if changed:
         words = "; ".join(f"{word} was {_words(before.get(word))} and is {_words(now.get(word))}" for word in changed)
-        raise SchemaChangeError(f"{table.name}: {words}: rows staged before would mean something else now. {way_out}")
+        raise SchemaChangeError(
+            f"{table.name}: {words}: rows staged before would mean something else now. {way_out(table)}"
+        )
+
+
+def way_out(table: Table) -> str:
+    """Return what makes staged rows of the contract as it is now."""
+    request = f'{{"table": "{table.name}", "mode": "rebuild", "layer": "staging"}}'
+    return f"Stage the table anew from its raw files: start {request}"
+
+
+def way_out_of_types(table: Table) -> str:
+    """Return what can be done where columns of staged rows cannot become of the contract's types."""
+    return f"Keep the type, or declare a column of another name. Or else: {way_out(table)}"
 
 
 def _words(value: Any) -> str:
