@@ -11,9 +11,9 @@ from contracts.model import Column, EffectiveAt, Limits, Source
 from spark_jobs.layers import branches
 from spark_jobs.layers.errors import ContractViolationError, LimitExceededError, SchemaChangeError
 from spark_jobs.layers.lake import Snapshot
+from spark_jobs.layers.shape import check_shape, shape, way_out
 from spark_jobs.layers.staging import stage
 from spark_jobs.layers.staging.landings import dump
-from spark_jobs.layers.shape import check_shape, shape, way_out
 from spark_jobs.layers.staging.state import log_schema
 from tests.cases import few
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
