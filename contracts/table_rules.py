@@ -14,7 +14,7 @@ from contracts.paths import is_kept
 from contracts.patterns import check_date_format, check_from_key, check_partitions
 from contracts.presets import DEBEZIUM, check_preset
 from contracts.types import ALLOWED, NUMBERS, SparkType, TypeMistakeError, parse_type
-from contracts.wording import one_of
+from contracts.wording import one_of, shown
 
 CRAWLED_FORMATS = ("csv", "json", "jsonl", "parquet")
 # Words that one kind of load alone has a use for, and why.
@@ -172,6 +172,11 @@ def _check_crawled(document: Document, table: Table) -> Iterator[Mistake]:
         yield document.mistake(message, "schema")
     elif table.source.options.get("header") is False:
         yield document.mistake("crawler needs files that name their columns: declare them", "schema")
+    for word in ("delimiter", "quote"):
+        mark = table.source.options.get(word, ",")
+        if len(mark) != 1:
+            message = f"a Glue crawler takes one character, not {shown(mark)}: declare the columns"
+            yield document.mistake(message, "source", "options", word)
     for word in ("updates", "partition_by"):
         if word in document.data:
             yield document.mistake("does not go with schema: crawler: declare the columns", word)

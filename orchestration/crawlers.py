@@ -12,6 +12,7 @@ from constructs import Construct
 
 from contracts.deployment_rules import resource_words
 from contracts.model import Plan, Table
+from contracts.paths import split_path
 from orchestration.grants import allow
 from orchestration.jobs import Jobs
 from orchestration.settings import Settings
@@ -118,8 +119,9 @@ class Crawlers(Construct):
             )
             return glue.CfnClassifier(self, f"{resource_words(table.name)}Classifier", csv_classifier=csv)
         if table.source.format == "json":
-            path = f"$.{options['row_path']}[*]" if "row_path" in options else "$[*]"
-            found = glue.CfnClassifier.JsonClassifierProperty(name=name, json_path=path)
+            steps = split_path(options["row_path"]) if "row_path" in options else ()
+            path = "".join(f"['{step}']" for step in steps)  # a name may hold dots, blanks, or what JSONPath reads
+            found = glue.CfnClassifier.JsonClassifierProperty(name=name, json_path=f"${path}[*]")
             return glue.CfnClassifier(self, f"{resource_words(table.name)}Classifier", json_classifier=found)
         return None
 

@@ -15,14 +15,17 @@ from contracts.model import Parts, Plan, Source
 from orchestration.pipeline_stack import PipelineStack
 from orchestration.settings import FEATURE_FLAGS, Settings
 from tests.infrastructure.stack import ROOT, Resources, assembled, mistakes, small_plan
+from tests.infrastructure.test_pipeline_stack import text
 
 
 def crawling_plan() -> Plan:
-    """Return the small plan, its planes crawled and coming in parts."""
+    """Return the small plan, its planes crawled and coming in parts, its flights crawled in documents of JSON."""
     plan = small_plan()
     source = Source(prefix="crm/planes/", options={"delimiter": ";"}, parts=Parts(marker="/_SUCCESS$"))
     planes = replace(plan.tables["planes"], columns=(), crawled=True, source=source)
-    return replace(plan, tables={**plan.tables, "planes": planes})
+    documents = Source(prefix="ops/flights/", format="json", options={"row_path": "`v1.0`.all flights"})
+    flights = replace(plan.tables["flights"], columns=(), crawled=True, source=documents)
+    return replace(plan, tables={**plan.tables, "planes": planes, "flights": flights})
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +60,31 @@ def test_a_crawler_reads_the_tables_files_and_writes_one_table_of_the_raw_databa
     assert (classifier["Delimiter"], classifier["ContainsHeader"]) == (";", "PRESENT")
 
 
+def test_a_crawler_of_documents_is_told_in_jsonpath_where_their_records_lie(stack: Resources) -> None:
+    classifier = stack.one("AWS::Glue::Classifier", "CrawlersFlightsClassifier")["JsonClassifier"]
+    assert classifier == {"Name": "shop-dev-crawl-flights", "JsonPath": "$['v1.0']['all flights'][*]"}
+
+
 def test_only_the_jobs_of_crawled_tables_know_of_crawlers(stack: Resources) -> None:
     arguments = {job["Name"]: job["DefaultArguments"] for job in stack.of_type("AWS::Glue::Job").values()}
     told = {name: words["--crawlers"] for name, words in arguments.items() if "--crawlers" in words}
-    assert told == {"shop-dev-stage-planes": "shop-dev-crawl-"}
+    assert told == {"shop-dev-stage-flights": "shop-dev-crawl-", "shop-dev-stage-planes": "shop-dev-crawl-"}
 
 
 def test_the_staging_role_starts_these_crawlers_and_writes_none_of_their_tables(stack: Resources) -> None:
     statements = stack.statements("JobsRolesStaging")
     [start] = [one for one in statements if "glue:StartCrawler" in one["Action"]]
-    assert "crawler/shop-dev-crawl-planes" in json.dumps(start["Resource"])
+    assert [text(one).rpartition(":")[2] for one in start["Resource"]] == [
+        "crawler/shop-dev-crawl-flights",
+        "crawler/shop-dev-crawl-planes",
+    ]
     catalog = [one for one in statements if "table/shop_dev_raw/*" in json.dumps(one["Resource"])]
     assert [one["Action"] for one in catalog] == [["glue:GetDatabase", "glue:GetTable", "glue:GetTables"]]
 
 
-def test_a_crawler_may_read_its_prefix_alone(stack: Resources) -> None:
-    read = [one["Resource"] for one in stack.statements("CrawlersRole") if one["Action"] == "s3:GetObject"]
-    assert [json.dumps(one).count("/crm/planes/*") for one in read] == [1]
+def test_crawlers_may_read_their_prefixes_alone(stack: Resources) -> None:
+    [read] = [one["Resource"] for one in stack.statements("CrawlersRole") if one["Action"] == "s3:GetObject"]
+    assert [text(one).partition("/")[2] for one in read] == ["crm/planes/*", "ops/flights/*"]
 
 
 def test_a_mart_whose_columns_nobody_knows_yet_has_no_view(stack: Resources) -> None:

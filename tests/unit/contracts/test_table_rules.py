@@ -494,6 +494,13 @@ def test_nobody_knows_the_columns_of_a_crawled_table_before_its_files_land(write
             ["9: schema: crawler needs files that name their columns: declare them"],
         ),
         (
+            CRAWLED + 'source: {options: {delimiter: "||", quote: none}}\n',
+            [
+                "10: source.options.delimiter: a Glue crawler takes one character, not '||': declare the columns",
+                "10: source.options.quote: a Glue crawler takes one character, not 'none': declare the columns",
+            ],
+        ),
+        (
             CRAWLED.replace("price < 100", "prize("),
             ["7: checks[0].rule: does not parse"],
         ),
