@@ -9,6 +9,7 @@ from typing import Any
 from contracts.databases import EXTRACTED_FORMAT, OVERLAP_OF_NUMBERS, Connection, Extract
 from contracts.documents import Document, Mistake
 from contracts.model import Table
+from contracts.schedules import schedule_mistake
 from contracts.types import NUMBERS
 from contracts.wording import Path_, one_of, shown
 
@@ -19,8 +20,6 @@ _CREDENTIALS = re.compile(rf"//[^/@?;]+@|thin:[^@]*[^@/]@|[?;&(,](?:{_CREDENTIAL
 _NETWORK = ("subnet_id", "security_groups", "availability_zone")
 _WORDS = ("table", "query", "watermark", "overlap", "split_by", "splits", "fetch_size", "schedule")
 _NOT_ITS = ("compression", "options")
-_RATE = re.compile(r"rate\((1 (?:minute|hour|day)|(?:[2-9]|[1-9]\d+) (?:minutes|hours|days))\)")
-_CRON = re.compile(r"cron\(([^()]+)\)")
 _SAMPLE = "2013-01-02T020000.000000Z.parquet"
 
 
@@ -89,7 +88,8 @@ def check_extract(document: Document, table: Table, connections: Collection[str]
         yield document.mistake(f"extractions land as {EXTRACTED_FORMAT}: leave it out", "source", "format")
     yield from _check_reading(document, table, extract)
     yield from _check_watermark(document, table, extract)
-    yield from _check_schedule(document, extract.schedule)
+    if extract.schedule and (wrong := schedule_mistake(extract.schedule)):
+        yield document.mistake(wrong, "source", "schedule")
     pattern = table.effective_at.from_key
     if pattern and not _finds(pattern, f"{table.source.prefix}{_SAMPLE}"):
         yield document.mistake(
@@ -149,21 +149,6 @@ def _is_number(table: Table, name: str) -> bool:
         for column in table.columns
         if column.source_name.lower() == name.lower() and not column.expr
     )
-
-
-def _check_schedule(document: Document, schedule: str) -> Iterator[Mistake]:
-    if not schedule or _RATE.fullmatch(schedule):
-        return
-    match, place = _CRON.fullmatch(schedule), ("source", "schedule")
-    fields = match[1].split() if match else []
-    if len(fields) != 6:
-        yield document.mistake(
-            f"{shown(schedule)} must be cron(minute hour day month weekday year), such as cron(0 2 * * ? *), in UTC, "
-            "or a rate such as rate(1 hour)",
-            *place,
-        )
-    elif (fields[2] == "?") == (fields[4] == "?"):
-        yield document.mistake("exactly one of day (the third) and weekday (the fifth) must be ?", *place)
 
 
 def _finds(pattern: str, key: str) -> bool:

@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Node
 
 from contracts.deployment_rules import PIPELINE_NAME, is_pipeline_name
+from contracts.schedules import schedule_mistake
 
 ENVIRONMENTS = ("dev", "prod")
 OFF = "off"
@@ -56,10 +57,8 @@ class Settings:
             raise SettingsError(
                 f"glue_version is {self.glue_version!r}: it must be 5.1 or later; Iceberg is too old before it"
             )
-        if self.maintenance not in ("", OFF) and not re.fullmatch(r"(cron|rate)\([^()]+\)", self.maintenance):
-            raise SettingsError(
-                f"maintenance is {self.maintenance!r}: it must be a schedule such as cron(0 3 * * ? *), or off"
-            )
+        if self.maintenance not in ("", OFF) and (wrong := schedule_mistake(self.maintenance)):
+            raise SettingsError(f"maintenance: {wrong}; or write off")
         self._check_views()
 
     def _check_views(self) -> None:
