@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contracts.check_rules import check_references
 from contracts.connections import build_connection, check_connection, check_extract
-from contracts.deployment_rules import PIPELINE_NAME, check_crawled, check_deployment, is_pipeline_name
+from contracts.deployment_rules import PIPELINE_NAME, check_crawled, check_deployment, check_policies, is_pipeline_name
 from contracts.documents import Document, Mistake, read
 from contracts.marts import Draft, build_mart, check_mart, draft_mart
 from contracts.model import Connection, Plan, Table
@@ -68,6 +68,7 @@ def _compile(folder: Path) -> tuple[Compiled | None, list[Mistake]]:
     mistakes += _check_names(sound, drafts)
     mistakes += check_deployment((document for document, _ in sound), "table")
     mistakes += check_crawled(sound)
+    mistakes += check_policies(sound)
     mistakes += check_deployment((draft.document for draft in drafts), "mart")
     if not table_names:
         mistakes.append(Mistake(folder.name, 1, "tables", "holds no contract: write tables/<table>.yaml"))

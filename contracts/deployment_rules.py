@@ -11,6 +11,7 @@ from contracts.parts import Capacity
 
 PIPELINE_NAME = "at most 40 small letters, digits and _, a letter first"
 _FLEXIBLE = ("G.1X", "G.2X")
+_IN_POLICIES = re.compile(r"(?:(?!\$\{)[\x20-\xff])*")
 
 
 def is_pipeline_name(name: str) -> bool:
@@ -32,6 +33,15 @@ def check_deployment(documents: Iterable[Document], field: str) -> Iterator[Mist
         other = owners.setdefault(resource_words(name), document)
         if name != (like := other.data[field]):
             yield document.mistake(f"{name} is too like {like}: their resources would have one name", field)
+
+
+def check_policies(tables: Iterable[tuple[Document, Table]]) -> Iterator[Mistake]:
+    """Yield prefixes that roles are to name and cannot: of tables that are extracted, or crawled."""
+    for document, table in tables:
+        prefix = table.source.prefix
+        if (table.source.extract or table.crawled) and not _IN_POLICIES.fullmatch(prefix):
+            why = "the policy of a role holds no letters behind ÿ (U+00FF), and reads ${ as a variable"
+            yield document.mistake(f"{prefix!r} must be written otherwise: {why}", "source", "prefix")
 
 
 def check_crawled(tables: Iterable[tuple[Document, Table]]) -> Iterator[Mistake]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from contracts.compile import check, compile_plan
 from tests.unit.contracts.conftest import ORDERS
 
@@ -83,3 +85,18 @@ def test_what_a_deployment_takes_is_no_mistake(write):
     crawled = "table: orders\nload: append\nschema: crawler\ncapacity: {worker_type: G.8X, workers: 2, flex: false}\n"
     older = ORDERS.replace("orders", "orders__old") + "capacity: {worker_type: G.2X, workers: 2, flex: true}\n"
     assert told(write({"tables/orders.yaml": crawled, "tables/old.yaml": older})) == []
+
+
+@pytest.mark.parametrize("prefix", ["данные/", "in/${aws:username}/", "😀/"])
+def test_a_prefix_that_a_role_is_to_name_is_one_that_a_policy_can_hold(write, prefix):
+    crawled = f'table: orders\nsource: {{prefix: "{prefix}"}}\nload: append\nschema: crawler\n'
+    extracted = EXTRACTED.replace("table: O", f'table: O, prefix: "{prefix}"')
+    plain = ORDERS.replace("load", f'source: {{prefix: "{prefix}"}}\nload')
+    why = (
+        "must be written otherwise: the policy of a role holds no letters behind ÿ (U+00FF), and reads ${ as a variable"
+    )
+    for text in (crawled, extracted):
+        files = {"connections/ops.yaml": OPS, "tables/orders.yaml": text}
+        assert told(write(files)) == [f"tables/orders.yaml:2: source.prefix: {prefix!r} {why}"]
+        assert told(write({**files, "tables/orders.yaml": text.replace(prefix, "größte $ {neu}/")})) == []
+    assert told(write({**files, "tables/orders.yaml": plain})) == []

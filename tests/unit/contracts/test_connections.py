@@ -155,6 +155,14 @@ def test_the_overlap_of_a_number_is_written_out_where_rows_may_come_twice(write:
             "driver_jar: s3://*/x.jar",
             "3: driver_jar: 's3://*/x.jar' must be the S3 URI of a jar",
         ),
+        *(
+            (
+                "secret: landfall/ops",
+                f'driver_jar: "s3://jars/{name}.jar"',
+                f"3: driver_jar: 's3://jars/{name}.jar' must be the S3 URI of a jar, of letters that the policy",
+            )
+            for name in ("драйвер", "${aws:username}", "ojdbc?")
+        ),
         ("  dev:", "  test:", "8: environments.test: is no field here; allowed: dev, prod"),
         ("@dev.example.com:1521/OPS", "@dev", "8: environments.dev.url: 'jdbc:oracle:thin://@dev' must be"),
     ],
@@ -173,6 +181,11 @@ def test_a_mistake_in_a_connection_names_file_line_and_field(write: Write, old: 
 )
 def test_a_database_that_is_known_needs_no_driver(write: Write, url: str) -> None:
     assert mistakes(pipeline(write, connection=OPS.replace("jdbc:oracle:thin://@db.example.com:1521/OPS", url))) == []
+
+
+def test_a_jar_may_lie_under_any_other_key(write: Write) -> None:
+    jar = 'secret: landfall/ops\ndriver_jar: "s3://jars.example/größte Treiber/$1 {2}/ojdbc-11.jar"'
+    assert mistakes(pipeline(write, connection=OPS.replace("secret: landfall/ops", jar))) == []
 
 
 def test_a_name_that_two_files_give_is_told(write: Write) -> None:
