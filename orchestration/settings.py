@@ -59,6 +59,8 @@ class Settings:
             )
         if self.maintenance not in ("", OFF) and (wrong := schedule_mistake(self.maintenance)):
             raise SettingsError(f"maintenance: {wrong}; or write off")
+        if self.alarm_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.alarm_email):
+            raise SettingsError(f"alarm_email is {self.alarm_email!r}: it must be one address, such as ops@example.com")
         self._check_views()
 
     def _check_views(self) -> None:

@@ -39,6 +39,8 @@ def test_names_are_those_that_jobs_and_lambdas_compose() -> None:
         ({"pipeline": "My Pipe"}, "pipeline is 'My Pipe': it must be at most 40 small letters"),
         ({"glue_version": "5.0"}, "glue_version is '5.0': it must be 5.1 or later"),
         ({"glue_version": "latest"}, "glue_version is 'latest': it must be 5.1 or later"),
+        ({"alarm_email": "ops"}, "alarm_email is 'ops': it must be one address, such as ops@example.com"),
+        ({"alarm_email": "a@example.com, b@example.com"}, "it must be one address"),
         ({"architecture": "riscv"}, "architecture is 'riscv': it must be arm64 or x86_64"),
     ],
 )
