@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from contracts.documents import Document, Mistake
 from contracts.model import Table
 from contracts.parts import Capacity
+from contracts.snapshot_parts import duration
 
 PIPELINE_NAME = "at most 40 small letters, digits and _, a letter first"
 _FLEXIBLE = ("G.1X", "G.2X")
+_SHORTEST, _LONGEST = timedelta(minutes=5), timedelta(days=7)
 _IN_POLICIES = re.compile(r"(?:(?!\$\{)[\x20-\xff])*")
 
 
@@ -29,6 +32,7 @@ def check_deployment(documents: Iterable[Document], field: str) -> Iterator[Mist
     owners: dict[str, Document] = {}
     for document in documents:
         yield from _check_capacity(document)
+        yield from _check_freshness(document)
         name = document.data[field]
         other = owners.setdefault(resource_words(name), document)
         if name != (like := other.data[field]):
@@ -59,3 +63,10 @@ def _check_capacity(document: Document) -> Iterator[Mistake]:
     if capacity.flex and capacity.worker_type not in _FLEXIBLE:
         kinds = " or ".join(_FLEXIBLE)
         yield document.mistake(f"is for workers of {kinds}, not {capacity.worker_type}", "capacity", "flex")
+
+
+def _check_freshness(document: Document) -> Iterator[Mistake]:
+    freshness = document.data.get("freshness")
+    if freshness and not _SHORTEST <= duration(freshness) <= _LONGEST:
+        message = f"{freshness!r} must lie between 5m and 7d, which is what CloudWatch looks back to"
+        yield document.mistake(message, "freshness")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
-from orchestration.settings import SettingsError
+from contracts.snapshot_parts import duration
 
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 _HOUR, _DAY = 3600, 86_400
 
 
@@ -20,15 +18,12 @@ class Watch:
     periods: int
 
 
-def watch(table: str, freshness: str) -> Watch:
-    """Return the window that covers a freshness; SettingsError names the table and what is allowed.
+def watch(freshness: str) -> Watch:
+    """Return the window that covers a freshness.
 
     CloudWatch looks back seven days with periods of an hour or more, one day with shorter ones.
     """
-    match = re.fullmatch(r"(\d+)\s*([mhd])", freshness.strip())
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 300 <= seconds <= 7 * _DAY:
-        raise SettingsError(f"table {table}: freshness is {freshness!r}: it must lie between 5m and 7d, such as 26h")
+    seconds = duration(freshness).total_seconds()
     if seconds % _HOUR == 0 or seconds > _DAY:
         return Watch(_HOUR, math.ceil(seconds / _HOUR))
     return Watch(300, math.ceil(seconds / 300))

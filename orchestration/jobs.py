@@ -19,7 +19,7 @@ from orchestration.acknowledgments import acknowledge
 from orchestration.assets import PLAN_FILE, library_sources, write_zip
 from orchestration.job_roles import JobRoles
 from orchestration.job_stack import JobStack
-from orchestration.settings import Settings, SettingsError
+from orchestration.settings import Settings
 from orchestration.storage import Storage
 
 LAYERS = ("staging", "mart", "quarantine", "audit", "state")
@@ -27,7 +27,6 @@ SCRIPTS = {"staging": "staging.py", "mart": "mart.py"}
 _EXTENSIONS = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 _MART_RUNS = 1
 _STAGE_RUNS = 2
-_LONGEST_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
@@ -195,11 +194,6 @@ class Jobs(Construct):
         connections: Sequence[str] = (),
     ) -> glue.CfnJob:
         """Build one job. Step Functions retries, so Glue does not; `runs` may go on at the same time."""
-        if capacity.timeout_minutes > _LONGEST_MINUTES:
-            raise SettingsError(
-                f"{name}: capacity.timeout_minutes is {capacity.timeout_minutes}: it must be at most "
-                f"{_LONGEST_MINUTES}, because the state machine waits no longer"
-            )
         job = glue.CfnJob(
             stack,
             construct_id,

@@ -126,7 +126,7 @@ class Alarms(Construct):
     def _watch_freshness(self, plan: Plan) -> None:
         for table in plan.tables.values():
             if table.freshness:
-                window = watch(table.name, table.freshness)
+                window = watch(table.freshness)
                 metric = self._metrics.closed("BatchesPublished", table.name, Duration.seconds(window.period_seconds))
                 self._alarm(
                     f"Freshness{resource_words(table.name)}",

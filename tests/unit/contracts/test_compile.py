@@ -81,10 +81,26 @@ def test_what_a_deployment_would_refuse_of_marts_is_told_before(write):
     ]
 
 
+@pytest.mark.parametrize("freshness", ["4m", "8d", "169h"])
+def test_what_a_deployment_would_refuse_of_tables_is_told_before(write, freshness):
+    late = ORDERS.replace("load", f"freshness: {freshness}\nload")
+    window = "must lie between 5m and 7d, which is what CloudWatch looks back to"
+    assert told(write({"tables/orders.yaml": late})) == [f"tables/orders.yaml:2: freshness: '{freshness}' {window}"]
+    slow = ORDERS.replace("load", "capacity: {timeout_minutes: 1441}\nload")
+    assert told(write({"tables/orders.yaml": slow})) == [
+        "tables/orders.yaml:2: capacity.timeout_minutes: 1441 must be at most 1440"
+    ]
+
+
 def test_what_a_deployment_takes_is_no_mistake(write):
     crawled = "table: orders\nload: append\nschema: crawler\ncapacity: {worker_type: G.8X, workers: 2, flex: false}\n"
-    older = ORDERS.replace("orders", "orders__old") + "capacity: {worker_type: G.2X, workers: 2, flex: true}\n"
-    assert told(write({"tables/orders.yaml": crawled, "tables/old.yaml": older})) == []
+    older = (
+        ORDERS.replace("orders", "orders__old") + "capacity: {worker_type: G.2X, timeout_minutes: 1440, flex: true}\n"
+    )
+    quick = ORDERS.replace("orders", "quick") + "freshness: 5m\n"
+    weekly = ORDERS.replace("orders", "weekly") + "freshness: 7d\n"
+    files = {"orders": crawled, "old": older, "quick": quick, "weekly": weekly}
+    assert told(write({f"tables/{name}.yaml": text for name, text in files.items()})) == []
 
 
 @pytest.mark.parametrize("prefix", ["данные/", "in/${aws:username}/", "😀/"])
