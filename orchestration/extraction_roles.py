@@ -18,6 +18,7 @@ from orchestration.settings import Settings
 from orchestration.storage import EXTRACTS_PREFIX, Storage
 
 _MOST_KEYS = 40
+_UPLOADS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _LOOK_AT_NETWORK = (
     "ec2:DescribeVpcEndpoints",
     "ec2:DescribeRouteTables",
@@ -60,11 +61,14 @@ class ExtractionRoles(Construct):
         return sorted(name for name, extract in self._plan.extracts.items() if extract.connection == connection)
 
     def _land(self, role: iam.Role, connection: str, storage: Storage) -> None:
-        """Write files to scratch, and put them under the tables' prefixes; raw objects are never deleted."""
+        """Write files to scratch, and put them under the tables' prefixes; raw objects are never deleted.
+
+        Scratch is written by Spark itself, whose way to S3 (S3A) commits files by completing uploads that it lists.
+        """
         scratch = [storage.staging.arn_for_objects(f"{EXTRACTS_PREFIX}{connection}/*")]
         allow(
             role,
-            ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
+            ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", *_UPLOADS),
             scratch,
             "Files are named as they are written; the connection's scratch prefix is the border.",
         )
@@ -77,6 +81,7 @@ class ExtractionRoles(Construct):
         )
         for bucket in (storage.raw, storage.staging):
             allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), [bucket.bucket_arn])
+        allow(role, ("s3:ListBucketMultipartUploads",), [storage.staging.bucket_arn])
 
     def _note(self, role: iam.Role, connection: str, ledger: dynamodb.Table) -> None:
         """Keep watermark and extractions of the connection's own tables."""

@@ -95,6 +95,16 @@ def test_a_role_lands_under_its_tables_prefixes_and_deletes_nothing_that_landed(
     assert not [action for action, _, _ in grants(stack, role) if "DeleteObjectVersion" in action]
 
 
+def test_a_role_may_do_to_scratch_what_spark_does_to_write_by_s3a(stack: Resources) -> None:
+    """Glue 5.1 writes by S3A, whose committers list uploads; hadoop.apache.org tells what S3A asks for."""
+    role = ROLES["oracle_ops"]
+    [listed] = allowed(stack, role, "s3:ListBucketMultipartUploads")
+    assert "StorageStaging" in listed
+    for verb in ("AbortMultipartUpload", "ListMultipartUploadParts", "GetObject", "PutObject", "DeleteObject"):
+        scratch = [one for one in allowed(stack, role, f"s3:{verb}") if "StorageStaging" in one]
+        assert ["/extracts/oracle_ops/*" in one for one in scratch] == [True], verb
+
+
 def test_a_role_writes_the_ledgers_items_of_its_own_tables_only(stack: Resources) -> None:
     [condition] = [c for action, _, c in grants(stack, ROLES["crm"]) if action == "dynamodb:PutItem"]
     assert condition == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["TABLE#leads"]}}
