@@ -49,13 +49,31 @@ def check_policies(tables: Iterable[tuple[Document, Table]]) -> Iterator[Mistake
 
 
 def check_crawled(tables: Iterable[tuple[Document, Table]]) -> Iterator[Mistake]:
-    """Yield crawled tables whose crawlers' tables another one would take for its own: they begin with its name."""
-    crawled = [(document, table.name) for document, table in tables if table.crawled]
-    for document, name in crawled:
-        for _, other in crawled:
-            if name.startswith(f"{other}__"):
-                why = f"{other} is crawled too, and what begins with {other}__ is what its crawler finds"
-                yield document.mistake(f"{name} must have another name: {why}", "table")
+    """Yield crawled tables whose crawlers would read what is another's, or whose crawler's table would be another's."""
+    every = [*tables]
+    for document, table in every:
+        if table.crawled:
+            others = [other for _, other in every if other.name != table.name]
+            yield from _check_folder(document, table, others)
+            yield from _check_crawlers_table(document, table, others)
+
+
+def _check_folder(document: Document, table: Table, others: Iterable[Table]) -> Iterator[Mistake]:
+    prefix = table.source.prefix
+    if not prefix.endswith("/"):
+        message = f"{prefix!r} must end in /: a Glue crawler reads whole folders, here all that it begins in"
+        yield document.mistake(message, "source", "prefix")
+    for other in others:
+        if other.source.prefix.startswith(prefix) and other.source.prefix != prefix:
+            why = f"the crawler would find the columns of {other.name} too, under {other.source.prefix!r}"
+            yield document.mistake(f"{prefix!r} must hold files of {table.name} only: {why}", "source", "prefix")
+
+
+def _check_crawlers_table(document: Document, table: Table, others: Iterable[Table]) -> Iterator[Mistake]:
+    for other in others:
+        if other.crawled and table.name.startswith(f"{other.name}__"):
+            why = f"{other.name} is crawled too, and what begins with {other.name}__ is what its crawler finds"
+            yield document.mistake(f"{table.name} must have another name: {why}", "table")
 
 
 def _check_capacity(document: Document) -> Iterator[Mistake]:

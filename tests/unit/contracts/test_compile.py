@@ -116,3 +116,25 @@ def test_a_prefix_that_a_role_is_to_name_is_one_that_a_policy_can_hold(write, pr
         assert told(write(files)) == [f"tables/orders.yaml:2: source.prefix: {prefix!r} {why}"]
         assert told(write({**files, "tables/orders.yaml": text.replace(prefix, "größte $ {neu}/")})) == []
     assert told(write({**files, "tables/orders.yaml": plain})) == []
+
+
+def test_a_crawler_reads_a_folder_and_no_other_tables_files(write):
+    crawled = "table: {0}\nsource: {{prefix: {1}}}\nload: append\nschema: crawler\n"
+    plain = ORDERS.replace("orders", "items").replace("load", "source: {prefix: ops/items/}\nload")
+    files = {
+        "tables/all.yaml": crawled.format("all", "ops/"),
+        "tables/items.yaml": plain,
+        "tables/orders.yaml": crawled.format("orders", "crm/orders_"),
+    }
+    assert told(write(files)) == [
+        "tables/all.yaml:2: source.prefix: 'ops/' must hold files of all only: the crawler would find the columns of "
+        "items too, under 'ops/items/'",
+        "tables/orders.yaml:2: source.prefix: 'crm/orders_' must end in /: a Glue crawler reads whole folders, here "
+        "all that it begins in",
+    ]
+    apart = {
+        "tables/all.yaml": crawled.format("all", "ops/all/"),
+        "tables/items.yaml": plain,
+        "tables/orders.yaml": crawled.format("orders", "crm/orders/"),
+    }
+    assert told(write(apart)) == []
