@@ -34,6 +34,7 @@ _WRITE_TABLES = (
     "glue:GetPartitions",
     "glue:BatchGetPartition",
     "glue:BatchCreatePartition",
+    "glue:BatchUpdatePartition",
     "glue:CreatePartition",
     "glue:UpdatePartition",
 )

@@ -87,6 +87,13 @@ def test_crawlers_may_read_their_prefixes_alone(stack: Resources) -> None:
     assert [text(one).partition("/")[2] for one in read] == ["crm/planes/*", "ops/flights/*"]
 
 
+def test_crawlers_may_keep_tables_and_their_partitions_one_by_one_and_in_batches(stack: Resources) -> None:
+    [write] = [one for one in stack.statements("CrawlersRole") if "glue:CreateTable" in one["Action"]]
+    written = {action for action in write["Action"] if not action.startswith(("glue:Get", "glue:BatchGet"))}
+    kept = ("CreateTable", "UpdateTable", "CreatePartition", "UpdatePartition")
+    assert written == {*(f"glue:{one}" for one in kept), "glue:BatchCreatePartition", "glue:BatchUpdatePartition"}
+
+
 def test_a_mart_whose_columns_nobody_knows_yet_has_no_view(stack: Resources) -> None:
     assert stack.of_type("AWS::Glue::Table") == {}
     assert columns_of_marts(crawling_plan())["dim_planes"] == {}
