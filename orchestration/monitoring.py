@@ -124,14 +124,18 @@ class Alarms(Construct):
             )
 
     def _watch_freshness(self, plan: Plan) -> None:
+        """Where data is missing, CloudWatch looks back further than the window, so silence is told as zeros."""
         for table in plan.tables.values():
             if table.freshness:
                 window = watch(table.freshness)
-                metric = self._metrics.closed("BatchesPublished", table.name, Duration.seconds(window.period_seconds))
+                period = Duration.seconds(window.period_seconds)
+                published = self._metrics.closed("BatchesPublished", table.name, period)
                 self._alarm(
                     f"Freshness{resource_words(table.name)}",
                     f"{table.name} has had no good batch for {table.freshness}.",
-                    metric,
+                    cloudwatch.MathExpression(
+                        expression="FILL(published, 0)", using_metrics={"published": published}, period=period
+                    ),
                     threshold=1,
                     below=True,
                     periods=window.periods,

@@ -204,9 +204,12 @@ def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resourc
 
 def test_freshness_is_broken_by_silence(resources: Resources) -> None:
     alarm = resources.one("AWS::CloudWatch::Alarm", "AlarmsFreshnessPlanes")
-    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (3600, 26, "breaching")
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (26, "breaching")
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "LessThanThreshold")
-    dimensions = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
+    told, read = alarm["Metrics"]
+    assert (told["Expression"], read["Id"]) == ("FILL(published, 0)", "published")
+    assert (read["ReturnData"], read["MetricStat"]["Period"], read["MetricStat"]["Stat"]) == (False, 3600, "Sum")
+    dimensions = {d["Name"]: d["Value"] for d in read["MetricStat"]["Metric"]["Dimensions"]}
     assert dimensions == {
         "service": "close_batch",
         "pipeline": "nycflights",
