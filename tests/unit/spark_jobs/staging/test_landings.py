@@ -10,7 +10,15 @@ from pyspark.sql import functions as F
 from contracts.model import EffectiveAt, Source, Table
 from contracts.presets import DMS_FILE_TIME
 from spark_jobs.layers.errors import ContractViolationError
-from spark_jobs.layers.staging.landings import Landing, file_of, find_file_time, is_named, landing_of, name_in
+from spark_jobs.layers.staging.landings import (
+    Landing,
+    file_of,
+    find_file_time,
+    is_named,
+    landed_at_of,
+    landing_of,
+    name_in,
+)
 
 
 def table(pattern: str, unmatched: str = "quarantine") -> Table:
@@ -44,12 +52,14 @@ def test_a_date_that_does_not_exist_is_refused_in_any_case():
         find_file_time(table(DMS_FILE_TIME, "event_time"), "dms/20140230-113401.csv")
 
 
-KEYS = ("a.csv", "a\tb.csv", "\ta\n\tb\t", "a b.csv", "ä\u2028.csv")
+KEYS = ("a.csv", "b.csv", "a\tb.csv", "\ta\n\tb\t", "a b.csv", "ä\u2028.csv")
+
+LANDED_AT = datetime(2020, 1, 7, 8, 9, 10, 11)
 
 
 def version_of(key: str, sequencer: str = "0A") -> Landing:
-    at = datetime(2020, 1, 5, 6, tzinfo=UTC)
-    return Landing("", "raw", key, "v1", sequencer.ljust(32, "0"), at, at)
+    file_time = datetime(2020, 1, 5, 6, tzinfo=UTC)
+    return Landing("", "raw", key, "v1", sequencer.ljust(32, "0"), LANDED_AT.replace(tzinfo=UTC), file_time)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -63,5 +73,5 @@ def test_the_rows_of_a_landing_are_found_by_its_name_whatever_its_key_holds(spar
     orders = spark.range(1).select(F.explode(F.array(*(F.lit(one.order) for one in landings))).alias("order"))
     named = [one for one in landings if one.sequencer.startswith("0A")]
     found = orders.filter(is_named(F.col("order"), (), [one.name for one in named]))
-    told = found.select("order", file_of(F.col("order"))).collect()
-    assert [tuple(row) for row in told] == [(one.order, one.uri) for one in named]
+    told = found.select("order", file_of(F.col("order")), landed_at_of(F.col("order"))).collect()
+    assert [tuple(row) for row in told] == [(one.order, one.uri, LANDED_AT) for one in named]
