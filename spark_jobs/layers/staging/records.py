@@ -19,7 +19,16 @@ from spark_jobs.layers.staging.checks import (
     refusals,
     warnings,
 )
-from spark_jobs.layers.staging.readers.seam import BROKEN, CARRIED, FINGERPRINT, RAW_LIMIT, null_words
+from spark_jobs.layers.staging.readers.seam import (
+    BROKEN,
+    CARRIED,
+    COLUMNS,
+    FINGERPRINT,
+    IS_MISSING,
+    RAW_LIMIT,
+    null_words,
+    rank_of,
+)
 from spark_jobs.layers.staging.readers.seam import RAW as RAW
 
 REJECT = "_reject"
@@ -138,4 +147,15 @@ def _first_reason(table: Table) -> Column:
     if table.updates == "partial":  # NULL orders too, but a record that says nothing has no place
         nulls += [F.when(~F.array_contains(PRESENT, n), because(n, "key", "is missing")) for n in table.tie_break]
     checks = [F.when(~F.col(DELETING), reason) for reason in refusals(table)]
-    return F.coalesce(F.col(BROKEN).cast(REASON), F.col(_CAST_FAILURE), *nulls, *checks)
+    return F.coalesce(_broken(table), F.col(_CAST_FAILURE), *nulls, *checks)
+
+
+def _broken(table: Table) -> Column:
+    """Return why a record cannot be used; one that deletes may lack the columns that say nothing of it."""
+    broken = F.col(BROKEN).cast(REASON)
+    lacks = (broken["rule"] == COLUMNS) & (broken["reason"] == IS_MISSING)
+    ranks = {name: rank_of(table, name) for name in table.source_names}
+    may_lack = F.lit(False)
+    for condition, rank in ((DELETING, 2), (TRUNCATING, 1)):
+        may_lack |= F.col(condition) & broken["column"].isin([name for name in ranks if ranks[name] >= rank])
+    return F.when(~F.coalesce(lacks & may_lack, F.lit(False)), broken)

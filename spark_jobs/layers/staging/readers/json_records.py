@@ -27,6 +27,7 @@ from spark_jobs.layers.staging.readers.seam import (
     RAW,
     RECORD,
     RESERVED,
+    by_rank,
 )
 
 Path = tuple[str, ...]
@@ -180,9 +181,9 @@ def _drift(table: Table, paths: Mapping[str, Path]) -> list[Column]:
             extra = F.get(F.array_except(F.col(_names(row)), declared), F.lit(0))
             problems.append(F.when(extra.isNotNull(), _of_column(extra, IS_EXTRA)))
         if table.missing_columns == "fail":
-            for name, path in inside.items():
-                if name not in table.source.optional:
-                    problems.append(F.when(_lacks(path, depth + 1), _of_column(F.lit(name), IS_MISSING)))
+            needed = [name for name in by_rank(table) if name in inside and name not in table.source.optional]
+            lacking = (F.when(_lacks(inside[name], depth + 1), F.lit(name)) for name in needed)
+            problems += [F.when(name.isNotNull(), _of_column(name, IS_MISSING)) for name in lacking]
     return problems
 
 

@@ -108,6 +108,23 @@ def check_columns(table: Table, claim: Claim, found: Sequence[str]) -> None:
         raise refuse(table, claim, reason, extra[0])
 
 
+def rank_of(table: Table, name: str) -> int:
+    """Return what a record needs a source column for: 0 to be put in order, 1 to find its key, 2 for the rest.
+
+    The last is nothing to a record that deletes, the last two to one that empties the table (SEMANTICS 6).
+    """
+    for rank, columns in enumerate((table.sequence_columns, table.key)):
+        reads = [source for column in table.columns if column.name in columns for source in column.sources]
+        if name.lower() in map(str.lower, reads):
+            return rank
+    return 2
+
+
+def by_rank(table: Table) -> list[str]:
+    """Return the source columns by their rank: of those that a record lacks its reader names the first."""
+    return sorted(table.source_names, key=lambda name: rank_of(table, name))
+
+
 def _needed(table: Table, missing: Sequence[str]) -> list[str]:
     """Return the columns without which no row of the file has a place in the table, whatever the contract allows."""
     needed = {*table.key, *(table.sequence_columns if table.updates == "partial" else (table.effective_at.column,))}

@@ -31,6 +31,7 @@ from spark_jobs.layers.staging.readers.seam import (
     RAW,
     RECORD,
     ROW_NUMBER,
+    by_rank,
     option,
 )
 from spark_jobs.layers.staging.readers.xml_elements import Step, Wanted, step_of
@@ -53,9 +54,9 @@ def _rows(spark: SparkSession, table: Table, claims: Sequence[Claim], told: Told
     """Return the records; `_held` is what is told of each row."""
     namespaces: Mapping[str, str] = option(table, "namespaces", {})
     row = step_of(option(table, "row_tag", "row"), namespaces)
-    wanted = [_wanted(table, name, namespaces) for name in table.source_names]
+    wanted = [_wanted(table, name, namespaces) for name in by_rank(table)]
     encoding = "utf-8" if option(table, "encoding", "") else None  # what is declared, the claim has transcoded
-    columns = ", ".join(f"{quoted(name)} string" for name in table.source_names)
+    columns = ", ".join(f"{quoted(one.name)} string" for one in wanted)
     schema = f"{LANDING} int, {ROW_NUMBER} bigint, {RAW} string, {BROKEN} {REASON}, {HELD} array<string>, {columns}"
     drift = (table.extra_columns == "fail", table.missing_columns == "fail")
     return parsed_documents(spark, claims, partial(_parsed, row, wanted, encoding, drift, told), schema)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.model import Column
+from contracts.model import Column, EffectiveAt
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
 NO_OBJECT = "is no JSON object, or more than one"
@@ -266,3 +266,26 @@ def _date(*parts: int):
     from datetime import date
 
     return date(*parts)
+
+
+def test_a_record_that_deletes_may_lack_all_but_its_key_and_order_and_one_that_truncates_its_key_too(files):
+    words = {"key": ("k",), "effective_at": EffectiveAt(column="ts"), "tie_break": ("n",)}
+    words |= {"delete_when": "op = 'D'", "truncate_when": "op = 'T'", "unstored": ("op",)}
+    strict = lines("v string", "k int", "ts int", "n int", missing_columns="fail", **words)
+    gone, emptied = '{"op": "D", "k": 1, "ts": 5, "n": 1}', '{"op": "T", "ts": 5, "n": 1}'
+    whole, said = '{"op": "U", "k": 1, "ts": 5, "n": 1, "v": "a"}', '{"op": "U", "k": 1, "ts": 5, "n": 1}'
+    found = files.read_all(
+        strict,
+        [
+            "\n".join((gone, emptied, whole)),
+            said,
+            gone.replace(', "n": 1', ""),
+            gone.replace('"k": 1, ', ""),
+            emptied.replace(', "n": 1', ""),
+        ],
+    )
+    missing = "is missing; send it, or allow it with missing_columns: null"
+    assert found == [
+        Read([(None, 1, 5, 1), (None, None, 5, 1), ("a", 1, 5, 1)]),
+        *(Read(failed=f"record 1: column {name}: {missing}") for name in ("v", "n", "k", "n")),
+    ]

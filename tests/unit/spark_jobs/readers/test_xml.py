@@ -72,6 +72,18 @@ def test_drift_fails_the_file_unless_the_contract_allows_it(files):
     )
 
 
+def test_a_row_that_deletes_may_lack_all_but_its_key(files):
+    words = {"key": ("k",), "delete_when": "op = 'D'", "unstored": ("op",), "options": {"row_tag": "row"}}
+    strict = table("v string", "k int", form="xml", missing_columns="fail", **words)
+    bodies = ("<op>D</op><k>1</k>", "<op>U</op><k>1</k>", "<op>D</op>")
+    found = files.read_all(strict, [f"<rows><row>{body}</row></rows>" for body in bodies])
+    missing = "is missing; send it, or allow it with missing_columns: null"
+    assert found == [
+        Read([(None, 1)]),
+        *(Read(failed=f"record 1: column {name}: {missing}") for name in ("v", "k")),
+    ]
+
+
 def test_encodings(files):
     head = '<?xml version="1.0" encoding="{}"?><r><c><a>é€</a></c></r>'
     declared = table("a string", form="xml", options={"row_tag": "c"})
