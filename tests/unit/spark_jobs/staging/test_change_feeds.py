@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.model import Column, Source, Table
+from contracts.model import Check, Column, Source, Table
 from contracts.presets import expanded, with_defaults
 
 COLUMNS = (Column("id", "bigint", reads=("id",)), Column("city", "string", reads=("city",)))
@@ -121,6 +121,23 @@ def test_debezium_out_of_order_wrapped_and_in_pieces(bench):
     bench.stage(table, jsonl(bench, "b", *wrapped[:2], *reversed(wrapped[2:4])))
     bench.stage(table, jsonl(bench, "a", *wrapped[4:6]))
     assert bench.log(table, "id", "city") == STAGED
+
+
+@pytest.mark.long(little=True)
+def test_a_key_change_whose_new_row_is_refused_is_what_a_delete_and_a_refused_create_are(bench):
+    one = [envelope("u", 3000, before=row(1, "Reno"), after=row(2, "x"))]
+    two = [envelope("d", 3000, before=row(1, "Reno")), envelope("c", 3000, after=row(2, "x"))]
+    check = Check("no_x", rule="city <> 'x'")
+    for name, change in (("one", one), ("two", two)):
+        table = replace(feed("jsonl", "debezium", name), checks=(check,))
+        lines = [ENVELOPES[0], *change, envelope("u", 4000, before=row(2, "x"), after=row(2, "Ely"))]
+        books = bench.stage(table, jsonl(bench, name, *lines)).books
+        assert bench.log(table, "id", "city") == [
+            (1, "Reno", "I", "1970-01-01 00:00:01"),
+            (1, None, "D", "1970-01-01 00:00:03"),
+            (2, "Ely", "I", "1970-01-01 00:00:04"),
+        ]
+        assert (books.read, books.rejected, books.deleting, books.balanced) == (4, 1, 1, True)
 
 
 @pytest.mark.long(little=True)
