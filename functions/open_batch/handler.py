@@ -10,10 +10,13 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contracts.model import Table
 from functions.open_batch.opening import open_batch
 from functions.open_batch.planning import plan
 from functions.open_batch.request import read_later, read_request
+from functions.shared.choosing import is_repeated
 from functions.shared.environment import Environment
+from functions.shared.landings import Landing
 from functions.shared.lease import Caller
 from functions.shared.wholes import overdue
 from functions.shared.world import World, the_world
@@ -44,8 +47,15 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
     table = world.plan.tables[request.table]
     if answer["action"] == "nothing" and table.source.parts and table.freshness:
-        _count(world.environment, table.name, len(overdue(table, world.ledger.pending(table.name), datetime.now(UTC))))
+        _count(world.environment, table.name, len(overdue(table, _news(world, table), datetime.now(UTC))))
     return answer
+
+
+def _news(world: World, table: Table) -> list[Landing]:
+    """Return what is pending and not staged already: a marker that is sent again alone is late for nothing."""
+    ledger = world.ledger
+    pending = ledger.pending(table.name)
+    return [one for one in pending if not is_repeated(table, one, ledger.versions(table.name, one.object_id))]
 
 
 def _count(environment: Environment, table: str, snapshots: int) -> None:

@@ -221,6 +221,12 @@ def _last_counts(table: Table, one: Landing, earlier: Sequence[Landing], later: 
     return _Fate(staged=True, retires=(*replaced, *_copies(table, one, later)))
 
 
+def is_repeated(table: Table, one: Landing, chain: Sequence[Landing]) -> bool:
+    """Tell whether a pending landing brings nothing new: it may wait for others, and nobody for it."""
+    change = _fate(table, one, chain).change
+    return change is not None and change.state == DUPLICATE
+
+
 def _duplicate(one: Landing, first: Landing) -> Change:
     return Change(one, DUPLICATE, f"the same content as version {first.version_id} before it")
 

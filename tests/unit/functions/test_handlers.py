@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from contracts.model import EffectiveAt, Parts
 from functions.close_batch import handler as close_batch
 from functions.notify_failure import handler as notify_failure
 from functions.open_batch import handler as open_batch
@@ -100,6 +102,38 @@ def test_a_message_goes_through_all_handlers(deployed: Pipeline, capsys: pytest.
     }
     assert close_batch.handler(closing, Context()) == answer
     assert metrics_of(capsys.readouterr().out) == []
+
+
+def test_of_parts_that_wait_only_those_that_are_new_are_overdue(
+    deployed: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = replace(deployed.world.plan.tables["planes"].source, parts=Parts(marker="/_SUCCESS$"))
+    by_day = EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})")
+    deployed.with_table("planes", load="snapshot", source=source, effective_at=by_day, freshness="1h")
+    began = datetime.now(UTC) - timedelta(hours=3)
+    times = [(began + timedelta(minutes=minute)).isoformat() for minute in range(4)]
+    for name, at in zip(("a.csv", "b.csv", "_SUCCESS"), times, strict=False):
+        deployed.land(f"crm/planes/2013-01-01/{name}", at=at)
+    caller = deployed.start("first")
+    batch = deployed.open(caller)
+    deployed.stage(batch)
+    deployed.close(batch, caller)
+
+    def overdue(again: str) -> list[float]:
+        capsys.readouterr()
+        execution = {"id": deployed.start(again).id, "name": again}
+        answer = open_batch.handle(
+            {"execution": execution, "input": {"table": "planes"}, "iteration": 0}, deployed.world
+        )
+        assert answer["action"] == "nothing"
+        [told] = metrics_of(capsys.readouterr().out)
+        count: list[float] = told["OverdueSnapshots"]
+        return count
+
+    deployed.land("crm/planes/2013-01-01/_SUCCESS", "v2", etag="etag-v1", at=times[3])
+    assert overdue("one") == [0.0]
+    deployed.land("crm/planes/2013-01-01/a.csv", "v2", etag="other", at=(began + timedelta(minutes=9)).isoformat())
+    assert overdue("two") == [1.0]
 
 
 def test_later_batches_build_those_marts_that_were_asked_for_and_are_still_there(pipeline: Pipeline) -> None:
