@@ -42,6 +42,7 @@ _MOMENTS = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
 }
+_NO_MICROS = " nanoseconds since 1970 are no whole microseconds; send those, or declare the column bigint"
 _NANOS = re.compile(r"TIMESTAMP\(NANOS,(true|false)\)")
 
 
@@ -218,7 +219,7 @@ def _types(spark: SparkSession, footer: Footer, names: Sequence[str]) -> StructT
 
 def _read_alike(spark: SparkSession, table: Table, footer: Footer, claims: Sequence[Claim]) -> DataFrame:
     """Return the records of files of one footer, of which nothing is read but what the table takes."""
-    places, nanos = footer.places(table.source_names), dict(footer.nanos)
+    places, nanos = footer.places(table.source_names), _moments(table, footer)
     types = _types(spark, footer, list(dict.fromkeys(places.values())))
     frame = spark.read.schema(types).options(**_OPTIONS).parquet(*(claim.uri for claim in claims))
     sources = {name: _source(place, nanos) for name, place in places.items()}
@@ -240,6 +241,12 @@ def _rows_before(claims: Sequence[Claim]) -> Column:
         return F.lit(0)
     told = F.regexp_extract(F.input_file_name(), r"/\d+\.(\d+)\.parquet$", 1)
     return F.when(told != "", told.cast("bigint")).otherwise(F.lit(0))
+
+
+def _moments(table: Table, footer: Footer) -> dict[str, bool]:
+    """Return the columns in nanoseconds that are to be timestamps; declared as `bigint` they stay numbers, exact."""
+    numbers = {column.source_name.lower() for column in table.columns if column.type == "bigint" and not column.expr}
+    return {name: is_instant for name, is_instant in footer.nanos if name.lower() not in numbers}
 
 
 def _source(place: str, nanos: Mapping[str, bool]) -> Column:
@@ -264,6 +271,6 @@ def _broken(nanos: Sequence[str]) -> Column:
     broken = F.lit(None).cast(REASON)
     for place in nanos:
         column = F.col(quoted(place))
-        reason = F.concat(column.cast("string"), F.lit(" nanoseconds since 1970 are no whole microseconds"))
+        reason = F.concat(column.cast("string"), F.lit(_NO_MICROS))
         broken = F.coalesce(broken, F.when(column % 1000 != 0, because(place, "type", reason)))
     return broken

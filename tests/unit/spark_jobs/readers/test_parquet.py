@@ -75,7 +75,17 @@ def test_nanoseconds_that_no_timestamp_holds_are_refused(files, parquet):
     read = files.read(of("ns timestamp"), body)
     assert read.rows == [(datetime(1970, 1, 1, 0, 0, 0, 1),)]
     assert [row[:4] for row in read.refused] == [
-        (2, "ns", "type", "1 nanoseconds since 1970 are no whole microseconds")
+        (
+            2,
+            "ns",
+            "type",
+            "1 nanoseconds since 1970 are no whole microseconds; send those, or declare the column bigint",
+        )
+    ]
+    cut = Column("at", "timestamp", expr="timestamp_micros(NS div 1000)", reads=("NS",))
+    assert files.read(of("ns bigint", cut), body).rows == [
+        (1_000, datetime(1970, 1, 1, 0, 0, 0, 1)),
+        (1, datetime(1970, 1, 1)),
     ]
 
 
