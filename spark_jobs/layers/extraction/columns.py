@@ -33,7 +33,6 @@ _OTHERS = {
     101: "double",
     -7: "boolean",
     16: "boolean",
-    DATE: "date",
     TIME: "string",  # a time of day, which Spark has no type for
     **dict.fromkeys((-2, -3, -4, 2004), "binary"),
     **dict.fromkeys((*TEXTS, *_LONG_TEXTS), "string"),
@@ -113,12 +112,15 @@ def is_zoned(column: SourceColumn) -> bool:
 def _reading(table: Table, column: SourceColumn, declared: str, dialect: Dialect, quoted: str) -> Reading:
     code, name = column.code, column.name
     in_text = dialect.in_text.format(column=quoted)
+    finite = dialect.finite.format(column=quoted, kind=column.kind, name=name.replace("'", "''"))
     if is_zoned(column):
         if declared == "string" and dialect.zoned_text:
             return Reading(name, "string", dialect.zoned_text.format(column=quoted))
-        return Reading(name, "timestamp_ntz", dialect.at_utc.format(column=quoted), zoned=True)
+        return Reading(name, "timestamp_ntz", dialect.at_utc.format(column=finite or quoted), zoned=True)
     if code == TIMESTAMP:
-        return Reading(name, "string" if declared == "string" else "timestamp_ntz")
+        return Reading(name, "string") if declared == "string" else Reading(name, "timestamp_ntz", finite)
+    if code == DATE:
+        return Reading(name, "date", finite)
     if code in DECIMALS:
         return _decimal(table, column, in_text)
     if column.kind.lower() in _WORDED and column.precision > 1 and in_text:

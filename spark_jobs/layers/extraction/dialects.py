@@ -14,10 +14,11 @@ _READ_SECONDS = 900
 
 @dataclass(frozen=True)
 class Dialect:
-    """One database's ways; in the templates {column}, {value}, {count} and {index} are filled in.
+    """One database's ways; in the templates {column}, {value}, {count}, {index}, {kind} and {name} are filled in.
 
     `in_text` turns a column of a type that JDBC has no word for into text, `zoned_text` a time with its zone;
-    `hashed` gives a column's bucket. Empty where the database has no such thing.
+    `hashed` gives a column's bucket; `finite` is a date or time, and an error with the column's name where it is one
+    without end. Empty where the database has no such thing.
     """
 
     driver: str
@@ -27,6 +28,7 @@ class Dialect:
     seconds: str = "{{ts '{value}'}}"
     at_utc: str = "CAST({column} AT TIME ZONE 'UTC' AS TIMESTAMP(9))"
     zoned_text: str = ""
+    finite: str = ""
     in_text: str = ""
     hashed: str = ""
 
@@ -67,6 +69,9 @@ _POSTGRESQL = Dialect(
     timestamp="TIMESTAMP '{value}'",
     seconds="TIMESTAMP '{value}'",
     zoned_text="CAST({column} AS text)",
+    # What no date can be read from; a text without the column in it would be cast before a row is read.
+    finite="CASE WHEN NOT isfinite({column}) THEN CAST({column} || ' in column {name}, which Spark has no {kind} for: "
+    "cast it in source.query' AS {kind}) ELSE {column} END",
     in_text="CAST({column} AS text)",
     hashed="(hashtext(CAST({column} AS text)) & 2147483647) % {count} = {index}",
 )

@@ -91,6 +91,14 @@ def test_oracles_other_types(code: int, kind: str, declared: str, expected: Read
     assert read("oracle", SourceColumn("C", code, kind, 0, 0), declared) == expected
 
 
+def finite(kind: str) -> str:
+    """Return the SQL of a time that breaks with its column's name where it has no end."""
+    return (
+        f'CASE WHEN NOT isfinite("c") THEN CAST("c" || \' in column c, which Spark has no {kind} for: '
+        f'cast it in source.query\' AS {kind}) ELSE "c" END'
+    )
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "precision", "scale", "signed", "expected"),
     [
@@ -104,6 +112,18 @@ def test_oracles_other_types(code: int, kind: str, declared: str, expected: Read
         (1111, "jsonb", 2147483647, 0, False, Reading("c", "string", 'CAST("c" AS text)')),
         (92, "time", 15, 6, False, Reading("c", "string")),
         (5, "int2", 5, 0, True, Reading("c", "smallint")),
+        (91, "date", 13, 0, False, Reading("c", "date", finite("date"))),
+        (93, "timestamp", 29, 6, False, Reading("c", "timestamp_ntz", finite("timestamp"))),
+        (
+            93,
+            "timestamptz",
+            35,
+            6,
+            False,
+            Reading(
+                "c", "timestamp_ntz", f"CAST({finite('timestamptz')} AT TIME ZONE 'UTC' AS TIMESTAMP(9))", zoned=True
+            ),
+        ),
     ],
 )
 def test_postgresqls_types(code: int, kind: str, precision: int, scale: int, signed: bool, expected: Reading) -> None:

@@ -131,10 +131,23 @@ def test_times_with_a_zone_are_instants_in_the_watermark_whatever_the_sessions_z
     assert postgres.rows(second, "id") == [(2,)]
 
 
-def test_what_is_no_time_of_spark_is_named_in_one_sentence(postgres: Bench) -> None:
-    postgres.execute("CREATE TABLE planes (id bigint, d date)", "INSERT INTO planes VALUES (1, 'infinity')")
-    with pytest.raises(SourceRefusedError, match="holds a value that cannot be read as the contract asks"):
-        postgres.extract(postgres.table({"id": "bigint", "d": "date"}), whole("planes"))
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_a_time_without_end_is_named_with_its_column_and_the_way_out(postgres: Bench, kind: str) -> None:
+    postgres.execute(
+        f'CREATE TABLE planes (id bigint, "d\'s" {kind})',
+        "INSERT INTO planes VALUES (1, NULL), (2, '2013-06-01'), (3, '-infinity')",
+    )
+    declared = {"timestamp": "timestamp_ntz", "timestamptz": "timestamp"}.get(kind, kind)
+    with pytest.raises(SourceRefusedError) as told:
+        postgres.extract(postgres.table({"id": "bigint", "d's": declared}), whole("planes"))
+    assert str(told.value).endswith(
+        "holds a value that cannot be read as the contract asks: ERROR: invalid input syntax for type "
+        f"{'timestamp with time zone' if kind == 'timestamptz' else kind}: \"-infinity in column d's, which Spark has "
+        f'no {kind} for: cast it in source.query"'
+    )
+    postgres.execute("DELETE FROM planes WHERE id = 3")
+    record = postgres.extract(postgres.table({"id": "bigint", "d's": declared}), whole("planes"))
+    assert record.rows == 2
 
 
 @pytest.mark.parametrize(
