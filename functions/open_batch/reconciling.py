@@ -17,13 +17,14 @@ from functions.shared.ledger import MAX_ACTIONS, Action, Ledger, unrouted_key
 from functions.shared.world import World
 
 _AT_ONCE = (MAX_ACTIONS - 1) // 3
+_MOST_LOOKED_AT = 1_000  # the newest: each takes a call to S3, and the function has minutes
 
 
 def reconcile(world: World, name: str) -> int:
     """Write down what the ledger lacks of a table's files, pending; return how many that are.
 
-    Where the event of one came, and no table claimed it, it is as that told of it. Cut off and repeated, it goes on
-    where it ended.
+    Where the event of one came, and no table claimed it, it is as that told of it. What is noted of such objects goes
+    where they were moved or deleted since. Cut off and repeated, it goes on where it ended.
     """
     table, now = world.plan.tables[name], world.ledger.now()
     known = {one.id for one in world.ledger.all_landings(name)}
@@ -36,11 +37,13 @@ def reconcile(world: World, name: str) -> int:
     ]
     for start in range(0, len(lacking), _AT_ONCE):
         _write(world.ledger, name, lacking[start : start + _AT_ONCE], told)
+    left = sorted(told.keys() - known - {one.id for one in lacking}, key=lambda id_: told[id_].order, reverse=True)
+    _forget(world.ledger, [id_ for id_ in left[:_MOST_LOOKED_AT] if not world.raw.is_there(told[id_].key)])
     return len(lacking)
 
 
 def _forget(ledger: Ledger, ids: Sequence[str]) -> None:
-    """Take away what is noted of objects that no table claimed, once their event has come again and one did."""
+    """Take away what is noted of objects that no table claimed: one did as their event came again, or they are gone."""
     for start in range(0, len(ids), MAX_ACTIONS):
         ledger.transact([Action("Delete", unrouted_key(id_)) for id_ in ids[start : start + MAX_ACTIONS]])
 

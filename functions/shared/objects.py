@@ -40,3 +40,8 @@ class RawFiles:
                 etag=one["ETag"].strip('"'),
                 size=one["Size"],
             )
+
+    def is_there(self, key: str) -> bool:
+        """Tell whether an object lies at a key, and the newest of its versions is no deletion."""
+        answer = self.s3.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        return any(one["Key"] == key and one["IsLatest"] for one in answer.get("Versions", ()))

@@ -91,6 +91,18 @@ def test_what_was_noted_of_an_object_goes_also_where_its_event_has_come_again(pi
     assert set(pipeline.states().values()) == {"pending"}
 
 
+def test_what_was_noted_of_an_object_goes_where_it_was_moved_or_deleted(pipeline: Pipeline, raw: Any) -> None:
+    keys = ("lost/a.csv", "lost/b", "lost/b.csv", "lost/c.csv")
+    for key in keys:
+        pipeline.land(key, raw(key))
+    for key in ("lost/a.csv", "lost/b", "lost/c.csv"):
+        pipeline.s3.delete_object(Bucket="raw", Key=key)
+    pipeline.land("lost/c.csv", raw("lost/c.csv"))
+    assert reconcile(pipeline.world, "planes") == 0
+    left = sorted(one["key"] for one in pipeline.items("", "UNROUTED"))
+    assert left == ["lost/b.csv", "lost/c.csv", "lost/c.csv"]
+
+
 def test_more_files_are_taken_up_than_dynamodb_writes_at_once(
     pipeline: Pipeline, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
