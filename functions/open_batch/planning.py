@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.model import Capacity
@@ -16,6 +17,7 @@ from functions.shared.choosing import ENDLESS, Limits, Work, choose
 from functions.shared.holding import still_held
 from functions.shared.landings import PENDING, STAGED, Landing
 from functions.shared.ledger import Lease
+from functions.shared.wholes import wholes
 from functions.shared.world import World
 
 _SHOWN = 100
@@ -66,12 +68,16 @@ def _batches(
     """Return the landings that would be staged, batch by batch, and those that would be settled without or wait."""
     if request.rebuilds_marts:
         return [], {}
+    table = world.plan.tables[request.table]
     if request.mode == "replay":
-        return _cut(selected(world, request), world.limits), {}
+        again = selected(world, request)
+        if table.source.parts:
+            return [whole.landings for whole in wholes(table, again, datetime.now(UTC))], {}
+        return _cut(again, world.limits), {}
     pending = [one for one in world.ledger.pending(request.table) if not (request.rebuilds_staging and one.mode)]
     works = _works(world, request, lease, execution, pending)
     claims = [one for work in works for one in work.claims]
-    is_in_parts = bool(world.plan.tables[request.table].source.parts)
+    is_in_parts = bool(table.source.parts)
     if request.rebuilds_staging:
         anew = [*selected(world, request), *([] if is_in_parts else claims)]  # parts go on waiting for one another
         return [anew] if anew else [], {}

@@ -135,6 +135,23 @@ def test_a_dry_run_tells_each_whole_snapshot_in_parts_as_a_batch_and_which_files
     assert dry_run(pipeline, layer="staging")["batches"] == []  # what is staged anew does not wait, and this does
 
 
+def test_a_replay_of_snapshots_in_parts_is_planned_and_done_snapshot_by_snapshot(pipeline: Pipeline) -> None:
+    source = replace(pipeline.world.plan.tables["planes"].source, parts=Parts(count=r"-of-(?P<parts>\d+)$"))
+    pipeline.with_table("planes", source=source, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
+    small = replace(pipeline.world.environment, max_landings=1)
+    pipeline.world = replace(pipeline.world, environment=small)
+    for names in (("2013-01-01/1-of-1",), ("2013-01-02/1-of-2", "2013-01-02/2-of-2")):
+        staged(pipeline, *(f"crm/planes/{name}" for name in names))
+    request = {"mode": "replay", "prefix": "crm/planes/"}
+    assert dry_run(pipeline, prefix="crm/planes/")["batches"] == [1, 2]
+    caller = pipeline.start("replay")
+    first = pipeline.open(caller, **request)
+    pipeline.stage(first)
+    assert pipeline.close(first, caller)["more"] is True
+    second = pipeline.open(pipeline.caller("replay", 1))
+    assert [len(pipeline.manifest(batch)["landings"]) for batch in (first, second)] == [1, 2]
+
+
 def test_a_dry_run_tells_what_an_execution_that_died_has_left(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/a.csv")
     plan = dry_run(pipeline)
