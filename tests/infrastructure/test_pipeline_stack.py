@@ -197,9 +197,23 @@ def test_alarms_tell_all_but_what_notify_failure_tells_itself(resources: Resourc
     told = ("DeadLetters", "QueueAge", "UnroutedObjects", "BooksUnbalanced0", "LandingsQuarantined0", "FreshnessPlanes")
     for name in (*told, "ReceiveFilesErrors", "NotifyFailureErrors"):
         assert resources.one("AWS::CloudWatch::Alarm", f"Alarms{name}")["AlarmActions"]
-    names = [alarm["AlarmName"] for alarm in alarms.values()]
-    assert len(set(names)) == len(names) and all(name.startswith("landfall-nycflights-dev-") for name in names)
-    assert {"landfall-nycflights-dev-dead-letters", "landfall-nycflights-dev-freshness-planes"} <= set(names)
+    assert sorted(alarm["AlarmName"].removeprefix("landfall-nycflights-dev-") for alarm in alarms.values()) == [
+        "books-unbalanced0",
+        "close-batch-errors",
+        "dead-letters",
+        "executions-aborted",
+        "executions-failed",
+        "executions-timed-out",
+        "freshness-planes",
+        "landings-quarantined0",
+        "notify-failure-errors",
+        "open-batch-errors",
+        "queue-age",
+        "receive-files-errors",
+        "unrouted-objects",
+    ]
+    books = resources.one("AWS::CloudWatch::Alarm", "AlarmsBooksUnbalanced0")["AlarmDescription"]
+    assert books == "Rows read are not rows accounted for in one of flights, planes: see audit.batches."
 
 
 def test_freshness_is_broken_by_silence(resources: Resources) -> None:

@@ -108,6 +108,14 @@ def test_a_hundred_tables_are_a_dashboard(many: tuple[Template, list[Template]])
     assert shown[0].count('"title":"Alarms"') == 2
 
 
+def test_an_alarm_sums_no_more_tables_than_cloudwatch_takes(many: tuple[Template, list[Template]]) -> None:
+    alarms = [one["Properties"] for template in many[1] for one in template["Resources"].values()]
+    sums = [
+        one["Metrics"] for one in alarms if one.get("AlarmName", "").startswith("landfall-shop-dev-books-unbalanced")
+    ]
+    assert [len([one for one in metrics if "MetricStat" in one]) for metrics in sums] == [10] * 10 + [1]
+
+
 @pytest.mark.parametrize(
     ("resources", "filling", "complaint"),
     [

@@ -62,7 +62,10 @@ def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
 @pytest.mark.parametrize(
     ("kind", "sql", "trino", "hive", "quicksight"),
     [
+        ("tinyint", '"x"', "integer", "int", "INTEGER"),
         ("smallint", '"x"', "integer", "int", "INTEGER"),
+        ("string", '"x"', "varchar", "string", "STRING"),
+        ("double", '"x"', "double", "double", "DECIMAL"),
         ("bigint", '"x"', "bigint", "bigint", "INTEGER"),
         ("float", '"x"', "real", "float", "DECIMAL"),
         ("decimal(12,2)", '"x"', "decimal(12,2)", "decimal(12,2)", "DECIMAL"),
@@ -71,6 +74,14 @@ def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
         ("boolean", '"x"', "boolean", "boolean", "BOOLEAN"),
         ("binary", 'to_hex("x") AS "x"', "varchar", "string", "STRING"),
         ("array<struct<a:int>>", 'json_format(CAST("x" AS json)) AS "x"', "varchar", "string", "STRING"),
+        ("struct<a:int>", 'json_format(CAST("x" AS json)) AS "x"', "varchar", "string", "STRING"),
+        (
+            "map<int,timestamp>",
+            'json_format(CAST(CAST("x" AS map(integer, timestamp(3))) AS json)) AS "x"',
+            "varchar",
+            "string",
+            "STRING",
+        ),
         (
             "map<date,int>",
             'json_format(CAST(CAST("x" AS map(varchar, integer)) AS json)) AS "x"',
@@ -94,6 +105,14 @@ def test_every_type_has_its_word_in_athena_glue_and_quicksight(
     found = outputs({"X": parse_type(kind)})[0]
     assert (found.name, found.sql) == ("x", sql)
     assert (found.trino, found.hive, found.quicksight) == (trino, hive, quicksight)
+
+
+def test_names_are_quoted_and_audit_columns_come_last() -> None:
+    assert [one.sql for one in outputs({'a"B': parse_type("int")})] == [
+        '"a""b"',
+        '"_batch_id"',
+        'CAST("_built_at" AS timestamp(3)) AS "_built_at"',
+    ]
 
 
 def test_bytes_inside_of_others_of_which_no_text_can_be_made_are_left_out() -> None:
