@@ -254,27 +254,6 @@ def test_the_dashboard_shows_the_books_of_every_table_and_what_their_jobs_cost(
     assert found["expression"] == f"SEARCH('{schema} {facts}', 'Sum', 3600)"
 
 
-def test_analysts_and_operators_have_workgroups_apart_and_their_first_queries(resources: Resources) -> None:
-    results = {}
-    for workgroup in resources.of_type("AWS::Athena::WorkGroup").values():
-        configuration = workgroup["WorkGroupConfiguration"]
-        assert configuration["EnforceWorkGroupConfiguration"] is True
-        assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
-        results[workgroup["Name"]] = text(configuration["ResultConfiguration"]["OutputLocation"]).rpartition(">")[2]
-    assert results == {"nycflights-dev": "/query-results/", "nycflights-dev-operators": "/operators-query-results/"}
-    named = resources.of_type("AWS::Athena::NamedQuery").values()
-    assert {query["Name"]: query["WorkGroup"] for query in named} == {
-        "dim_planes": "nycflights-dev",
-        "fct_flights": "nycflights-dev",
-        "books": "nycflights-dev-operators",
-    }
-    queries = {query["Name"]: query["QueryString"] for query in named}
-    assert (
-        queries["dim_planes"]
-        == 'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current AND NOT is_inferred LIMIT 100'
-    )
-
-
 def test_outputs_name_what_the_command_line_needs(template: Template) -> None:
     [exported] = [name for name in template["Outputs"] if name.startswith("ExportsOutput")]  # for stacks of views
     assert "ReadersPolicy" in exported

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,54 @@ def test_a_mart_with_versions_has_a_view_of_what_is_true_now_as_athena_keeps_vie
         == sqlglot.parse_one(read["originalSql"], dialect="athena").named_selects
     )
     assert (hive["tailnum"], hive["seats"], hive["valid_from"]) == ("string", "int", "timestamp")
+
+
+def test_analysts_and_operators_have_workgroups_apart(resources: Resources) -> None:
+    described = {"nycflights-dev": "reads the marts", "nycflights-dev-operators": "reads every layer"}
+    results = {}
+    for workgroup in resources.of_type("AWS::Athena::WorkGroup").values():
+        name, configuration = workgroup["Name"], workgroup["WorkGroupConfiguration"]
+        assert workgroup["Description"] == f"Landfall nycflights-dev: {described[name]}"
+        assert workgroup["RecursiveDeleteOption"] is True  # with what was asked, it could not be destroyed
+        assert configuration["EnforceWorkGroupConfiguration"] is True
+        assert configuration["BytesScannedCutoffPerQuery"] == 107_374_182_400
+        assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
+        results[name] = text(configuration["ResultConfiguration"]["OutputLocation"]).rpartition(">")[2]
+    assert results == {"nycflights-dev": "/query-results/", "nycflights-dev-operators": "/operators-query-results/"}
+
+
+def test_queries_to_begin_with_lie_in_the_workgroup_of_those_who_may_ask_them(resources: Resources) -> None:
+    found = resources.of_type("AWS::Athena::NamedQuery").values()
+    words = ("Name", "Description", "Database", "WorkGroup", "QueryString")
+    assert [tuple(query[word] for word in words) for query in found] == [
+        (
+            "dim_planes",
+            "The mart dim_planes",
+            "nycflights_dev_mart",
+            "nycflights-dev",
+            'SELECT * FROM "nycflights_dev_mart"."dim_planes" WHERE is_current AND NOT is_inferred LIMIT 100',
+        ),
+        (
+            "fct_flights",
+            "The mart fct_flights",
+            "nycflights_dev_mart",
+            "nycflights-dev",
+            'SELECT * FROM "nycflights_dev_mart"."fct_flights" LIMIT 100',
+        ),
+        (
+            "books",
+            "What the newest batches read, wrote and refused",
+            "nycflights_dev_audit",
+            "nycflights-dev-operators",
+            'SELECT * FROM "nycflights_dev_audit"."batches" ORDER BY published_at DESC LIMIT 100',
+        ),
+    ]
+
+
+def test_views_and_queries_come_after_the_database_and_the_workgroups_that_they_lie_in(cdk_out: Path) -> None:
+    outer = json.loads((cdk_out / "landfall-nycflights-dev.template.json").read_text())["Resources"]
+    [needed] = [stack["DependsOn"] for name, stack in outer.items() if name.startswith("ViewsSqlNestedStack")]
+    assert [name[:-8] for name in needed] == ["JobsMartDatabase", "ViewsOperatorsWorkgroup", "ViewsWorkgroup"]
 
 
 def test_a_mart_that_is_called_like_a_view_keeps_its_name() -> None:
