@@ -93,4 +93,5 @@ def refuse_duplicates(changed: DataFrame, mart: str, ids: Sequence[str]) -> None
     """Raise DuplicateKeyError that names the first ids which have several rows."""
     found = changed.where("_new_n > 1").select(*[F.col(f"_new.{name}") for name in ids]).take(3)
     named = "; ".join(", ".join(f"{k}={v}" for k, v in row.asDict().items()) for row in found)
-    raise DuplicateKeyError(f"{mart}: several rows have the key {named}")
+    way_out = "Name more columns as its key, or let its SELECT return one row for each, and deploy it"
+    raise DuplicateKeyError(f"{mart}: several rows have the key {named}. {way_out}")
