@@ -15,8 +15,8 @@ Rows = list[tuple[Any, ...]]
 VERSIONS = {"scd2": (("v", "w"), "overwrite"), "first": (("v",), "ignore"), "all": (("v", "w", "u"), "overwrite")}
 
 
-def hold(bench: Bench, world: World, ending: str | None, *marts: str) -> None:
-    """Stage a world batch by batch and compare its tables after each.
+def hold(bench: Bench, world: World, ending: str | None, *marts: str, maintained: bool = False) -> None:
+    """Stage a world batch by batch and compare its tables after each; where they are maintained, after that.
 
     Marts are compared after some batches. Where there is an ending, rebuild or replay, all is staged again in the end
     as it says, and then the marts are rebuilt: that must change nothing.
@@ -24,6 +24,8 @@ def hold(bench: Bench, world: World, ending: str | None, *marts: str) -> None:
     product = Product(bench, world, marts)
     for number in range(world.batches):
         product.stage(world.batch(number))
+        if maintained:
+            product.maintain()
         compare(product, marts=number in world.looks or number == world.batches - 1)
     if ending is None:
         return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count, product
 from typing import Any
 
 from contracts.model import Plan
+from spark_jobs.layers.maintenance.maintain import maintain
+from spark_jobs.layers.maintenance.policy import Policy
 from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.build import Result, build
 from tests.law.histories import KEYS, World, moment
@@ -68,6 +70,11 @@ class Product:
     def build(self, mart: str, rebuild: bool = False) -> Result:
         run = Run(self.bench.lake, self.plan, self.marts[mart], f"{mart}-{next(self.runs)}", NOW, rebuild)
         return build(run)
+
+    def maintain(self) -> None:
+        """Merge files and expire every snapshot that nobody has still to read, as if a month had passed."""
+        done = maintain(self.bench.lake, self.plan, Policy(datetime.now(UTC) + timedelta(days=30)))
+        assert [one for one in done if one.error] == []
 
     def log(self) -> list[tuple[Any, ...]]:
         """Return (_op, _effective_from, key of the object, contract columns), sorted."""
