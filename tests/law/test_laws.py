@@ -45,7 +45,11 @@ def hold_one(spark, lake_name: str, shape: Shape, histories: int, number: int) -
 
 
 def world_of(shape: Shape, histories: int, number: int) -> World:
-    """Draw a world out of a seed of its own; of what hypothesis draws the first are the simplest."""
+    """Draw a world out of a seed of its own; of what hypothesis draws the first are the simplest.
+
+    Hypothesis takes up constants of the modules that are loaded: a failing world comes again where the same tests are
+    collected, of the same code.
+    """
     drawn: list[World] = []
 
     @seed(crc32(f"{shape.name} {number}".encode()))

@@ -133,7 +133,7 @@ def log_rows(events: str) -> str:
 
 def marked(entries: str, log: str, table: Table) -> str:
     """Return the entries, each with the log row it stands behind and whether it must keep its payload."""
-    row = f"get(filter({log}, e -> e.at = o.at AND e.order <=> o.order), 0)"
+    row = f"get(filter({log}, e -> e.at = o.at AND e.order <=> o.order AND e.hash <=> o.hash), 0)"
     in_log = f"exists({log}, e -> e.op != 'D' AND e.hash = o.hash)"
     kept = f"if(o.kind = '{ROW}' AND NOT coalesce({in_log}, false), 1, 0)"
     entry = changed("o", table, fresh="0", logged=f"{row}.effective", op=f"{row}.op", kept=kept)

@@ -69,6 +69,14 @@ def test_at_one_instant_the_sequence_decides_and_without_one_the_truncation(benc
     assert bench.log(feed, "k", "v") == [(2, "b", "I", "30")]
 
 
+def test_what_came_with_a_truncation_of_its_instant_is_there_after_another_and_a_replay(bench):
+    feed = table()
+    first = land(bench, "a", ",,T,30,1", "1,a,U,30,2")
+    for landings in ([first], [land(bench, "b", ",,T,30,0")], [first]):
+        bench.stage(feed, *landings)
+        assert bench.log(feed, "k", "v") == [(1, "a", "I", "30")]
+
+
 @pytest.mark.long(little=True)
 def test_a_truncation_that_is_staged_again_changes_nothing(bench):
     feed = table()
