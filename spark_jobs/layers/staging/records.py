@@ -153,6 +153,8 @@ def _first_reason(table: Table) -> Column:
 def _broken(table: Table) -> Column:
     """Return why a record cannot be used; one that deletes may lack the columns that say nothing of it."""
     broken = F.col(BROKEN).cast(REASON)
+    if not table.delete_when and not table.truncate_when:
+        return broken
     lacks = (broken["rule"] == COLUMNS) & (broken["reason"] == IS_MISSING)
     ranks = {name: rank_of(table, name) for name in table.source_names}
     may_lack = F.lit(False)
