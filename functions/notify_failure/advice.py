@@ -175,7 +175,10 @@ def _mart(failure: Mapping[str, Any], table: str) -> Advice:
         section="a-mart-fails",
     )
     if failure.get("mode") != "rebuild":
-        return advice
+        if failure["error"] != "MartSchemaError" or not (named := input_to_start(str(failure["cause"]))):
+            return advice
+        todo = "Correct the contract and deploy it; or do what the sentence above says, and the column begins anew."
+        return replace(advice, todo=todo, rerun=named)
     marts = sorted({failure["name"], *failure["skipped"]})
     todo = "Remove the cause and start the rebuild of what it left: the next batch of the table builds nothing anew."
     return replace(advice, todo=todo, rerun={"table": table, "mode": "rebuild", "marts": marts})

@@ -176,7 +176,7 @@ def _head(run: Run, name: str, was_there: bool) -> int | None:
     head = run.lake.head(table)
     if head is None and not was_there and any(lookup.dimension == name for lookup in run.mart.dimensions):
         schema = without_rows(run.lake.spark, run.plan, name).schema
-        return ensure(run.lake, table, schema, run.plan.marts[name].partition_by)
+        return ensure(run.lake, run.plan, table, schema, run.plan.marts[name].partition_by)
     return head.id if head else None
 
 

@@ -14,7 +14,7 @@ from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
 from spark_jobs.layers.marts.attempt import Attempt, Run
 from spark_jobs.layers.marts.keyed import Work
 from spark_jobs.layers.marts.names import KEYED
-from spark_jobs.layers.marts.tables import audited, business, ensure, surplus
+from spark_jobs.layers.marts.tables import audited, business, ensure, outgrown, renew, surplus
 from spark_jobs.layers.shaping import conformed
 from spark_jobs.layers.steps import reached
 
@@ -33,13 +33,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Difference:
-    """The cached difference of an attempt and what one job told about it."""
+    """The cached difference of an attempt and what one job told about it.
+
+    With `outgrown` columns it is the difference from no rows: the table is written anew.
+    """
 
     changed: DataFrame
     counts: diff.Counts
     told: dict[str, bool]
     work: Work
     needs: list[members.Need]
+    outgrown: frozenset[str]
 
 
 def build(run: Run) -> Result:
@@ -64,9 +68,10 @@ def _once(current: Attempt) -> Result:
     if current.nothing_new and current.base is not None:
         return _result(current, current.base.id, diff.Counts())
     work = (keyed if current.run.mart.kind in KEYED else fact).recompute(current)
-    base = _base(current, work)
+    anew = outgrown(current.run.lake, current.table, work.new.schema) if current.run.rebuild else frozenset[str]()
+    base = _base(current, work, anew=bool(anew))
     reached("compare")
-    found = _compare(current, work)
+    found = _compare(current, work, anew)
     if not found.counts.any and not current.due and current.seen == current.heads:
         return _result(current, base, found.counts)
     seen = dict(current.heads)
@@ -85,15 +90,16 @@ def _once(current: Attempt) -> Result:
     return _result(current, published, found.counts)
 
 
-def _base(current: Attempt, work: Work) -> int:
+def _base(current: Attempt, work: Work, anew: bool) -> int:
     """Return the snapshot to publish upon; ConcurrentPublishError when another run made the table meanwhile."""
-    base = ensure(current.run.lake, current.table, work.new.schema, current.run.mart.partition_by)
-    if current.base is None and current.run.lake.property(current.table, "seen"):
+    run = current.run
+    base = ensure(run.lake, run.plan, current.table, work.new.schema, run.mart.partition_by, anew)
+    if current.base is None and run.lake.property(current.table, "seen"):
         raise ConcurrentPublishError(f"{current.table}: made by another run since this one looked")
     return current.base.id if current.base else base
 
 
-def _compare(current: Attempt, work: Work) -> Difference:
+def _compare(current: Attempt, work: Work, anew: frozenset[str]) -> Difference:
     """Compare the recomputed rows with the mart's, once; refuse duplicate keys and missing members.
 
     Both in the columns of the table, which may have one more than the contract: it is NULL.
@@ -103,13 +109,13 @@ def _compare(current: Attempt, work: Work) -> Difference:
     old = current.current() if work.old is None else work.old
     columns = business(current.run.lake, current.table, work.new.schema)
     new = conformed(work.new, columns)
-    old = new.limit(0) if old is None else conformed(old, columns)
+    old = new.limit(0) if old is None or anew else conformed(old, columns)
     changed = current.cache(diff.difference(old, new, work.ids, members.points_to_members(wanted)))
     counts, told, most = diff.count(changed, members.flags(wanted))
     if work.ids and most > 1:
         diff.refuse_duplicates(changed, mart.name, work.ids)
     members.refuse_missing(changed, wanted, told, mart.name)
-    return Difference(changed, counts, told, work, wanted)
+    return Difference(changed, counts, told, work, wanted, anew)
 
 
 def _write_members(current: Attempt, found: Difference, seen: dict[str, int]) -> None:
@@ -124,7 +130,15 @@ def _write_members(current: Attempt, found: Difference, seen: dict[str, int]) ->
 def _written(current: Attempt, found: Difference, base: int) -> Branch:
     run = current.run
     branch = run.lake.branch(current.table, branch_name(run.batch_id), at=base)
-    branch.surplus = surplus(run.lake, current.table, found.work.new.schema)
+    schema = found.work.new.schema
+    lost = surplus(run.lake, current.table, schema)
+    branch.surplus = [path for path in lost if path.partition(".")[0].lower() not in found.outgrown]
+    if found.outgrown:
+        inferred = members.kept(run.lake.read(current.table, base), run, found.outgrown)
+        branch.clear()
+        renew(branch, schema, run.mart.partition_by)
+        if inferred is not None:
+            branch.append(inferred)
     if found.told["leaving"]:
         branch.remove(diff.leaving(found.changed, found.work.ids))
     if found.told["coming"]:

@@ -116,7 +116,7 @@ def write(run: Run, rows: DataFrame, dimension: Mart, resolved: int) -> int:
     schema = without_rows(run.lake.spark, run.plan, dimension.name).schema
     table = run.lake.table("mart", dimension.name)
     for _ in range(ATTEMPTS):
-        base = ensure(run.lake, table, schema, dimension.partition_by)
+        base = ensure(run.lake, run.plan, table, schema, dimension.partition_by)
         there = conformed(run.lake.read(table, base).where("is_inferred"), schema)
         lacking = anti(rows, there).persist()
         try:
@@ -134,6 +134,18 @@ def write(run: Run, rows: DataFrame, dimension: Mart, resolved: int) -> int:
         finally:
             lacking.unpersist()
     raise last
+
+
+def kept(rows: DataFrame, run: Run, outgrown: frozenset[str]) -> DataFrame | None:
+    """Return the inferred members among a dimension's rows, to stay when its table is written anew under other types.
+
+    They are NULL in the `outgrown` columns. None where those name a member: facts are to point to others then.
+    """
+    mart = run.mart
+    if mart.kind not in ("scd2", "dimension") or "is_inferred" not in rows.columns:
+        return None
+    names = {name.lower() for name in ("is_inferred", mart.surrogate_key, *run.plan.tables[mart.source].key)}
+    return None if names & outgrown else rows.where("is_inferred").drop(*outgrown)
 
 
 def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,11 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType, TimestampType
 
+from contracts.model import Plan
 from spark_jobs.layers import evolution
 from spark_jobs.layers.errors import DataError, SchemaChangeError
-from spark_jobs.layers.lake import Lake
+from spark_jobs.layers.lake import Branch, Lake
 
-_WAY_OUT = "Give the column another name, or drop the table and build the mart anew"
 # As types, not as names of fields: `struct<void:int>` holds none.
 _VOID, _INTERVAL = re.compile(r"(^|[:<,])void($|[>,])"), re.compile(r"(^|[:<,])interval($|[ >,])")
 _AUDIT_FIELDS = [StructField("_batch_id", StringType()), StructField("_built_at", TimestampType())]
@@ -46,20 +47,53 @@ def refuse(mart: str, schema: StructType) -> None:
             )
 
 
-def ensure(lake: Lake, table: str, schema: StructType, partition_by: Sequence[str]) -> int:
+def ensure(
+    lake: Lake, plan: Plan, table: str, schema: StructType, partition_by: Sequence[str], anew: bool = False
+) -> int:
     """Create the table or bring its columns to `schema` and the audit columns, and its partitions; return its head.
 
     Columns that `schema` lacks stay until rows without them are published: who publishes drops the `surplus`.
+    `anew`: every row is about to be replaced, and the `outgrown` columns begin anew (`renew`).
 
     MartSchemaError where a column has no type, holds a map, or has a type that Iceberg cannot make of the one it has.
     """
     refuse(table.rsplit(".", 1)[-1], schema)
-    wanted = StructType(schema.fields + _AUDIT_FIELDS)
     try:
-        evolution.ensure(lake, table, wanted, partition_by, way_out=_WAY_OUT)
+        evolution.ensure(lake, table, _audited(schema), partition_by, anew=anew)
     except SchemaChangeError as error:
-        raise MartSchemaError(str(error)) from error
+        raise MartSchemaError(f"{error} {_way_out(lake, plan, table, schema)}") from error
     return lake.first_head(table).id
+
+
+def outgrown(lake: Lake, table: str, schema: StructType) -> frozenset[str]:
+    """Return, in small letters, the columns of a table whose types cannot become those of `schema`.
+
+    None where one of them has ever been a partition: Iceberg reads old files by it, so that it has to stay.
+    """
+    if not lake.exists(table):
+        return frozenset()
+    found = evolution.changes(lake.read(table).schema, _audited(schema)).renewed.keys()
+    needed = {name.lower() for name in lake.partition_columns(table)}
+    return frozenset() if found & needed else frozenset(found)
+
+
+def renew(branch: Branch, schema: StructType, partition_by: Sequence[str]) -> None:
+    """Begin the outgrown columns anew on a branch that has lost its rows."""
+    evolution.renew(branch, _audited(schema), partition_by)
+
+
+def _audited(schema: StructType) -> StructType:
+    return StructType(schema.fields + _AUDIT_FIELDS)
+
+
+def _way_out(lake: Lake, plan: Plan, table: str, schema: StructType) -> str:
+    """Return what can be done where columns of a mart's table cannot become of the types that its contract gives."""
+    mart = table.rsplit(".", 1)[-1]
+    source = min(name for name in plan.tables if mart in plan.downstream(name))
+    request = {"table": source, "mode": "rebuild", "marts": [mart]}
+    drop = "" if outgrown(lake, table, schema) else "drop the table, which such a column partitions, and "
+    anew = f"{drop}build the mart anew: start {json.dumps(request)}"
+    return f"Keep the type, or give the column another name. Or else {anew}"
 
 
 def surplus(lake: Lake, table: str, schema: StructType) -> list[str]:
@@ -67,8 +101,7 @@ def surplus(lake: Lake, table: str, schema: StructType) -> list[str]:
 
     A column by which the table was ever partitioned stays: Iceberg reads old files by it.
     """
-    wanted = StructType(schema.fields + _AUDIT_FIELDS)
-    paths = map(".".join, _surplus(lake.read(table).schema, wanted))
+    paths = map(".".join, _surplus(lake.read(table).schema, _audited(schema)))
     needed = lake.partition_columns(table)
     return [path for path in paths if path not in needed]
 

@@ -29,6 +29,10 @@ VIOLATION = failure(
 )
 LIMIT = failure("stage", "planes", "LimitExceededError", "planes: max_deleted: 4 of 9 living keys would be deleted")
 MART = failure("mart", "dim_planes", "SparkException", "no space left", "fct_flights", "daily")
+OUTGROWN = MART | {
+    "error": "MartSchemaError",
+    "cause": 'Or else build the mart anew: start {"table": "weather", "mode": "rebuild", "marts": ["dim_planes"]}',
+}
 SCHEMA = failure("stage", "planes", "SchemaChangeError", "staging.planes: column seats is int and would be string")
 OUT_OF_MEMORY = failure("stage", "planes", "OutOfMemoryError", "Java heap space")
 REFUSED = failure("open", "planes", "InvalidRequestError", "mode 'x': it must be one of incremental")
@@ -107,6 +111,9 @@ def rerun(failed: dict[str, Any], request: dict[str, Any]) -> Any:
         (OUT_OF_MEMORY | LATER | {"gave_up": False}, STAGING, PLAIN),
         (OUT_OF_MEMORY | LATER | {"gave_up": True}, STAGING, REPLAY),
         (MART | LATER, "a-mart-fails", PLAIN),
+        (OUTGROWN | LATER, "a-mart-fails", {"table": "weather", "mode": "rebuild", "marts": ["dim_planes"]}),
+        (OUTGROWN | {"cause": "NULL without a type"}, "a-mart-fails", PLAIN),
+        (OUTGROWN | ANEW, "a-mart-fails", REBUILD | {"marts": ["daily", "dim_planes", "fct_flights"]}),
         (MART | ANEW, "a-mart-fails", REBUILD | {"marts": ["daily", "dim_planes", "fct_flights"]}),
         (REFUSED, "an-input-was-refused", None),
         (NEXT, BROKE_OFF, PLAIN),

@@ -9,9 +9,11 @@ import pytest
 
 from contracts.model import Column, EffectiveAt, Source, Table
 from spark_jobs.layers import evolution
+from spark_jobs.layers.branches import Branch
 from spark_jobs.layers.errors import SchemaChangeError
-from spark_jobs.layers.marts.diff import DuplicateKeyError
+from spark_jobs.layers.marts.diff import Counts, DuplicateKeyError
 from spark_jobs.layers.marts.events import log_schema
+from spark_jobs.layers.marts.tables import MartSchemaError
 from tests.cases import few
 from tests.unit.spark_jobs.marts.bench import mart, plan
 
@@ -189,3 +191,64 @@ def test_a_mart_of_one_kind_becomes_one_of_another(bench, kind):
     assert (counts.inserted, counts.updated, counts.deleted) == (2, 0, 2)
     assert b.rows("latest_t", "k", "v", "is_inferred") == [(1, "a", False), (2, "b", False)]
     assert b.build("latest_t", rebuild=True).status == "unchanged"
+
+
+def selected(columns, **more):
+    """Return a plan whose mart `sql_t` selects these columns."""
+    sql = f"SELECT k, {columns} FROM t"
+    return plan([keyed(v="string", w="string")], [dataclasses.replace(SELECTED, sql=sql, **more)])
+
+
+def built_of_text(bench, **more):
+    b = bench([], [])
+    b.plan = selected("v, w", **more)
+    b.log("t", [(1, "7", "x", "I", T1), (2, None, "y", "I", T1)])
+    b.build("sql_t")
+    b.plan = selected("CAST(v AS int) AS v, w", **more)
+    return b
+
+
+def test_a_rebuild_gives_a_mart_the_type_that_its_table_cannot_change_to(bench, monkeypatch):
+    b = built_of_text(bench)
+    with pytest.raises(MartSchemaError) as raised:
+        b.build("sql_t")
+    assert str(raised.value) == (
+        "sql_t: column v is string in the table and int in the contract; a type may only widen: int to bigint, float "
+        "to double, decimal(p,s) to more digits before the point. Keep the type, or give the column another name. Or "
+        'else build the mart anew: start {"table": "t", "mode": "rebuild", "marts": ["sql_t"]}'
+    )
+    publish = Branch.publish
+    with monkeypatch.context() as patch:  # as a run that dies before it publishes
+        patch.setattr(Branch, "publish", lambda branch: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            b.build("sql_t", rebuild=True)
+    between = []
+    monkeypatch.setattr(
+        Branch, "publish", lambda branch: between.append(b.rows("sql_t", "k", "v", "w")) or publish(branch)
+    )
+    b.build("sql_t", rebuild=True)
+    assert between == [[(1, "7", "x"), (2, None, "y")]]
+    assert b.lake.read(b.lake.table("mart", "sql_t")).drop("_batch_id", "_built_at").dtypes == [
+        ("k", "bigint"),
+        ("v", "int"),
+        ("w", "string"),
+    ]
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, None, "y")]
+    b.log("t", [(2, "8", "z", "U", T2)])
+    assert b.build("sql_t").counts == Counts(updated=1)
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, 8, "z")]
+
+
+def test_a_column_that_partitions_a_mart_keeps_its_type_as_long_as_the_table_is_there(bench):
+    b = built_of_text(bench, partition_by=("v",))
+    for rebuild in (False, True):
+        with pytest.raises(MartSchemaError) as raised:
+            b.build("sql_t", rebuild)
+        assert str(raised.value).endswith(
+            "Or else drop the table, which such a column partitions, and build the mart anew: start "
+            '{"table": "t", "mode": "rebuild", "marts": ["sql_t"]}'
+        )
+    assert b.rows("sql_t", "k", "v", "w") == [(1, "7", "x"), (2, None, "y")]
+    b.lake.spark.sql(f"DROP TABLE {b.lake.table('mart', 'sql_t')}")
+    b.build("sql_t", rebuild=True)
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, None, "y")]
