@@ -139,7 +139,7 @@ def _choose_whole(
     left = tuple(Change(one, one.was, one.reason) for one in pending if one.mode == REBUILD)
     for whole in wholes(table, [one for one in pending if one.mode != REBUILD], now):
         is_tried = any(one.tried_by == execution for one in whole.landings)
-        if is_tried or all(is_held(one, held) for one in whole.landings):
+        if is_tried or _waits(whole.landings, held):
             continue
         fates = [(one, _fate(table, one, versions_of(one.object_id))) for one in whole.landings]
         if revived := tuple(fate.change for _, fate in fates if fate.change and fate.change.state == PENDING):
@@ -165,6 +165,17 @@ def is_held(one: Landing, held: frozenset[str]) -> bool:
     if not held or one.mode or one.allow:
         return False
     return one.object_id not in map(object_in, held) and one.entry > min(held)
+
+
+def _waits(parts: Sequence[Landing], held: frozenset[str]) -> bool:
+    """Tell whether a snapshot waits for an earlier one that failed.
+
+    New parts wait beside those that are replayed, too; not where the failed one is what is replayed or sent again.
+    """
+    if any(one.object_id in map(object_in, held) for one in parts):
+        return False
+    new = [one for one in parts if not one.mode and not one.allow]
+    return bool(new) and all(is_held(one, held) for one in new)
 
 
 def held_words(count: int, key: str) -> str:

@@ -134,6 +134,18 @@ def test_a_whole_snapshot_waits_for_an_earlier_file_that_failed():
     assert chosen(MARKED, broken, *later, *mended, held=frozenset({broken.entry})) == ([one.key for one in mended], [])
 
 
+def test_new_parts_wait_for_an_earlier_file_that_failed_although_the_old_ones_beside_them_are_replayed():
+    broken = landing("2020-01-01/a", 1, state="failed")
+    held = frozenset({broken.entry})
+    again = [landing(f"2020-01-02/{name}", 2, mode="replay", was=STAGED) for name in ("_SUCCESS", "a")]
+    new = [landing(f"2020-01-02/{name}", 3, "new", "v2") for name in ("_SUCCESS", "a")]
+    assert chosen(MARKED, broken, *again, *new, held=held) == ([], [])
+    assert chosen(MARKED, broken, *again, held=held) == ([one.key for one in again], [])
+    replayed = replace(broken, state="pending", mode="replay", was="failed")
+    beside = [landing("2020-01-01/new", 3), landing("2020-01-01/_SUCCESS", 4)]
+    assert chosen(MARKED, replayed, *again, *beside, *new, held=held)[0] == [one.key for one in (replayed, *beside)]
+
+
 def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
     assert chosen(MARKED, landing("now/a", 1), landing("2020-01-01/a", 1))[0] == ["planes/now/a"]
 
