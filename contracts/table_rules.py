@@ -177,6 +177,10 @@ def _check_crawled(document: Document, table: Table) -> Iterator[Mistake]:
         if len(mark) != 1:
             message = f"a Glue crawler takes one character, not {shown(mark)}: declare the columns"
             yield document.mistake(message, "source", "options", word)
+    row_path = table.source.options.get("row_path", "")
+    if any(mark in row_path for mark in "'\\"):  # a JSONPath of Glue knows ['name'] and no way to write these in it
+        message = f"a Glue crawler takes no ' and no \\ in names, as in {row_path}: declare the columns"
+        yield document.mistake(message, "source", "options", "row_path")
     for word in ("updates", "partition_by"):
         if word in document.data:
             yield document.mistake("does not go with schema: crawler: declare the columns", word)

@@ -501,6 +501,14 @@ def test_nobody_knows_the_columns_of_a_crawled_table_before_its_files_land(write
             ],
         ),
         (
+            CRAWLED + "source: {format: json, options: {row_path: data.it's}}\n",
+            [
+                "10: source.options.row_path: a Glue crawler takes no ' and no \\ in names, as in data.it's: declare "
+                "the columns"
+            ],
+        ),
+        (CRAWLED + "source: {format: json, options: {row_path: data.`the items.`}}\n", []),
+        (
             CRAWLED.replace("price < 100", "prize("),
             ["7: checks[0].rule: does not parse"],
         ),
