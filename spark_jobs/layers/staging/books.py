@@ -50,7 +50,8 @@ def from_dict(raw: Mapping[str, int]) -> Books:
 def enforce_limits(table: Table, limits: Limits, books: Books, living: int | None, manifest: Manifest) -> None:
     """Raise LimitExceededError where one of a table's circuit breakers trips and the manifest does not let it through.
 
-    `max_deleted` is a share of the living keys before the batch; of the records read where they are not known (None).
+    `max_deleted` is a share of the living keys, those of the snapshot before, be their rows in quarantine (a snapshot
+    deletes no others); of the records read where they are not known (None).
     `min_rows` passes over an extraction that found nothing above its watermark.
     """
     good = books.read - books.rejected
