@@ -20,7 +20,8 @@ def rows(shop: Shop) -> dict[str, list[tuple[object, ...]]]:
 
 def test_tables_are_compacted_files_of_nobody_go_and_no_row_changes(shop: Shop) -> None:
     for day in range(2, 8):
-        shop.customers(f"2024-02-0{day}", "1,Bern", f"2,Ort {day}")
+        if day in (2, 7):
+            shop.customers(f"2024-02-0{day}", "1,Bern", f"2,Ort {day}")
         shop.orders(f"2024-02-0{day}", f"{100 + day},1,2024-02-0{day}T09:00:00Z,1.00")
         assert {status for _, status in shop.run()} == {"SUCCEEDED"}
     before = rows(shop)
