@@ -2,6 +2,8 @@
 
 ENV      ?= dev
 PIPELINE ?= nycflights
+# The numbers of the worlds that make worlds draws, by default another each day; odd ones have their tables maintained.
+WORLDS   ?= $(shell date +%j)
 # More settings for the CDK, such as CONTEXT='--context sagemaker=true'.
 CONTEXT  ?=
 
@@ -31,8 +33,8 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law cloud databases \
-  chaos bench lock clean
+.PHONY: help setup demo test check lint types imports template synth bootstrap deploy destroy long law worlds cloud \
+  databases chaos bench lock clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +94,9 @@ long: $(READY)  ## run the tests that take minutes
 
 law: $(READY)  ## hold generated histories of every load to the oracle, in staging and marts (a part of make long)
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(LAW) -m 'long and not long(little=True)'
+
+worlds: $(READY)  ## hold more histories of every load to the oracle, others each day (10 minutes)
+	@LANDFALL_WORLDS='$(WORLDS)' $(PY) -m pytest tests/law/test_laws.py -m long -k world
 
 cloud: $(READY)  ## run what takes minutes in the laptop's cloud (a part of make long; that has the CDK's own command too)
 	@$(PY) -m pytest tests/pipeline -m 'long and not databases' --ignore=tests/pipeline/test_cdk.py

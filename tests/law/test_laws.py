@@ -5,6 +5,7 @@ Nor does it matter whether the tables are maintained in between.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,9 +39,9 @@ def hold_one(spark, lake_name: str, shape: Shape, histories: int, number: int) -
     session = configure(spark.newSession())
     bench = Bench(Lake(session, f"{lake_name}_{shape.name}_{number}"), FolderS3(Path(spark.conf.get(ROOT))))
     place = SHAPES.index(shape) + number
-    ending = None if number else ENDINGS[place % 2]
+    ending = None if number == 1 else ENDINGS[place % 2]
     marts = MARTS[place % len(MARTS)] if shape.keyed else ("history", "sums")
-    hold(bench, world, ending, *marts, maintained=number > 0)
+    hold(bench, world, ending, *marts, maintained=number % 2 == 1)
     return world.histories
 
 
@@ -111,6 +112,11 @@ WORLDS = [
     for shape in SHAPES
 ]
 WORLDS += [pytest.param(shape, 1, marks=LITTLE, id=f"{shape.name} and maintenance") for shape in SHAPES]
+WORLDS += [
+    pytest.param(shape, number, marks=pytest.mark.long, id=f"{shape.name}, world {number}")
+    for number in map(int, os.environ.get("LANDFALL_WORLDS", "").split())
+    for shape in SHAPES
+]
 
 
 @pytest.mark.timeout(3600)
