@@ -52,12 +52,12 @@ def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> B
         handle.newFastAppend().commit()
         handle.refresh()
     transaction = handle.newTransaction()
-    if alone:
-        renewal.drop(transaction, handle)
+    names = [str(name) for name in elements(handle.refs().keySet())]
+    dead = [name for name in names if name.startswith(f"{stem}_x") or (alone and name.startswith(BRANCH_PREFIX))]
+    renewal.drop(transaction, handle, None if alone else dead)
     refs = transaction.manageSnapshots()
-    for old in elements(handle.refs().keySet()):
-        if old.startswith(f"{stem}_x") or (alone and old.startswith(BRANCH_PREFIX)):
-            refs = refs.removeBranch(old)
+    for old in dead:
+        refs = refs.removeBranch(old)
     start = at if at is not None else handle.currentSnapshot().snapshotId()
     name = f"{stem}_x{uuid.uuid4().hex[:8]}"
     refs.createBranch(name, start).commit()
@@ -65,15 +65,25 @@ def _opened(lake: Lake, table: str, stem: str, at: int | None, alone: bool) -> B
     return Branch(lake, table, name)
 
 
-def drop_branches(lake: Lake, table: str, stem: str) -> None:
+def drop_of_stem(lake: Lake, table: str, stem: str) -> None:
     """Drop what runs of the same stem have left, where another of them has published."""
+    names = elements(lake.handle(table).refs().keySet())
+    drop_branches(lake, table, [name for name in names if name.startswith(f"{stem}_x")])
+
+
+def drop_branches(lake: Lake, table: str, names: Sequence[str]) -> None:
+    """Drop branches, and the columns that they began anew."""
+    if not names:
+        return
     handle = lake.handle(table)
-    names = elements(handle.refs().keySet())
-    refs, left = handle.manageSnapshots(), [name for name in names if name.startswith(f"{stem}_x")]
-    for name in left:
+    transaction = handle.newTransaction()
+    if renewal.drop(transaction, handle, names):
+        transaction.commitTransaction()
+        handle.refresh()
+    refs = handle.manageSnapshots()
+    for name in names:
         refs = refs.removeBranch(name)
-    if left:
-        refs.commit()
+    refs.commit()
 
 
 class Branch:
@@ -183,9 +193,8 @@ class Branch:
 
     def drop(self) -> None:
         """Remove the branch; its files go with the next maintenance run."""
-        handle = self.lake.handle(self.table)
-        if handle.refs().containsKey(self.name):
-            handle.manageSnapshots().removeBranch(self.name).commit()
+        if self.lake.handle(self.table).refs().containsKey(self.name):
+            drop_branches(self.lake, self.table, [self.name])
 
     def _shaped(self, rows: DataFrame) -> DataFrame:
         """Return rows in the table's columns, by name."""

@@ -9,7 +9,7 @@ Here `handle` is Iceberg's table in Java, `transaction` one of its transactions,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -59,16 +59,18 @@ def publish(transaction: Any, handle: Any, branch: str) -> bool:
     return True
 
 
-def drop(transaction: Any, handle: Any) -> None:
-    """Drop the columns that runs of before began anew and did not publish."""
-    left = [name for name in _columns(handle) if name.startswith(PREFIX)]
+def drop(transaction: Any, handle: Any, branches: Iterable[str] | None = None) -> bool:
+    """Drop the columns that branches began anew and did not publish: these, or all; tell whether there are any."""
+    own = (PREFIX,) if branches is None else tuple(map(beside, branches))
+    left = [name for name in _columns(handle) if name.startswith(own)]
     if not left:
-        return
+        return False
     spec = transaction.updateSpec()
-    for field in _partitions(handle, PREFIX):
+    for field in _partitions(handle, own):
         spec = spec.removeField(field)
     spec.commit()
     drop_columns(transaction, left)
+    return True
 
 
 def drop_columns(transaction: Any, names: Sequence[str]) -> None:
@@ -83,7 +85,7 @@ def _columns(handle: Any) -> list[str]:
     return [str(column.name()) for column in elements(handle.schema().columns())]
 
 
-def _partitions(handle: Any, prefix: str) -> list[str]:
+def _partitions(handle: Any, prefix: str | tuple[str, ...]) -> list[str]:
     """Return what a table is partitioned by whose name begins so: Iceberg names it after its column."""
     names = (str(field.name()) for field in elements(handle.spec().fields()))
     return [name for name in names if name.startswith(prefix)]

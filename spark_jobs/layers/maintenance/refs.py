@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from spark_jobs.layers.branches import BRANCH_PREFIX
+from spark_jobs.layers.branches import BRANCH_PREFIX, drop_branches
 from spark_jobs.layers.java import as_dict
 from spark_jobs.layers.lake import Lake, Snapshot
 
@@ -26,11 +26,7 @@ def drop_dead(lake: Lake, table: str, history: Sequence[Snapshot], before: int, 
         for name, tip in branches(lake, table).items()
         if tip != spared and _last_touched(lake.handle(table), tip, history) < before
     ]
-    if gone:
-        refs = lake.handle(table).manageSnapshots()
-        for name in gone:
-            refs = refs.removeBranch(name)
-        refs.commit()
+    drop_branches(lake, table, gone)
     return len(gone)
 
 

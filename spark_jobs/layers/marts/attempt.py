@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.model import Mart, Plan
-from spark_jobs.layers import evolution, shape
+from spark_jobs.layers import evolution, renewal, shape
 from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.lake import PROPERTY, Lake, Snapshot
 from spark_jobs.layers.marts import latest
@@ -24,6 +24,8 @@ from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.names import empty, without_rows
 from spark_jobs.layers.marts.tables import ensure
 from spark_jobs.layers.shaping import conformed
+
+MEMBERED = ("scd2", "dimension")  # the kinds that facts look up, and write inferred members to
 
 
 class SourceMissingError(DataError):
@@ -121,9 +123,12 @@ class Attempt:
 
 
 def _real(rows: DataFrame, mart: Mart) -> DataFrame:
-    """Return a mart's rows without audit columns and inferred members; rows of another kind's time are none."""
-    rows = rows.drop(*AUDIT)
-    if mart.kind not in ("scd2", "dimension") or "is_inferred" not in rows.columns:
+    """Return a mart's rows without audit columns and inferred members; rows of another kind's time are none.
+
+    Nor are the columns that another build begins anew meanwhile.
+    """
+    rows = rows.drop(*AUDIT, *(name for name in rows.columns if name.startswith(renewal.PREFIX)))
+    if mart.kind not in MEMBERED or "is_inferred" not in rows.columns:
         return rows
     return rows.where(F.coalesce(~F.col("is_inferred"), F.lit(True)))
 

@@ -68,7 +68,7 @@ def _once(current: Attempt) -> Result:
     if current.nothing_new and current.base is not None:
         return _result(current, current.base.id, diff.Counts())
     work = (keyed if current.run.mart.kind in KEYED else fact).recompute(current)
-    anew = outgrown(current.run.lake, current.table, work.new.schema) if current.run.rebuild else frozenset[str]()
+    anew = outgrown(current.run.lake, current.table, work.new.schema) if current.whole else frozenset[str]()
     base = _base(current, work, anew=bool(anew))
     reached("compare")
     found = _compare(current, work, anew)
@@ -85,7 +85,7 @@ def _once(current: Attempt) -> Result:
     if found.needs:
         published = _settle(current, found, seen, swept) or published
     # A fact that looks the dimension up no more has left its members, and does not come to sweep them.
-    if current.whole and current.run.mart.kind in ("scd2", "dimension"):
+    if current.whole and current.run.mart.kind in attempt.MEMBERED:
         published = members.sweep(current.run, current.run.mart, published)
     return _result(current, published, found.counts)
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from contracts.model import Mart, Table
 from spark_jobs.layers.marts import history
-from spark_jobs.layers.marts.attempt import Attempt
+from spark_jobs.layers.marts.attempt import MEMBERED, Attempt
 from spark_jobs.layers.marts.events import AT, flag, semi
 from spark_jobs.layers.marts.names import KEYED
 from spark_jobs.layers.marts.tables import refuse
@@ -47,7 +47,7 @@ def _affected(attempt: Attempt, affected: DataFrame | None) -> DataFrame | None:
 
 def _ids(mart: Mart, table: Table) -> tuple[str, ...]:
     """Return the columns that name a row; surrogate keys tell real members from inferred ones."""
-    if mart.kind in ("scd2", "dimension"):
+    if mart.kind in MEMBERED:
         return (mart.surrogate_key, *table.key)
     return table.key
 

@@ -12,7 +12,7 @@ from pyspark.sql.types import StructType
 from contracts.model import DimensionLookup, Mart
 from spark_jobs.layers.errors import ConcurrentPublishError, DataError
 from spark_jobs.layers.lake import Branch, branch_name, is_empty
-from spark_jobs.layers.marts.attempt import Run
+from spark_jobs.layers.marts.attempt import MEMBERED, Run
 from spark_jobs.layers.marts.diff import differs
 from spark_jobs.layers.marts.events import anti, semi
 from spark_jobs.layers.marts.lookups import business_key, inferred_key, key_column
@@ -142,7 +142,7 @@ def kept(rows: DataFrame, run: Run, outgrown: frozenset[str]) -> DataFrame | Non
     They are NULL in the `outgrown` columns. None where those name a member: facts are to point to others then.
     """
     mart = run.mart
-    if mart.kind not in ("scd2", "dimension") or "is_inferred" not in rows.columns:
+    if mart.kind not in MEMBERED or "is_inferred" not in rows.columns:
         return None
     names = {name.lower() for name in ("is_inferred", mart.surrogate_key, *run.plan.tables[mart.source].key)}
     return None if names & outgrown else rows.where("is_inferred").drop(*outgrown)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType, TimestampType
 
 from contracts.model import Plan
-from spark_jobs.layers import evolution
+from spark_jobs.layers import evolution, renewal
 from spark_jobs.layers.errors import DataError, SchemaChangeError
 from spark_jobs.layers.lake import Branch, Lake
 
@@ -101,7 +101,8 @@ def surplus(lake: Lake, table: str, schema: StructType) -> list[str]:
 
     A column by which the table was ever partitioned stays: Iceberg reads old files by it.
     """
-    paths = map(".".join, _surplus(lake.read(table).schema, _audited(schema)))
+    have = StructType([f for f in lake.read(table).schema.fields if not f.name.startswith(renewal.PREFIX)])
+    paths = map(".".join, _surplus(have, _audited(schema)))
     needed = lake.partition_columns(table)
     return [path for path in paths if path not in needed]
 

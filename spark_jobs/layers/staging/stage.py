@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from contracts.model import MISSING_FILES, Table
 from spark_jobs.layers import evolution, shape
-from spark_jobs.layers.branches import drop_branches
+from spark_jobs.layers.branches import drop_of_stem
 from spark_jobs.layers.errors import (
     ConcurrentPublishError,
     ContractViolationError,
@@ -228,7 +228,7 @@ def _settled(lake: Lake, names: Names, table: Table, manifest: Manifest, done: S
     _settle_state(lake, names, done)
     if again:
         for name in (names.log, names.quarantine):
-            drop_branches(lake, name, branch_name(manifest.batch_id))
+            drop_of_stem(lake, name, branch_name(manifest.batch_id))
     books = from_dict(json.loads(done.summary["landfall.books"]))
     superseded = [*json.loads(done.summary["landfall.superseded"]), *sorted(overtaken(manifest.landings, table))]
     reached("book")

@@ -8,12 +8,15 @@ from datetime import datetime
 import pytest
 
 from contracts.model import Column, EffectiveAt, Source, Table
-from spark_jobs.layers import evolution
+from spark_jobs.layers import branches, evolution
 from spark_jobs.layers.branches import Branch
 from spark_jobs.layers.errors import SchemaChangeError
+from spark_jobs.layers.maintenance import refs
+from spark_jobs.layers.marts import attempt, build, tables
 from spark_jobs.layers.marts.diff import Counts, DuplicateKeyError
 from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.tables import MartSchemaError
+from spark_jobs.layers.shaping import parse_schema
 from tests.cases import few
 from tests.unit.spark_jobs.marts.bench import mart, plan
 
@@ -208,8 +211,36 @@ def built_of_text(bench, **more):
     return b
 
 
-def test_a_rebuild_gives_a_mart_the_type_that_its_table_cannot_change_to(bench, monkeypatch):
+@pytest.mark.parametrize("step", few(["append", "seal", "publish"]))
+def test_a_column_of_another_type_begins_anew_and_readers_see_the_old_one_until_then(bench, monkeypatch, step):
     b = built_of_text(bench)
+
+    def dies(reaches, **_):
+        if reaches == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        for module in (build, branches):
+            patch.setattr(module, "reached", dies)
+        with pytest.raises(KeyboardInterrupt):
+            b.build("sql_t")
+    assert b.rows("sql_t", "k", "v", "w") == [(1, "7", "x"), (2, None, "y")]
+    b.batches = iter([1, 2, 3])  # the batch is tried again
+    assert b.build("sql_t").counts == Counts(inserted=2)
+    name = b.lake.table("mart", "sql_t")
+    for found in (b.lake.read(name), b.lake.read(name, b.lake.head(name).id)):
+        assert found.drop("_batch_id", "_built_at").schema.simpleString() == "struct<k:bigint,v:int,w:string>"
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, None, "y")]
+    b.log("t", [(2, "8", "z", "U", T2)])
+    assert b.build("sql_t").counts == Counts(updated=1)
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, 8, "z")]
+
+
+@pytest.mark.long(little=True)
+def test_a_type_that_changes_under_the_same_contract_is_refused_until_the_mart_is_rebuilt(bench, monkeypatch):
+    b = built_of_text(bench)
+    monkeypatch.setattr(attempt, "fingerprint", lambda *_: b.lake.property(b.lake.table("mart", "sql_t"), "contract"))
+    b.log("t", [(2, "8", "z", "U", T2)])
     with pytest.raises(MartSchemaError) as raised:
         b.build("sql_t")
     assert str(raised.value) == (
@@ -217,28 +248,49 @@ def test_a_rebuild_gives_a_mart_the_type_that_its_table_cannot_change_to(bench, 
         "to double, decimal(p,s) to more digits before the point. Keep the type, or give the column another name. Or "
         'else build the mart anew: start {"table": "t", "mode": "rebuild", "marts": ["sql_t"]}'
     )
-    publish = Branch.publish
-    with monkeypatch.context() as patch:  # as a run that dies before it publishes
-        patch.setattr(Branch, "publish", lambda branch: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            b.build("sql_t", rebuild=True)
-    between = []
-    monkeypatch.setattr(
-        Branch, "publish", lambda branch: between.append(b.rows("sql_t", "k", "v", "w")) or publish(branch)
-    )
+    assert b.rows("sql_t") == [(1, "7", "x"), (2, None, "y")]
     b.build("sql_t", rebuild=True)
-    assert between == [[(1, "7", "x"), (2, None, "y")]]
-    assert b.lake.read(b.lake.table("mart", "sql_t")).drop("_batch_id", "_built_at").dtypes == [
-        ("k", "bigint"),
-        ("v", "int"),
-        ("w", "string"),
-    ]
-    assert b.rows("sql_t") == [(1, 7, "x"), (2, None, "y")]
-    b.log("t", [(2, "8", "z", "U", T2)])
-    assert b.build("sql_t").counts == Counts(updated=1)
     assert b.rows("sql_t") == [(1, 7, "x"), (2, 8, "z")]
 
 
+@pytest.mark.long(little=True)
+def test_what_a_dead_build_began_anew_goes_with_its_branch(bench):
+    b = built_of_text(bench)
+    name = b.lake.table("mart", "sql_t")
+    tables.renew(b.lake.branch(name, "b_dead"), parse_schema("k bigint, v int, w string"), ())
+    b.plan = selected("v, w, 1 AS x")
+    b.build("sql_t")
+    assert b.rows("sql_t", "k", "v", "w", "x") == [(1, "7", "x", 1), (2, None, "y", 1)]
+    refs.drop_dead(b.lake, name, [*b.lake.history(name)], before=2**62)
+    assert b.lake.read(name).columns == ["k", "v", "w", "_batch_id", "_built_at", "x"]
+
+
+@pytest.mark.long(little=True)
+def test_of_two_builds_that_begin_a_column_anew_one_publishes_and_the_other_sees_it(bench, monkeypatch):
+    b = built_of_text(bench)
+    publish, others = Branch.publish, [lambda: b.build("sql_t")]
+
+    def overtaken(branch):
+        if others:
+            others.pop()()
+        return publish(branch)
+
+    monkeypatch.setattr(Branch, "publish", overtaken)
+    assert b.build("sql_t").status == "unchanged"
+    assert b.rows("sql_t") == [(1, 7, "x"), (2, None, "y")]
+    assert b.lake.read(b.lake.table("mart", "sql_t")).columns == ["k", "v", "w", "_batch_id", "_built_at"]
+
+
+@pytest.mark.long(little=True)
+def test_fields_of_another_type_begin_anew_with_their_column(bench):
+    b = built_of_text(bench)
+    for columns, row in (("struct(v AS a, w AS b) AS s", ("7", "x")), ("struct(int(v) AS a) AS s", (7,))):
+        b.plan = selected(columns)
+        b.build("sql_t")
+        assert b.rows("sql_t")[0] == (1, row)
+
+
+@pytest.mark.long(little=True)
 def test_a_column_that_partitions_a_mart_keeps_its_type_as_long_as_the_table_is_there(bench):
     b = built_of_text(bench, partition_by=("v",))
     for rebuild in (False, True):
