@@ -72,15 +72,15 @@ def failures(
 ) -> list[dict[str, Any]]:
     """Return the failures to tell, the table's first, then each mart's with those that were skipped because of it.
 
-    Of the table's: whether files are tried no more, and whether later ones wait for them.
+    Of the table's: whether files are tried no more, whether later ones wait for them, and whether none may lack.
     """
     told = []
-    mine = _of_batch(batch, found)
-    is_held = world.plan.tables[batch["table"]].on_failed_file == "hold"
+    mine, table = _of_batch(batch, found), world.plan.tables[batch["table"]]
     facts = {
         "batch_id": batch["batch_id"],
         "gave_up": any(one.has_failed for one in mine),
-        "holds": is_held and any(one.state == FAILED for one in mine),
+        "holds": table.on_failed_file == "hold" and any(one.state == FAILED for one in mine),
+        "in_parts": table.source.parts is not None,
     }
     if not outcome.published:
         skipped = sorted(batch.get("marts", ()))

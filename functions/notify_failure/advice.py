@@ -132,8 +132,12 @@ def _anew(advice: Advice, failure: Mapping[str, Any], request: Mapping[str, Any]
     )
     if ": is gone: " in str(failure["cause"]):
         why = "is in the raw bucket no more"
-        todo = "If its rows may leave the table with it, start the rebuild so that it goes without such files."
-        rerun["allow"] = sorted({*allowed, MISSING_FILES})
+        todo = "Send it again as it was, under the same key, and start the rebuild again"
+        if failure.get("in_parts"):
+            todo += ": no snapshot in parts is staged without one of them."
+        else:
+            todo += "; where its rows may leave the table with it, this input goes without such files."
+            rerun["allow"] = sorted({*allowed, MISSING_FILES})
     what, safe = f"A file of {request['table']} {why}: nothing is staged anew.", advice.safe.partition("; ")[0] + "."
     return replace(advice, what=what, safe=safe, todo=todo, rerun=rerun)
 

@@ -19,6 +19,7 @@ from functions.shared.landings import (
     DUPLICATE,
     FAILED,
     PENDING,
+    QUARANTINED,
     REBUILD,
     STAGED,
     SUPERSEDED,
@@ -188,8 +189,8 @@ def held_words(count: int, key: str) -> str:
 
 
 def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
-    """Decide by the versions of its object; one that failed is as if it had not come."""
-    present = [version for version in chain if version.state != FAILED]
+    """Decide by the versions of its object; one that failed, or is in quarantine, is as if it had not come."""
+    present = [version for version in chain if version.state not in (FAILED, QUARANTINED)]
     place = [version.id for version in present].index(one.id)
     earlier, later = present[:place], present[place + 1 :]
     if earlier and earlier[-1].etag == one.etag:

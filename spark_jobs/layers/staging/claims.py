@@ -12,7 +12,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -71,19 +71,21 @@ def claim_all(
 
     Returns the claims, and the errors of landings that cannot be read to their end.
     """
-    copy = _COPIES.get(source.format, _copy_text)
 
     def one(numbered: tuple[int, Landing]) -> Claim | ContractViolationError:
         number, landing = numbered
         key = f"claims/{batch_id}/{number:06d}.{source.format}{_SUFFIXES.get(source.format, '')}"
         try:
-            content = copy(s3, landing, Target(bucket, key, source, split_bytes))
+            content = _copied(s3, landing, Target(bucket, key, source, split_bytes))
         except UnreadableError as error:
             return ContractViolationError(f"file {landing.key}: {error}", {landing.id: (str(error), None)})
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
+            if not _tells_of_gone(error):
                 raise
-            gone = f"is gone: somebody deleted its version {landing.version_id} from the raw bucket; send it again"
+            gone = (
+                f"is gone: somebody deleted its version {landing.version_id} from the raw bucket; "
+                "send it again as it was, under the same key"
+            )
             return FileGoneError(f"file {landing.key}: {gone}", {landing.id: (gone, None)})
         return Claim(number, landing, f"s3://{bucket}/{key}", content)
 
@@ -91,6 +93,36 @@ def claim_all(
         done = list(pool.map(one, numbered))
     claims = [claim for claim in done if isinstance(claim, Claim)]
     return claims, [error for error in done if isinstance(error, ContractViolationError)]
+
+
+def _copied(s3: Any, landing: Landing, target: Target) -> Content:
+    """Copy a version; where somebody deleted it, the object of its key if that was sent again as it was.
+
+    To the ledger what was sent again is a duplicate, so that nobody else reads it.
+    """
+    copy = _COPIES.get(target.source.format, _copy_text)
+    try:
+        return copy(s3, landing, target)
+    except ClientError as error:
+        again = _sent_again(s3, landing) if _tells_of_gone(error) else None
+        if again is None:
+            raise
+    return copy(s3, replace(landing, version_id=again), target)
+
+
+def _sent_again(s3: Any, landing: Landing) -> str | None:
+    """Return the version that lies at a landing's key now, where its content is the landing's."""
+    try:
+        now = s3.head_object(Bucket=landing.bucket, Key=landing.key)
+    except ClientError as error:
+        if not _tells_of_gone(error):
+            raise
+        return None
+    return str(now["VersionId"]) if now["ETag"].strip('"') == landing.etag else None
+
+
+def _tells_of_gone(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in _GONE
 
 
 def _copy_text(s3: Any, landing: Landing, target: Target) -> Content:

@@ -35,6 +35,7 @@ class Landing:
     event_time: datetime
     file_time: datetime
     size: int = 0
+    etag: str = ""
 
     @property
     def uri(self) -> str:
@@ -93,6 +94,7 @@ def read_manifest(raw: Mapping[str, Any], table: Table) -> Manifest:
                 event_time=event_time,
                 file_time=file_time,
                 size=int(item.get("size", 0)),
+                etag=str(item.get("etag", "")),
             )
         )
     mode = raw.get("mode", "incremental")

@@ -54,6 +54,16 @@ def test_a_batch_ends_before_the_landing_that_is_too_much() -> None:
     assert len(chosen(KEYED, *(version(f"k{n:02}", n, "x", size=1) for n in range(12))).claims) == 10
 
 
+def test_the_content_of_a_landing_whose_rows_have_left_counts_when_it_comes_again() -> None:
+    left = version("a", 1, "x", "quarantined")
+    for table in (KEYED, APPEND, replace(APPEND, on_overwrite="fail")):
+        work = chosen(table, left, version("a", 2, "x"))
+        assert (names(work), work.settled, work.retired) == (["a v2"], (), ())
+    both = [version("a", 1, "x", mode="replay", was="quarantined"), version("a", 2, "x", "staged")]
+    work = chosen(KEYED, *both)
+    assert (names(work), changes(work.retired)) == (["a v1"], [("a v2", "duplicate")])
+
+
 def test_a_landing_on_its_last_attempt_goes_alone() -> None:
     good, poison = version("good", 2, "x"), version("poison", 1, "x", attempts=2)
     assert names(chosen(KEYED, good, poison)) == ["poison v1"]

@@ -204,8 +204,15 @@ def test_a_file_that_is_gone_and_stops_a_rebuild_can_be_left_out() -> None:
         f"WHY      ContractViolationError: {gone['cause']}",
         "SAFE     staging.planes and its marts are as they were before the batch.",
         "SKIPPED  dim_planes, because of planes; they show their last good state",
-        "TO DO    If its rows may leave the table with it, start the rebuild so that it goes without such files.",
+        "TO DO    Send it again as it was, under the same key, and start the rebuild again; where its rows may leave "
+        "the table with it, this input goes without such files.",
         f"RERUN    {json.dumps({**request, 'allow': ['max_deleted', 'missing_files']})}",
+    ]
+    in_parts = Report("nycflights", "dev", "planes", ARN, request, (gone | {"in_parts": True},), [])
+    assert body(in_parts).splitlines()[6:8] == [
+        "TO DO    Send it again as it was, under the same key, and start the rebuild again: no snapshot in parts is "
+        "staged without one of them.",
+        f"RERUN    {json.dumps(request)}",
     ]
 
 

@@ -185,6 +185,7 @@ def test_what_is_told_of_a_table(staged: StageOutcome, error: str, cause: str, s
         "mode": "incremental",
         "gave_up": True,
         "holds": holds == "hold",
+        "in_parts": False,
     }
 
 

@@ -70,7 +70,7 @@ def test_a_file_that_somebody_deleted_fails_by_name_and_the_others_are_read(file
     for form, body in (("csv", BODY), ("json", '[{"a": "1", "b": "é"}, {"a": "2", "b": "y"}]')):
         gone, found = files.read_all(table(*AB, form=form), [None, body])
         assert (re.sub(r"version \S+", "version …", gone.failed), found) == (
-            "is gone: somebody deleted its version … from the raw bucket; send it again",
+            "is gone: somebody deleted its version … from the raw bucket; send it again as it was, under the same key",
             ROWS,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import io
 import itertools
 import shutil
@@ -21,8 +23,12 @@ from spark_jobs.layers.staging.session import configure
 from spark_jobs.layers.staging.stage import Staged, stage
 
 
+def etag_of(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
 class FolderS3:
-    """The three S3 calls that staging makes, on folders; versions of a key lie beside each other."""
+    """The four S3 calls that staging makes, on folders; versions of a key lie beside each other."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -38,6 +44,14 @@ class FolderS3:
     def get_object(self, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:  # noqa: N803 (boto3's names)
         path = self._kept(Bucket, Key, VersionId) if VersionId else self.root / Bucket / Key
         return {"Body": io.BytesIO(path.read_bytes())}
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, str]:  # noqa: N803 (boto3's names)
+        kept = (self.root / Bucket / "versions").glob(f"*/{glob.escape(Key)}")
+        newest = max(kept, key=lambda path: path.stat().st_mtime_ns, default=None)
+        if newest is None:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        version = newest.relative_to(self.root / Bucket / "versions").parts[0]
+        return {"VersionId": version, "ETag": f'"{etag_of(newest.read_bytes())}"'}
 
     def copy(self, source: dict[str, str], bucket: str, key: str) -> None:
         target = self.root / bucket / key
@@ -78,7 +92,7 @@ class Bench:
             "version_id": version,
             "sequencer": f"{number:016X}",
             "event_time": at,
-            "etag": str(number),
+            "etag": etag_of(body),
             "size": len(body),
         }
 

@@ -88,7 +88,7 @@ def test_a_rebuild_goes_without_files_that_are_gone_where_it_may(bench):
     bench.stage(table, *landings)
     bench.s3.path("test-raw", first["key"], first["version_id"]).unlink()
     version = f"its version {first['version_id']} from the raw bucket"
-    gone = f"file {first['key']}: is gone: somebody deleted {version}; send it again"
+    gone = f"file {first['key']}: is gone: somebody deleted {version}; send it again as it was, under the same key"
     with pytest.raises(ContractViolationError, match=re.escape(gone)):
         bench.stage(table, *landings, mode="rebuild")
     assert bench.log(table) == [(1, "1", "I", at(1)), (1, "2", "U", at(2))]
