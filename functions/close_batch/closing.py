@@ -222,7 +222,8 @@ def _close_item(
 def _held(world: World, lease: Lease, found: Mapping[str, Landing], batch_id: str) -> frozenset[str]:
     """Return what later files wait for: landings that failed now, and those that still hold them up."""
     table = world.plan.tables[lease.table]
-    return still_held(world.ledger, table, lease.held | failed_entries(table, found.values(), batch_id))
+    entries = lease.held | failed_entries(table, found.values(), batch_id)
+    return still_held(table, entries, lambda object_id: world.ledger.versions(table.name, object_id))
 
 
 def _go_on(world: World, closing: Closing, errors: Sequence[str], told: int) -> GoesOn:

@@ -19,7 +19,7 @@ from functions.shared import actions
 from functions.shared.choosing import Work, choose, held_words, is_held
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
-from functions.shared.holding import still_held
+from functions.shared.holding import still_held, to_mend
 from functions.shared.landings import REBUILD, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
@@ -105,8 +105,7 @@ def _open(
             errors = [*caller.errors, *(failure["error"] for failure in failures)]
             failed = still_fails(lease, errors) if caller.iteration else None
             if release(world.ledger, lease, failed, unopened=True):
-                unmet = request.mode == "replay" and not settled
-                why = _UNMET if unmet else _why_nothing(world, request.table, lease)
+                why = _why_nothing(world, request, lease, settled)
                 return nothing(request.table, why, failures, lease.failing and failed is False)
         lease = _refreshed(world, lease)
         if opened := world.ledger.batch(request.table, lease.batch_id):
@@ -116,7 +115,8 @@ def _open(
 
 def _with_held(world: World, lease: Lease) -> Lease:
     """Return the lease without held landings that nobody waits for any more, and write that down."""
-    held = still_held(world.ledger, world.plan.tables[lease.table], lease.held)
+    table = world.plan.tables[lease.table]
+    held = still_held(table, lease.held, lambda object_id: world.ledger.versions(table.name, object_id))
     if held == lease.held:
         return lease
     try:
@@ -126,15 +126,16 @@ def _with_held(world: World, lease: Lease) -> Lease:
     return replace(lease, held=held)
 
 
-def _why_nothing(world: World, name: str, lease: Lease) -> str:
-    """Say why no batch was opened: what is pending waits for something, or nothing is pending."""
-    table = world.plan.tables[name]
+def _why_nothing(world: World, request: Request, lease: Lease, settled: int) -> str:
+    """Say why no batch was opened: nothing was meant, what is pending waits for something, or nothing is pending."""
+    table = world.plan.tables[request.table]
     pending = world.ledger.pending(table.name)
+    if request.mode == "replay" and not settled and not any(one.mode for one in pending):
+        return _UNMET
     held = [one for one in pending if is_held(one, lease.held)]
     if held:
-        first = id_in(min(lease.held))
-        [failed] = world.ledger.landings(table.name, [first]).values()
-        return held_words(len(held), failed.key)
+        failed = world.ledger.landings(table.name, [id_in(entry) for entry in lease.held])
+        return held_words(len(held), to_mend(failed.values()))
     return waiting_words(table, pending, datetime.now(UTC)) or "nothing is pending"
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from contracts.model import Capacity
 from functions.open_batch.opening import marts_to_build
-from functions.open_batch.reopening import Stopped, selected, stopped
+from functions.open_batch.reopening import Stopped, selected, stopped, taken_up
 from functions.open_batch.request import Request
 from functions.shared.batches import CLOSED
 from functions.shared.choosing import ENDLESS, Limits, Work, choose
 from functions.shared.holding import still_held
 from functions.shared.landings import PENDING, STAGED, Landing
 from functions.shared.ledger import Lease
-from functions.shared.wholes import wholes
 from functions.shared.world import World
 
 _SHOWN = 100
@@ -69,39 +67,47 @@ def _batches(
     if request.rebuilds_marts:
         return [], {}
     table = world.plan.tables[request.table]
-    if request.mode == "replay":
-        again = selected(world, request)
-        if table.source.parts:
-            return [whole.landings for whole in wholes(table, again, datetime.now(UTC))], {}
-        return _cut(again, world.limits), {}
     pending = [one for one in world.ledger.pending(request.table) if not (request.rebuilds_staging and one.mode)]
-    works = _works(world, request, lease, execution, pending)
-    claims = [one for work in works for one in work.claims]
+    again = selected(world, request) if request.mode == "replay" else []
+    works = _works(world, request, lease, execution, pending, again)
+    known = {one.id: one for one in (*pending, *again)}
+    staged = [[known.get(one.id, one) for one in work.claims] for work in works]
+    claims = [one for batch in staged for one in batch]
     is_in_parts = bool(table.source.parts)
     if request.rebuilds_staging:
-        anew = [*selected(world, request), *([] if is_in_parts else claims)]  # parts go on waiting for one another
-        return [anew] if anew else [], {}
+        anew = {one.id: one for one in selected(world, request)}
+        anew |= {} if is_in_parts else {one.id: one for one in claims}  # parts go on waiting for one another
+        return [[*anew.values()]] if anew else [], {}
     settled = [change for work in works for change in work.settled if change.state != PENDING]
     ids = {one.id for one in claims} | {one.landing.id for one in settled}
-    waiting = [_shown(one) for one in pending if one.id not in ids]
+    waiting = [_shown(one) for one in known.values() if one.id not in ids]
     told = [_shown(one.landing) | {"becomes": one.state, "because": one.reason} for one in settled]
-    batches = [batch for work in works for batch in _cut(work.claims, ENDLESS if is_in_parts else world.limits)]
+    batches = [batch for claimed in staged for batch in _cut(claimed, ENDLESS if is_in_parts else world.limits)]
     let_through = [landing for one in stops if one.limit in request.allow for landing in one.landings]
     batches += _cut(let_through, world.limits)
     return batches, {"settled_without_staging": told[:_SHOWN], "waiting": waiting[:_SHOWN]}
 
 
-def _works(world: World, request: Request, lease: Lease, execution: str, pending: Sequence[Landing]) -> list[Work]:
-    """Return what there is to do one after the other, as if the size of a batch had no limit and nothing failed."""
+def _works(
+    world: World,
+    request: Request,
+    lease: Lease,
+    execution: str,
+    pending: Sequence[Landing],
+    again: Sequence[Landing],
+) -> list[Work]:
+    """Return what there is to do one after the other, as if the size of a batch had no limit and nothing failed.
+
+    Landings that are taken up `again` are among it.
+    """
     table, limits = world.plan.tables[request.table], replace(ENDLESS, attempts=world.limits.attempts)
-    then: dict[str, Landing] = {}
+    then = {one.id: taken_up(one, request, world.ledger.now()) for one in again}
 
     def versions(object_id: str) -> list[Landing]:
         return [then.get(one.id, one) for one in world.ledger.versions(table.name, object_id)]
 
-    held = still_held(world.ledger, table, lease.held)
-    waiting = {one.id: one for one in pending}
-    works = []
+    waiting = {one.id: one for one in pending} | then
+    works, held = [], still_held(table, lease.held, versions)
     while work := choose(table, [*waiting.values()], versions, execution, limits, held):
         works.append(work)
         done = [(one, STAGED) for one in work.claims] + [(one.landing, one.state) for one in work.settled]
@@ -110,6 +116,7 @@ def _works(world: World, request: Request, lease: Lease, execution: str, pending
             then[one.id] = one.settled(state, one.updated_at)
             if state == PENDING:  # its content counts again
                 waiting[one.id] = then[one.id]
+        held = still_held(table, held, versions)
     return works
 
 

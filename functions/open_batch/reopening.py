@@ -36,18 +36,19 @@ def reopen(world: World, request: Request, lease: Lease) -> list[Landing]:
         chosen = [landing for one in waiting if one.limit in request.allow for landing in one.landings]
         stays = frozenset(one.batch_id for one in waiting if one.limit not in request.allow)
     else:
-        chosen = selected(world, request)
+        waiting_too = list[Landing]()
         if request.rebuilds_staging:
             reconcile(world, request.table)
             waiting_too, settled = pending_that_count(world, lease)
-            chosen += waiting_too
+        chosen = selected(world, request) + waiting_too
     now = world.ledger.now()
-    settle(world.ledger, lease, [(one, _again(one, request, now)) for one in chosen])
+    settle(world.ledger, lease, [(one, taken_up(one, request, now)) for one in chosen])
     _keep(world, lease, stays)
     return settled
 
 
-def _again(one: Landing, request: Request, now: str) -> Landing:
+def taken_up(one: Landing, request: Request, now: str) -> Landing:
+    """Return a landing as it waits for what a request asks of it."""
     allow = ",".join(sorted(request.allow))
     if request.mode == "incremental" and one.state == FAILED:
         return again(one, now, allow=allow)

@@ -26,7 +26,7 @@ from functions.shared.landings import (
     Landing,
     object_in,
 )
-from functions.shared.wholes import wholes
+from functions.shared.wholes import time_of, wholes
 
 _UNSETTLED = (PENDING, CLAIMED)
 _DAY = timedelta(days=1)
@@ -183,19 +183,23 @@ def held_words(count: int, key: str) -> str:
     """Say what landings wait for, and how they go on."""
     wait = "1 landing waits" if count == 1 else f"{count:,} landings wait"
     return (
-        f"{wait} for {key}, which failed (on_failed_file: hold): land that key again as it should be, or replay it; "
-        "under another key it waits too"
+        f"{wait} for {key}, which failed (on_failed_file: hold): land that key again as it should be "
+        "(and replay the others of a snapshot in parts), or replay it; under another key it waits too"
     )
 
 
 def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
-    """Decide by the versions of its object; one that failed, or is in quarantine, is as if it had not come."""
-    present = [version for version in chain if version.state not in (FAILED, QUARANTINED)]
+    """Decide by the versions of its object; one that failed is as if it had not come."""
+    present = [version for version in chain if version.state != FAILED]
     place = [version.id for version in present].index(one.id)
     earlier, later = present[:place], present[place + 1 :]
     if earlier and earlier[-1].etag == one.etag:
         if earlier[-1].state in _UNSETTLED:
             return _WAITS
+        if (
+            earlier[-1].state == QUARANTINED and time_of(table, one) != one.id
+        ):  # it was gone, or the contract is another
+            return _Fate(Change(earlier[-1], PENDING, f"its content came again with version {one.version_id}"))
         return _Fate(_duplicate(one, earlier[-1]))
     if table.load == "append" and table.on_overwrite == "fail":
         return _first_counts(table, one, earlier, later)

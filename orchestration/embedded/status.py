@@ -12,6 +12,7 @@ from typing import Any
 from contracts.model import Plan, Table
 from functions.shared.attributes import from_item
 from functions.shared.choosing import is_held, is_replaced
+from functions.shared.holding import to_mend
 from functions.shared.landings import CLAIMED, PENDING, Landing
 from functions.shared.ledger import Lease
 from orchestration.embedded.report import Batch, Execution, FailedFile, Status, TableStatus
@@ -109,7 +110,7 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
         due_marts=tuple(sorted(lease.new_marts(plan) | lease.due_marts & plan.marts.keys())),
         failed=tuple(FailedFile(one.key, one.reason) for one in sorted(failed, key=lambda one: (one.key, one.order))),
         held=sum(one.state == PENDING and is_held(one, lease.held) for one in landings),
-        held_by=next((one.key for one in landings if one.entry == min(lease.held, default="")), ""),
+        held_by=to_mend(one for one in landings if one.entry in lease.held),
     )
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from contracts import file_times
 from contracts.file_times import FileTimeError, parse_time
 from contracts.model import Parts, Table
-from contracts.snapshot_parts import Part, members
+from contracts.snapshot_parts import ANOTHER_FAILED, Part, members
 from spark_jobs.layers.errors import ContractViolationError
 
 _SEQUENCER_DIGITS = 32
@@ -150,8 +150,9 @@ def whole_snapshot(parts: Parts, landings: Sequence[Landing]) -> list[Landing]:
 def blame_whole_snapshots(error: ContractViolationError, landings: Sequence[Landing]) -> ContractViolationError:
     """Return the error that blames, with one part of a snapshot, all others: without it the snapshot is not whole."""
     times = {landing.file_time for landing in landings if landing.id in error.landings}
-    reason = "belongs to a snapshot of which another part failed; send that part again and replay all"
-    others = {one.id: (reason, None) for one in landings if one.file_time in times and one.id not in error.landings}
+    others = {
+        one.id: (ANOTHER_FAILED, None) for one in landings if one.file_time in times and one.id not in error.landings
+    }
     return ContractViolationError(str(error), {**error.landings, **others})
 
 

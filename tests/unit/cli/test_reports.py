@@ -193,7 +193,7 @@ def test_status_tells_files_that_run_would_not_take() -> None:
     table = TableStatus("planes", {"pending": 2, "failed": 1}, held=1, held_by="planes/1.csv")
     assert advice(Status((table,))) == [
         "planes: 1 landing waits for planes/1.csv, which failed (on_failed_file: hold): land that key again as it "
-        "should be, or replay it; under another key it waits too",
+        "should be (and replay the others of a snapshot in parts), or replay it; under another key it waits too",
         "1 landing pending: landfall run works on them.",
     ]
 

@@ -54,14 +54,15 @@ def test_a_batch_ends_before_the_landing_that_is_too_much() -> None:
     assert len(chosen(KEYED, *(version(f"k{n:02}", n, "x", size=1) for n in range(12))).claims) == 10
 
 
-def test_the_content_of_a_landing_whose_rows_have_left_counts_when_it_comes_again() -> None:
-    left = version("a", 1, "x", "quarantined")
+def test_a_landing_whose_rows_have_left_counts_again_when_its_content_comes_again() -> None:
+    gone, again = version("a", 1, "x", "quarantined"), version("a", 2, "x")
     for table in (KEYED, APPEND, replace(APPEND, on_overwrite="fail")):
-        work = chosen(table, left, version("a", 2, "x"))
-        assert (names(work), work.settled, work.retired) == (["a v2"], (), ())
-    both = [version("a", 1, "x", mode="replay", was="quarantined"), version("a", 2, "x", "staged")]
-    work = chosen(KEYED, *both)
-    assert (names(work), changes(work.retired)) == (["a v1"], [("a v2", "duplicate")])
+        work = chosen(table, gone, again)
+        assert (names(work), changes(work.settled)) == ([], [("a v1", "pending")])
+        work = chosen(table, replace(gone, state="pending"), again)
+        assert (names(work), work.settled) == (["a v1"], ())
+    unmatched = replace(KEYED, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
+    assert changes(chosen(unmatched, gone, again).settled) == [("a v2", "duplicate")]
 
 
 def test_a_landing_on_its_last_attempt_goes_alone() -> None:

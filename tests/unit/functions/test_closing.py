@@ -128,8 +128,8 @@ def test_hold_lets_later_files_wait_until_the_failed_one_is_mended(pipeline: Pip
     told = pipeline.open(caller, table="weather")
     assert (told["action"], told["reason"]) == (
         "nothing",
-        "1 landing waits for ops/b.csv, which failed (on_failed_file: hold): land that key again as it should be, or "
-        "replay it; under another key it waits too",
+        "1 landing waits for ops/b.csv, which failed (on_failed_file: hold): land that key again as it should be (and "
+        "replay the others of a snapshot in parts), or replay it; under another key it waits too",
     )
     pipeline.stop(caller.name)
     pipeline.land("ops/b.csv", "v2", at="2013-01-09T00:00:00.000Z")

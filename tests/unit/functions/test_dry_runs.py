@@ -13,7 +13,8 @@ from functions.open_batch import opening
 from functions.shared import actions
 from functions.shared.landings import REBUILD, STAGED
 from functions.shared.settling import again
-from tests.unit.functions.conftest import Pipeline, dry_run, opened, s3_event, staged, stopped, task_failed
+from tests.unit.functions.conftest import Pipeline, dry_run, failed, opened, s3_event, staged, stopped, task_failed
+from tests.unit.functions.test_holding import held_up
 
 
 def test_a_dry_run_tells_what_would_be_staged_and_built_and_touches_nothing(pipeline: Pipeline) -> None:
@@ -230,3 +231,46 @@ def test_a_dry_run_cuts_files_into_the_batches_that_an_execution_makes_of_them(p
         pipeline.stage(batch)
         more = pipeline.close(batch, caller)["more"]
     assert planned == made == [2, 2, 1, 1]
+
+
+def test_a_dry_run_tells_what_goes_on_when_a_failed_file_is_replayed_or_sent_again(pipeline: Pipeline) -> None:
+    held_up(pipeline)
+    assert [one["key"] for one in dry_run(pipeline, table="weather")["waiting"]] == ["ops/c.csv"]
+    for words in ({"prefix": "ops/b"}, {}):
+        plan = dry_run(pipeline, table="weather", **words)
+        files = [(one["key"], one["version_id"], one["state"]) for one in plan["files"]]
+        if words:
+            assert files == [
+                ("ops/b.csv", "v1", "staged"),
+                ("ops/b.csv", "v2", "failed"),
+                ("ops/c.csv", "v1", "pending"),
+            ]
+            assert plan["batches"] == [2, 1]
+            pipeline.land("ops/b.csv", "v3", at="2013-01-05T00:00:00.000Z")
+        else:
+            assert files == [("ops/b.csv", "v3", "pending"), ("ops/c.csv", "v1", "pending")]
+            assert (plan["batches"], plan["waiting"]) == ([1, 1], [])
+
+
+def test_a_replay_of_a_snapshot_takes_the_part_along_that_was_sent_again(pipeline: Pipeline) -> None:
+    source = replace(pipeline.world.plan.tables["planes"].source, parts=Parts(marker="_SUCCESS$"))
+    pipeline.with_table("planes", source=source, effective_at=EffectiveAt(from_key=r"(?P<date>\d{4}-\d{2}-\d{2})"))
+    day = "crm/planes/2013-01-01"
+    batch, caller = opened(pipeline, f"{day}/a", f"{day}/b", f"{day}/_SUCCESS")
+    all_parts = {one["id"]: ("no int", "seats") for one in pipeline.manifest(batch)["landings"]}
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "ContractViolationError", "no int", **all_parts))
+    pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: no int"))
+    pipeline.stop(caller.name)
+    pipeline.land(f"{day}/b", "v2", at="2013-01-05T00:00:00.000Z")
+    pipeline.stop(pipeline.executions()[-1])
+    plan = dry_run(pipeline, prefix=day)
+    assert (plan["batches"], len(plan["waiting"])) == ([], 4)
+    caller = pipeline.start("replay")
+    answer = pipeline.open(caller, mode="replay", prefix=day)
+    assert (answer["action"], answer["reason"]) == (
+        "nothing",
+        f"waits for the rest of the snapshot of {day}/a: {day}/b landed after the marker: a newer marker must follow",
+    )
+    pipeline.stop("replay")
+    pipeline.land(f"{day}/_SUCCESS", "v2", at="2013-01-06T00:00:00.000Z")
+    assert dry_run(pipeline)["batches"] == [5]

@@ -171,6 +171,31 @@ def test_a_rebuild_of_staging_claims_all_that_was_staged_or_waits_in_one_batch(p
     )
 
 
+def test_a_rebuild_of_staging_takes_a_landing_once_that_was_gone_and_whose_content_came_again(
+    pipeline: Pipeline,
+) -> None:
+    staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
+    batch = run(pipeline, "without", mode="rebuild", layer="staging", allow=["missing_files"])
+    first = pipeline.manifest(batch)["landings"][0]["id"]
+    pipeline.stage(batch, quarantined_landings=[{"id": first, "reason": "is gone"}])
+    pipeline.close(batch, pipeline.caller("without"))
+    pipeline.stop("without")
+    assert pipeline.states() == {"crm/planes/a.csv v1": "quarantined", "crm/planes/b.csv v1": "staged"}
+    pipeline.land("crm/planes/a.csv", "v2", etag="etag-v1", at="2013-01-04T00:00:00.000Z")
+    pipeline.stop(pipeline.executions()[-1])
+    assert dry_run(pipeline, layer="staging")["batches"] == [2]
+    batch = run(pipeline, "again", mode="rebuild", layer="staging")
+    assert keys(pipeline, batch) == ["crm/planes/a.csv", "crm/planes/b.csv"]
+    pipeline.stage(batch)
+    assert pipeline.close(batch, pipeline.caller("again"))["more"] is True
+    assert pipeline.open(pipeline.caller("again", 1))["action"] == "nothing"
+    assert pipeline.states() == {
+        "crm/planes/a.csv v1": "staged",
+        "crm/planes/a.csv v2": "duplicate",
+        "crm/planes/b.csv v1": "staged",
+    }
+
+
 def test_a_rebuild_of_staging_that_fails_leaves_everything_as_it_was(pipeline: Pipeline) -> None:
     staged(pipeline, "crm/planes/a.csv", "crm/planes/b.csv")
     batch = run(pipeline, "again", mode="rebuild", layer="staging")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.model import Column, Mart, Plan, Source, Table
+from contracts.snapshot_parts import ANOTHER_FAILED
 from functions.shared.attributes import from_item, to_item
 from functions.shared.landings import Landing, landing_id
 from orchestration.embedded.cli.status import advice
@@ -97,6 +98,15 @@ def test_files_that_wait_for_one_that_failed_are_told_with_its_key() -> None:
     corrected = landing("planes/a.csv", "pending", version=2)
     [table] = tell(PLAN, [lease, failed, corrected, landing("planes/b.csv", "pending")], [], {}).tables
     assert (table.held, table.held_by, table.landings) == (1, "planes/a.csv", {"failed": 1, "pending": 2})
+
+
+def test_of_a_snapshot_in_parts_files_wait_for_the_part_that_others_failed_with() -> None:
+    reasons = {"a": ANOTHER_FAILED, "b": "column seats is missing", "c": ANOTHER_FAILED}
+    items = [landing(f"planes/{name}.csv", "failed", reason) for name, reason in reasons.items()]
+    entries = {Landing.from_plain(from_item(one)).entry for one in items}
+    lease = to_item({**LEASE, "held": entries})
+    [table] = tell(PLAN, [lease, *items], [], {}).tables
+    assert table.held_by == "planes/b.csv"
 
 
 def test_events_in_the_queue_and_dead_letters_are_counted() -> None:
