@@ -97,9 +97,13 @@ def verdicts(
 ) -> list[Pair]:
     """Return what becomes of the landings that a batch has claimed; those that it has not are left alone.
 
-    `execution` is who tried in vain and will not try again; a new execution may.
+    `execution` is who tried in vain and will not try again; a new execution may. Blame that meets none of them is no
+    reason to try the others at once.
     """
-    mine = [one for one in landings if one.state == CLAIMED and one.batch_id == batch_id]
+    found = [*landings]
+    if outcome.blamed.keys().isdisjoint(one.id for one in found):
+        outcome = replace(outcome, blamed={})
+    mine = [one for one in found if one.state == CLAIMED and one.batch_id == batch_id]
     return [(one, _verdict(one, outcome, execution, max_attempts, now)) for one in mine]
 
 

@@ -11,13 +11,14 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from contracts.model import Table
+from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.lake import PROPERTY
 from spark_jobs.layers.staging import capture, recognition, writers
 from spark_jobs.layers.staging.books import Books
 from spark_jobs.layers.staging.claims import Claim
 from spark_jobs.layers.staging.comparison import stage_snapshot
 from spark_jobs.layers.staging.correction import Correction, put_right
-from spark_jobs.layers.staging.landings import landing_of, name_in, whole_snapshot
+from spark_jobs.layers.staging.landings import Landing, landing_of, name_in, whole_snapshot
 from spark_jobs.layers.staging.outcome import Outcome, together
 from spark_jobs.layers.staging.state import PART, SNAPSHOT
 from spark_jobs.layers.staging.work import Work
@@ -112,10 +113,21 @@ def _stage(
         return Outcome(Books())
     others = [landing_of(order, step.landings[order]) for order in step.chosen if order not in by_order]
     work.quarantine.forget([landing.order for landing in others], ())
-    claims = [*fresh, *(work.reader.claim(work.table, others) if others else ())]
+    claims = [*fresh, *_read_again(work, others, fresh)]
     claims.sort(key=lambda claim: claim.landing.order)
     is_last = all(at < step.at for at in staged)
     return stage_snapshot(work, claims, instant, listing, is_last=is_last, texts=texts if is_last else None)
+
+
+def _read_again(work: Work, others: Sequence[Landing], fresh: Sequence[Claim]) -> list[Claim]:
+    """Claim the files of a snapshot that were staged before; where one cannot be read, those that came are to blame."""
+    try:
+        return work.reader.claim(work.table, others) if others else []
+    except ContractViolationError as error:
+        why = f"a file of the same snapshot, staged before, cannot be read again: {error}; then replay both"
+        blamed = [claim.landing for claim in fresh] or work.manifest.landings
+        told = f"{work.table.name}: file {blamed[0].key}: {why}" if blamed else why
+        raise ContractViolationError(told, {one.id: (why, None) for one in blamed}) from error
 
 
 def _listed(work: Work) -> Listing:

@@ -48,6 +48,15 @@ def test_each_landing_is_settled_as_the_job_says(pipeline: Pipeline) -> None:
     assert answer["summary"]["quarantined_files"] == [{"key": "crm/planes/keyless.csv", "reason": "no date in the key"}]
 
 
+def test_blame_that_meets_no_file_of_the_batch_counts_as_an_attempt(pipeline: Pipeline) -> None:
+    batch, caller = opened(pipeline, "crm/planes/a.csv")
+    pipeline.write(batch, "stage", failed(batch["batch_id"], "ContractViolationError", "no int", other=("no int", "")))
+    answer = pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: no int"))
+    assert answer["more"] is False
+    [tried] = pipeline.items("LANDING#")
+    assert (tried["state"], tried["attempts"], tried["tried_by"]) == ("pending", 1, caller.id)
+
+
 def test_a_batch_of_which_all_is_quarantined_is_no_good_one(pipeline: Pipeline) -> None:
     batch, caller = opened(pipeline, "crm/planes/keyless.csv")
     [landing] = ids(pipeline, batch).values()

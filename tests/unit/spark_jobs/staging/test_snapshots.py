@@ -182,6 +182,27 @@ def test_keep_leaves_absent_keys_and_unites_snapshots_of_one_time(bench):
 
 
 @pytest.mark.long(little=True)
+@pytest.mark.long(little=True)
+def test_a_file_fails_by_name_when_another_of_its_snapshot_that_was_staged_is_gone(bench):
+    table = snapshot_table(on_missing="keep")
+    first = snapshot(bench, 1, "1,a")
+    bench.stage(table, first)
+    bench.s3.path("test-raw", first["key"], first["version_id"]).unlink()
+    second = bench.land("k,v\n2,b\n", "planes/2020-01-01/more.csv")
+    with pytest.raises(ContractViolationError) as refused:
+        bench.stage(table, second)
+    why = (
+        f"a file of the same snapshot, staged before, cannot be read again: file {first['key']}: is gone: somebody "
+        f"deleted its version {first['version_id']} from the raw bucket; send it again as it was, under the same key; "
+        "then replay both"
+    )
+    assert (str(refused.value), refused.value.landings) == (
+        f"planes: file {second['key']}: {why}",
+        {second["id"]: (why, None)},
+    )
+    assert bench.log(table) == [(1, "a", "I", at(1))]
+
+
 def test_a_row_dates_its_own_change_and_a_correction_keeps_the_earlier_state_safe(bench):
     table = snapshot_table(
         columns=(Column("k", "bigint"), Column("v", "string"), Column("u", "date")),
