@@ -16,9 +16,8 @@ from functions.open_batch.planning import plan
 from functions.open_batch.request import read_later, read_request
 from functions.shared.choosing import is_repeated
 from functions.shared.environment import Environment
-from functions.shared.landings import Landing
 from functions.shared.lease import Caller
-from functions.shared.wholes import overdue
+from functions.shared.wholes import Whole, overdue
 from functions.shared.world import World, the_world
 
 logger = Logger()
@@ -47,15 +46,19 @@ def handle(event: dict[str, Any], world: World) -> dict[str, Any]:
     logger.info("batch opened", action=answer["action"], table=request.table, reason=answer.get("reason"))
     table = world.plan.tables[request.table]
     if answer["action"] == "nothing" and table.source.parts and table.freshness:
-        _count(world.environment, table.name, len(overdue(table, _news(world, table), datetime.now(UTC))))
+        _count(world.environment, table.name, len(_late(world, table, datetime.now(UTC))))
     return answer
 
 
-def _news(world: World, table: Table) -> list[Landing]:
-    """Return what is pending and not staged already: a marker that is sent again alone is late for nothing."""
+def _late(world: World, table: Table, now: datetime) -> list[Whole]:
+    """Return the snapshots that are overdue but for what is staged already: a marker sent again alone is not.
+
+    Only of what seems late is looked up whether it is: that takes a query for each object.
+    """
     ledger = world.ledger
-    pending = ledger.pending(table.name)
-    return [one for one in pending if not is_repeated(table, one, ledger.versions(table.name, one.object_id))]
+    late = [one for whole in overdue(table, ledger.pending(table.name), now) for one in whole.landings]
+    news = [one for one in late if not is_repeated(table, one, ledger.versions(table.name, one.object_id))]
+    return overdue(table, news, now)
 
 
 def _count(environment: Environment, table: str, snapshots: int) -> None:

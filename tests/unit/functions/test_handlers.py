@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import boto3
 import pytest
@@ -130,6 +131,9 @@ def test_of_parts_that_wait_only_those_that_are_new_are_overdue(
         count: list[float] = told["OverdueSnapshots"]
         return count
 
+    deployed.land("crm/planes/2013-01-02/a.csv", at=datetime.now(UTC).isoformat())
+    with mock.patch.object(open_batch, "is_repeated", side_effect=AssertionError("asks for each part, none is late")):
+        assert overdue("none") == [0.0]
     deployed.land("crm/planes/2013-01-01/_SUCCESS", "v2", etag="etag-v1", at=times[3])
     assert overdue("one") == [0.0]
     deployed.land("crm/planes/2013-01-01/a.csv", "v2", etag="other", at=(began + timedelta(minutes=9)).isoformat())
