@@ -37,7 +37,8 @@ class Caller:
 
     @property
     def base(self) -> str:
-        return f"{self.name}-{self.iteration}"
+        """Return what the batch's id begins with: a Glue job takes a value that begins with `-` for an option."""
+        return f"{'_' if self.name.startswith('-') else ''}{self.name}-{self.iteration}"
 
 
 def acquire(ledger: Ledger, executions: Executions, table: str, caller: Caller) -> Lease | Held | Past:

@@ -30,6 +30,19 @@ def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pi
     assert (lease["token"], lease["arrivals"], lease.get("holder")) == (FIRST_TOKEN, 1, None)
 
 
+def test_a_name_that_a_job_would_take_for_an_option_becomes_no_batch_s_id(pipeline: Pipeline) -> None:
+    """The console takes a name such as `-again`, and Glue's jobs take each argument's value by itself."""
+    pipeline.land("crm/planes/a.csv")
+    caller = pipeline.start("-again")
+    batch = pipeline.open(caller)
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    arguments = {**batch["stage"]["arguments"], **batch["waves"][0][0]["arguments"]}
+    assert arguments["--batch_id"] == "_-again-0"
+    assert [name for name, value in arguments.items() if value.startswith("-")] == []
+    assert pipeline.states() == {"crm/planes/a.csv v1": "staged"}
+
+
 def test_the_whole_of_what_the_state_machine_is_told(pipeline: Pipeline) -> None:
     def build(mart: str, *depends_on: str) -> dict[str, Any]:
         return {
