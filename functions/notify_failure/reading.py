@@ -52,6 +52,7 @@ def _cut_off(event: EventBridgeEvent, environment: Environment) -> Report:
         failures=[{"kind": kind, "name": table or "the execution", "error": name, "cause": _lines(why), "skipped": []}],
         redrives=int(detail.get("redriveCount") or 0),
         is_end=detail["status"] == "FAILED",
+        is_cut_off=detail["status"] != "FAILED",
     )
 
 

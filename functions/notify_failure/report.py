@@ -14,7 +14,8 @@ class Report:
     """An execution that failed, or whose table is well again; `failures` and `summaries` are the state machine's.
 
     `redrives` is how often it was redriven until then. `is_end`: nobody but EventBridge says that it failed; whatever
-    its states did has been told, unless they could not.
+    its states did has been told, unless they could not. `is_cut_off`: it was aborted or ran out of time, and goes on
+    from there when it is redriven.
     """
 
     pipeline: str
@@ -26,6 +27,7 @@ class Report:
     summaries: Sequence[Mapping[str, Any]] = ()
     redrives: int = 0
     is_end: bool = False
+    is_cut_off: bool = False
 
     @property
     def name(self) -> str:

@@ -44,9 +44,15 @@ def _shown(report: Report) -> dict[str, Any]:
 
 
 def _is_told(report: Report, ledger: Ledger) -> bool:
-    """Tell whether the execution has been told since it was redriven; its mere end counts as told by what led to it."""
-    first = 0 if report.is_end else report.redrives
-    return any(ledger.get(_note_key(report, redrives)) for redrives in range(first, report.redrives + 1))
+    """Tell whether the execution has been told since it was redriven; its mere end counts as told by what led to it.
+
+    What cut it off before it was redriven led to nothing of what came then.
+    """
+    if ledger.get(_note_key(report, report.redrives)):
+        return True
+    earlier = reversed(range(report.redrives if report.is_end else 0))
+    last = next(filter(None, (ledger.get(_note_key(report, redrives)) for redrives in earlier)), None)
+    return last is not None and not last.get("cut_off")
 
 
 def _note_key(report: Report, redrives: int) -> dict[str, str]:
@@ -98,8 +104,8 @@ def _remember_why(report: Report, ledger: Ledger) -> None:
 
 def _remember(report: Report, ledger: Ledger) -> None:
     expires_at = int(time.time()) + _REMEMBERED_SECONDS
-    note = _note_key(report, report.redrives)
-    ledger.write(Action("Put", note, {"subject": subject(report), "expires_at": expires_at}))
+    note = {"subject": subject(report), "expires_at": expires_at} | ({"cut_off": True} if report.is_cut_off else {})
+    ledger.write(Action("Put", _note_key(report, report.redrives), note))
     if not report.table or not report.broke_off:
         return  # whoever closed its batch has said how the table is
     try:

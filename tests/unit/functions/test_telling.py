@@ -116,6 +116,15 @@ def test_an_execution_that_is_redriven_is_told_again_unless_it_only_ends_again(p
     ]
 
 
+def test_an_execution_that_was_cut_off_and_redriven_is_told_of_though_the_step_that_tells_fails(
+    pipeline: Pipeline,
+) -> None:
+    topic, here = Topic(), environment("machine", TOPIC_ARN="topic")
+    events = (ended("ABORTED"), ended("FAILED", 1), ended("FAILED", 2), ended("TIMED_OUT", 3), ended("FAILED", 4))
+    told = [handle(one, here, pipeline.world.ledger, topic)["told"] for one in events]
+    assert told == [True, True, False, True, True]
+
+
 def test_work_that_is_tried_again_and_fails_alike_is_told_once_until_it_is_given_up_or_recovers(
     pipeline: Pipeline,
 ) -> None:
