@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.functions.conftest import ARTIFACTS, FIRST_TOKEN, Pipeline, failed, s3_event, task_failed
+from tests.unit.functions.conftest import ARTIFACTS, FIRST_TOKEN, Pipeline, failed, published, s3_event, task_failed
 
 
 def test_a_file_lands_is_claimed_staged_and_the_lease_is_free_again(pipeline: Pipeline) -> None:
@@ -227,3 +227,15 @@ def test_a_call_that_found_nothing_to_do_finds_nothing_when_it_is_repeated(pipel
     assert [one["reason"] for one in found] == ["nothing is pending"] * 2
     [lease] = pipeline.items("LEASE")
     assert ("holder" in lease, lease["token"]) == (False, FIRST_TOKEN)
+
+
+def test_marts_that_an_execution_could_not_build_are_left_to_the_next(pipeline: Pipeline) -> None:
+    pipeline.land("crm/planes/a.csv")
+    caller = pipeline.start("run")
+    batch = pipeline.open(caller)
+    pipeline.land("crm/planes/a.csv", "v2", etag="etag-v1")
+    pipeline.write(batch, "stage", published(batch["batch_id"]))
+    assert pipeline.close(batch, caller, marts_error=task_failed("no space left"))["more"] is True
+    assert pipeline.open(replace(caller, iteration=1))["action"] == "nothing"
+    pipeline.stop("run")
+    assert pipeline.open(pipeline.start("next"))["action"] == "marts"
