@@ -196,9 +196,8 @@ def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
     if earlier and earlier[-1].etag == one.etag:
         if earlier[-1].state in _UNSETTLED:
             return _WAITS
-        if (
-            earlier[-1].state == QUARANTINED and time_of(table, one) != one.id
-        ):  # it was gone, or the contract is another
+        # It was gone from the bucket, or its key did not fit the contract of then.
+        if earlier[-1].state == QUARANTINED and time_of(table, one) != one.id:
             return _Fate(Change(earlier[-1], PENDING, f"its content came again with version {one.version_id}"))
         return _Fate(_duplicate(one, earlier[-1]))
     if table.load == "append" and table.on_overwrite == "fail":
