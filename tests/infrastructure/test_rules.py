@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
@@ -24,5 +25,6 @@ def test_every_finding_of_cdk_nag_is_mended_or_acknowledged(tmp_path: Path) -> N
         raise
 
 
+@pytest.mark.long
 def test_cfn_lint_finds_nothing(cdk_out: Path) -> None:
     assert mistakes(cdk_out) == []

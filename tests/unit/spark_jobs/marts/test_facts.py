@@ -255,6 +255,7 @@ def test_a_member_that_another_fact_takes_up_while_it_is_swept_is_there_in_the_e
     assert b.build("others").status == "unchanged"
 
 
+@pytest.mark.long
 def test_missing_members_are_unknown_or_refused_as_the_contract_says(bench):
     unknown = facts(DimensionLookup("dim_planes", {"tail": "tail"}, "day", "unknown"))
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, unknown])

@@ -17,6 +17,7 @@ AT = EffectiveAt(event_time=True)
 APPENDED = Table(name="t", load="append", source=Source(prefix="t/"), columns=COLUMNS, effective_at=AT)
 
 
+@pytest.mark.long
 def test_sql_over_a_table_with_maps_is_recomputed_where_rows_came_and_went(bench):
     entries = mart(
         "entries",

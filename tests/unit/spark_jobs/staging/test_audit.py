@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spark_jobs.layers.staging import audit
 from tests.unit.spark_jobs.staging.conftest import snapshot_table
 
@@ -16,6 +18,7 @@ def books(bench):
     ]
 
 
+@pytest.mark.long
 def test_two_runs_of_a_batch_that_end_at_once_write_its_books_once(bench, monkeypatch):
     table = snapshot_table(load="append")
     bench.stage(table, bench.land("k,v\n1,a\nx,b\n", "planes/2020-01-01/a.csv"))

@@ -185,6 +185,7 @@ def test_debezium_truncates_end_what_lives(bench):
     assert books.balanced
 
 
+@pytest.mark.long
 def test_a_key_that_a_dms_file_deletes_and_inserts_again_lives_and_the_other_way_round_is_gone(bench):
     table = feed("csv", "dms")
     bench.stage(table, dms(bench, "LOAD00000001.csv", "1,Reno", "2,Ely", at="2014-10-29T08:00:00Z"))

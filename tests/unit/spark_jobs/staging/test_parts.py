@@ -41,6 +41,7 @@ def test_the_parts_of_one_time_are_one_snapshot_and_its_marker_holds_nothing(ben
     ]
 
 
+@pytest.mark.long
 def test_a_part_that_lands_again_takes_its_own_place_only(bench):
     table = parted(MARKED)
     bench.stage(table, part(bench, 1, "a.csv", "1,a"), part(bench, 1, "b.csv", "2,b", "3,c"), part(bench, 1, "_DONE"))

@@ -128,6 +128,7 @@ def test_a_key_that_repeats_is_refused_with_its_records_where_the_contract_says_
         bench.stage(parted, *parts)
 
 
+@pytest.mark.long
 def test_of_two_snapshots_of_one_time_that_are_united_each_may_hold_a_key(bench):
     table = snapshot_table(on_duplicate_key="fail", on_missing="keep")
     first, second = (bench.land(f"k,v\n1,{v}\n{v},{v}\n", f"planes/2020-01-01/{v}.csv") for v in (2, 3))

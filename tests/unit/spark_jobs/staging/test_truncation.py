@@ -69,6 +69,7 @@ def test_at_one_instant_the_sequence_decides_and_without_one_the_truncation(benc
     assert bench.log(feed, "k", "v") == [(2, "b", "I", "30")]
 
 
+@pytest.mark.long
 def test_what_came_with_a_truncation_of_its_instant_is_there_after_another_and_a_replay(bench):
     feed = table()
     first = land(bench, "a", ",,T,30,1", "1,a,U,30,2")
