@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from contracts.column_rules import column_types, known
 from contracts.documents import Document, Mistake
 from contracts.grouping import hands_on, recomputes_by
-from contracts.model import Capacity, DimensionLookup, Mart, Table
+from contracts.model import MEMBERED, Capacity, DimensionLookup, Mart, Table
 from contracts.patterns import check_partitions
 from contracts.sql import Query, SqlMistakeError, columns_of, query_of
 from contracts.types import NUMBERS
@@ -91,7 +91,7 @@ def columns_of_mart(name: str, tables: Mapping[str, Table], drafts: Mapping[str,
         return None
     if draft.kind in KEYED:
         base = columns_of_mart(draft.source, tables, {}) if draft.source in tables else None
-        surrogate = (f"{name}_key",) if draft.kind in ("scd2", "dimension") else ()
+        surrogate = (f"{name}_key",) if draft.kind in MEMBERED else ()
         return None if base is None else (*base, *_EXTRA[draft.kind], *surrogate)
     if draft.query is None or draft.query.columns is None:
         return None
@@ -176,7 +176,7 @@ def _check_keyed(draft: Draft, tables: Mapping[str, Table]) -> Iterator[Mistake]
             yield document.mistake(message, "valid_from")
     added = {*_EXTRA[draft.kind], f"{draft.name}_key"}
     clash = [name for name in table.column_names if name.lower() in added]
-    if draft.kind in ("scd2", "dimension") and clash:
+    if draft.kind in MEMBERED and clash:
         yield document.mistake(f"{table.name} has a column {', '.join(sorted(clash))}, which the mart adds", "source")
 
 
@@ -217,7 +217,7 @@ def _check_lookups(
     draft: Draft, tables: Mapping[str, Table], drafts: Mapping[str, Draft], columns: tuple[str, ...] | None
 ) -> Iterator[Mistake]:
     document = draft.document
-    dimensions = {name for name, other in drafts.items() if other.kind in ("scd2", "dimension")}
+    dimensions = {name for name, other in drafts.items() if other.kind in MEMBERED}
     seen: set[str] = set()
     for index, lookup in enumerate(_lookups(draft)):
         place = ("dimensions", index)

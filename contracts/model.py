@@ -18,6 +18,7 @@ from contracts.quality import MISSING_FILES, Check, Limits, check_from_dict
 from contracts.snapshot_parts import Parts
 
 __all__ = [
+    "MEMBERED",
     "MISSING_FILES",
     "Capacity",
     "Check",
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 PLAN_VERSION = 1
+
+
+MEMBERED = ("scd2", "dimension")  # the kinds of marts that facts look up, and write inferred members to
 
 
 @dataclass(frozen=True)

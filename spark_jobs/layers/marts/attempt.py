@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.model import Mart, Plan
+from contracts.model import MEMBERED, Mart, Plan
 from spark_jobs.layers import evolution, renewal, shape
 from spark_jobs.layers.errors import DataError
 from spark_jobs.layers.lake import PROPERTY, Lake, Snapshot
@@ -24,8 +24,6 @@ from spark_jobs.layers.marts.events import log_schema
 from spark_jobs.layers.marts.names import empty, without_rows
 from spark_jobs.layers.marts.tables import ensure
 from spark_jobs.layers.shaping import conformed
-
-MEMBERED = ("scd2", "dimension")  # the kinds that facts look up, and write inferred members to
 
 
 class SourceMissingError(DataError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
+from contracts.model import MEMBERED
 from spark_jobs.layers.errors import ConcurrentPublishError
 from spark_jobs.layers.lake import Branch, Lake, branch_name
 from spark_jobs.layers.marts import attempt, diff, fact, keyed, members
@@ -85,7 +86,7 @@ def _once(current: Attempt) -> Result:
     if found.needs:
         published = _settle(current, found, seen, swept) or published
     # A fact that looks the dimension up no more has left its members, and does not come to sweep them.
-    if current.whole and current.run.mart.kind in attempt.MEMBERED:
+    if current.whole and current.run.mart.kind in MEMBERED:
         published = members.sweep(current.run, current.run.mart, published)
     return _result(current, published, found.counts)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.model import Mart, Table
+from contracts.model import MEMBERED, Mart, Table
 from spark_jobs.layers.marts import history
-from spark_jobs.layers.marts.attempt import MEMBERED, Attempt
+from spark_jobs.layers.marts.attempt import Attempt
 from spark_jobs.layers.marts.events import AT, flag, semi
 from spark_jobs.layers.marts.names import KEYED
 from spark_jobs.layers.marts.tables import refuse

@@ -9,10 +9,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from contracts.model import DimensionLookup, Mart
+from contracts.model import MEMBERED, DimensionLookup, Mart
 from spark_jobs.layers.errors import ConcurrentPublishError, DataError
 from spark_jobs.layers.lake import Branch, branch_name, is_empty
-from spark_jobs.layers.marts.attempt import MEMBERED, Run
+from spark_jobs.layers.marts.attempt import Run
 from spark_jobs.layers.marts.diff import differs
 from spark_jobs.layers.marts.events import anti, semi
 from spark_jobs.layers.marts.lookups import business_key, inferred_key, key_column
