@@ -24,7 +24,7 @@ from functions.shared.landings import REBUILD, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, lost, refusals, settle
-from functions.shared.wholes import waiting_words
+from functions.shared.wholes import incomplete, waiting_words
 from functions.shared.world import World
 
 _TRIES = 20
@@ -136,7 +136,7 @@ def _why_nothing(world: World, request: Request, lease: Lease, settled: int) -> 
     if held:
         failed = world.ledger.landings(table.name, [id_in(entry) for entry in lease.held])
         return held_words(len(held), to_mend(failed.values()))
-    return waiting_words(table, pending, datetime.now(UTC)) or "nothing is pending"
+    return waiting_words(incomplete(table, pending, datetime.now(UTC))) or "nothing is pending"
 
 
 def _refreshed(world: World, lease: Lease) -> Lease:

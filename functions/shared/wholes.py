@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,21 +46,29 @@ def _lack(table: Table, time: datetime | str, group: Iterable[Landing], now: dat
     return lack(table.source.parts, [Part(key, landed_at) for key, landed_at in newest.items()], now)
 
 
+def incomplete(table: Table, pending: Iterable[Landing], now: datetime) -> list[Whole]:
+    """Return the snapshots that still wait for parts, first arrivals first."""
+    return [whole for whole in wholes(table, pending, now) if whole.lack]
+
+
 def overdue(table: Table, pending: Iterable[Landing], now: datetime) -> list[Whole]:
     """Return the snapshots that still wait for parts though their first landed longer ago than the freshness."""
     if table.source.parts is None or table.freshness is None:
         return []
     limit = now - duration(table.freshness)
-    waiting = (whole for whole in wholes(table, pending, now) if whole.lack)
-    return [whole for whole in waiting if min(parse_time(one.event_time) for one in whole.landings) < limit]
+    return [
+        whole
+        for whole in incomplete(table, pending, now)
+        if min(parse_time(one.event_time) for one in whole.landings) < limit
+    ]
 
 
-def waiting_words(table: Table, pending: Iterable[Landing], now: datetime) -> str:
-    """Say what the oldest snapshot that is not whole waits for, and how many others do; '' where none does."""
-    waiting = [whole for whole in wholes(table, pending, now) if whole.lack]
+def waiting_words(waiting: Sequence[Whole]) -> str:
+    """Say what the first of the snapshots that are not whole waits for, and how many others wait; '' for none."""
     if not waiting:
         return ""
     first = waiting[0]
-    more = f" (and {len(waiting) - 1} more snapshots wait)" if len(waiting) > 1 else ""
+    others = "1 more snapshot waits" if len(waiting) == 2 else f"{len(waiting) - 1:,} more snapshots wait"
+    more = f" (and {others})" if len(waiting) > 1 else ""
     key = first.landings[0].key
     return f"waits for the rest of the snapshot of {key}: {first.lack.reason if first.lack else ''}{more}"

@@ -76,7 +76,8 @@ class TableStatus:
     """The landings of one table by state, those that failed, its last batch, and what is still to be done.
 
     `lag` is the time since a landing that is pending or claimed arrived or was last tried, the longest of them. `held`
-    are the pending ones that wait for the failed file `held_by`. Of a table that is `gone` no contract knows.
+    are the pending ones that wait for the failed file `held_by`, `incomplete` others that are parts of snapshots that
+    are not whole; `waits` says for what. Of a table that is `gone` no contract knows.
     """
 
     table: str
@@ -88,6 +89,8 @@ class TableStatus:
     failed: tuple[FailedFile, ...] = ()
     held: int = 0
     held_by: str = ""
+    incomplete: int = 0
+    waits: str = ""
     gone: bool = False
 
 

@@ -15,6 +15,7 @@ from functions.shared.choosing import is_held, is_replaced
 from functions.shared.holding import to_mend
 from functions.shared.landings import CLAIMED, PENDING, Landing
 from functions.shared.ledger import Lease
+from functions.shared.wholes import incomplete, waiting_words
 from orchestration.embedded.report import Batch, Execution, FailedFile, Status, TableStatus
 
 _UNSETTLED = frozenset({PENDING, CLAIMED})
@@ -100,6 +101,9 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
     waiting = [_time(one.updated_at) for one in landings if one.state in _UNSETTLED]
     failed = [one for one in landings if one.has_failed and not _is_replaced(plan.tables.get(name), one, landings)]
     since = min((time for time in waiting if time), default=None)
+    pending = [one for one in landings if one.state == PENDING]
+    free = [one for one in pending if not is_held(one, lease.held)]
+    lacking = incomplete(plan.tables[name], free, now) if name in plan.tables else []
     return TableStatus(
         table=name,
         gone=name not in plan.tables,
@@ -109,8 +113,10 @@ def _table(name: str, items: Sequence[Item], now: datetime, plan: Plan) -> Table
         failing=lease.failing,
         due_marts=tuple(sorted(lease.new_marts(plan) | lease.due_marts & plan.marts.keys())),
         failed=tuple(FailedFile(one.key, one.reason) for one in sorted(failed, key=lambda one: (one.key, one.order))),
-        held=sum(one.state == PENDING and is_held(one, lease.held) for one in landings),
+        held=len(pending) - len(free),
         held_by=to_mend(one for one in landings if one.entry in lease.held),
+        incomplete=sum(len(whole.landings) for whole in lacking),
+        waits=waiting_words(lacking),
     )
 
 

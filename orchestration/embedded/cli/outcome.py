@@ -48,6 +48,11 @@ def remarks(execution: Execution) -> Iterator[str]:
     reason = output.get("ended_because", "") if isinstance(output, Mapping) else ""
     if reason.startswith("waits"):
         yield f"{execution.table} {reason}"
+    yield from file_remarks(execution)
+
+
+def file_remarks(execution: Execution) -> Iterator[str]:
+    """Yield a line for each file in quarantine, refused records, and checks that warn."""
     for batch in execution.batches:
         rows = batch.get("rows", {})
         for file in batch.get("quarantined_files", ()):

@@ -110,11 +110,11 @@ def _execution_row(one: Execution) -> tuple[str, ...]:
 def advice(seen: Status) -> list[str]:
     """Return one sentence for each thing that waits for a human or for `landfall run`."""
     from functions.shared.choosing import held_words
-    from orchestration.embedded.cli.outcome import remarks
+    from orchestration.embedded.cli.outcome import file_remarks
     from orchestration.embedded.cli.words import counted, listed
 
-    newest = {one.table: one for one in reversed(seen.executions) if one.batches or [*remarks(one)]}
-    lines = [line for table in sorted(newest) for line in remarks(newest[table])]
+    newest = {one.table: one for one in reversed(seen.executions) if one.batches}
+    lines = [line for table in sorted(newest) for line in file_remarks(newest[table])]
     for table in seen.tables:
         lines += [f"{table.table}: {one.key} failed: {one.reason}" for one in table.failed[:_FAILED_SHOWN]]
         if hidden := len(table.failed[_FAILED_SHOWN:]):
@@ -125,12 +125,14 @@ def advice(seen: Status) -> list[str]:
             lines.append(f"{table.table}: no contract names it any more; {waiting} pending until one does")
         elif table.held:
             lines.append(f"{table.table}: {held_words(table.held, table.held_by)}")
+        if table.waits:
+            lines.append(f"{table.table} {table.waits}")
         if table.due_marts:
             marts = listed(table.due_marts)
             lines.append(f"""{table.table}: {marts} not up to date; landfall start '{{"table": "{table.table}"}}'""")
     if seen.queued:
         lines.append(f"{counted(seen.queued, 'event')} in the queue: landfall run works on what has landed.")
-    if waits := sum(one.landings.get("pending", 0) - one.held for one in seen.tables if not one.gone):
+    if waits := sum(one.landings.get("pending", 0) - one.held - one.incomplete for one in seen.tables if not one.gone):
         lines.append(f"{counted(waits, 'landing')} pending: landfall run works on them.")
     if seen.unrouted:
         lines.append(f"{counted(seen.unrouted, 'object')} unrouted: no contract's prefix claims the key.")

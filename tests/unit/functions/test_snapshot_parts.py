@@ -9,7 +9,7 @@ from contracts.model import EffectiveAt, Parts, Plan, Source, Table
 from functions.receive_files.arrivals import read_message
 from functions.shared.choosing import Limits, choose
 from functions.shared.landings import DUPLICATE, STAGED, Landing
-from functions.shared.wholes import overdue, waiting_words
+from functions.shared.wholes import incomplete, overdue, waiting_words
 from tests.unit.functions.conftest import s3_event
 
 NOON = datetime(2020, 1, 2, 12, tzinfo=UTC)
@@ -152,13 +152,13 @@ def test_a_key_without_a_time_goes_alone_for_staging_to_refuse_it():
 
 def test_what_waits_is_said_in_words():
     pending = [landing("2020-01-01/a", 1), landing("2020-01-02/a", 2), landing("2020-01-02/_SUCCESS", 3)]
-    assert waiting_words(table(MARKED), pending, NOON) == (
+    assert waiting_words(incomplete(table(MARKED), pending, NOON)) == (
         "waits for the rest of the snapshot of planes/2020-01-01/a: 1 object has landed, but none that "
         "matches /_SUCCESS$"
     )
-    assert waiting_words(table(MARKED), pending[1:], NOON) == ""
+    assert waiting_words(incomplete(table(MARKED), pending[1:], NOON)) == ""
     more = [*pending, landing("2020-01-03/a", 4)]
-    assert waiting_words(table(MARKED), more, NOON).endswith("(and 1 more snapshots wait)")
+    assert waiting_words(incomplete(table(MARKED), more, NOON)).endswith("(and 1 more snapshot waits)")
 
 
 def test_a_snapshot_that_waits_longer_than_the_freshness_is_overdue():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from contracts.model import Column, Mart, Plan, Source, Table
-from contracts.snapshot_parts import ANOTHER_FAILED
+from contracts.model import Column, EffectiveAt, Mart, Plan, Source, Table
+from contracts.snapshot_parts import ANOTHER_FAILED, Parts
 from functions.shared.attributes import from_item, to_item
 from functions.shared.landings import Landing, landing_id
 from orchestration.embedded.cli.status import advice
@@ -98,6 +98,18 @@ def test_files_that_wait_for_one_that_failed_are_told_with_its_key() -> None:
     corrected = landing("planes/a.csv", "pending", version=2)
     [table] = tell(PLAN, [lease, failed, corrected, landing("planes/b.csv", "pending")], [], {}).tables
     assert (table.held, table.held_by, table.landings) == (1, "planes/a.csv", {"failed": 1, "pending": 2})
+
+
+def test_what_parts_of_a_snapshot_wait_for_is_told_as_long_as_they_do() -> None:
+    source = Source(prefix="planes/", parts=Parts(count=r"of(?P<parts>\d)"))
+    daily = replace(TABLE, load="snapshot", source=source, effective_at=EffectiveAt(from_key="/(?P<date>[^/]+)/"))
+    plan = Plan("shop", {"planes": daily}, {})
+    lacks = "planes waits for the rest of the snapshot of planes/2024-01-0{}/1of2: 1 of 2 objects have landed"
+    works = "2 landings pending: landfall run works on them."
+    items = []
+    for key, told in (("1/1of2", [lacks.format(1)]), ("1/2of2", [works]), ("2/1of2", [lacks.format(2), works])):
+        items.append(landing(f"planes/2024-01-0{key}", "pending"))
+        assert advice(tell(plan, items, [], {})) == told
 
 
 def test_of_a_snapshot_in_parts_files_wait_for_the_part_that_others_failed_with() -> None:
