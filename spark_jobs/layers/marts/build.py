@@ -83,12 +83,7 @@ def _once(current: Attempt) -> Result:
     _seal(current, branch, seen, swept)
     published = branch.publish()
     reached("settle")
-    if found.needs:
-        published = _settle(current, found, seen, swept) or published
-    # A fact that looks the dimension up no more has left its members, and does not come to sweep them.
-    if current.whole and current.run.mart.kind in MEMBERED:
-        published = members.sweep(current.run, current.run.mart, published)
-    return _result(current, published, found.counts)
+    return _result(current, _settle(current, found, seen, swept) or published, found.counts)
 
 
 def _base(current: Attempt, work: Work, anew: bool) -> int:
@@ -106,7 +101,7 @@ def _compare(current: Attempt, work: Work, anew: frozenset[str]) -> Difference:
     Both in the columns of the table, which may have one more than the contract: it is NULL.
     """
     mart = current.run.mart
-    wanted = members.needs(current.run)
+    wanted = members.needs(current.run, mart)
     old = current.current() if work.old is None else work.old
     columns = business(current.run.lake, current.table, work.new.schema)
     new = conformed(work.new, columns)
@@ -148,23 +143,30 @@ def _written(current: Attempt, found: Difference, base: int) -> Branch:
 
 
 def _to_sweep(current: Attempt, found: Difference, branch: Branch) -> list[str]:
-    """Return the dimensions that hold members to which no fact will point once the branch is published."""
-    suspects = {
-        need.dimension.name: need.dimension
-        for need in found.needs
-        if current.is_changed(need.dimension.name)
-        or need.dimension.name in current.due
-        or found.told[f"left_{need.key}"]
-    }
-    return [n for n in suspects if members.orphans(current.run, suspects[n], branch).take(1)]
+    """Return the dimensions that hold members to which no fact will point once the branch is published.
+
+    The mart itself may be one: a fact that looks it up no more has left its members, and does not come to sweep them.
+    Those that an earlier run may have swept in part are among them in any case.
+    """
+    run = current.run
+    suspects = {run.mart.name: current.whole} if run.mart.kind in MEMBERED else {}
+    for need in found.needs:
+        name = need.dimension.name
+        suspects[name] = suspects.get(name) or current.is_changed(name) or found.told[f"left_{need.key}"]
+    return [
+        name
+        for name, is_suspect in suspects.items()
+        if name in current.due or (is_suspect and members.orphans(run, run.plan.marts[name], branch).take(1))
+    ]
 
 
 def _settle(current: Attempt, found: Difference, seen: dict[str, int], swept: list[str]) -> int | None:
     """Sweep dimensions, write again what another fact's sweep took meanwhile; return the last snapshot."""
     run = current.run
-    for name, need in {need.dimension.name: need for need in found.needs}.items():
-        if name in swept:
-            seen[name] = members.sweep(run, need.dimension, seen[name])
+    for name in swept:
+        resolved = members.sweep(run, run.plan.marts[name], seen.get(name, 0))
+        if name in seen:
+            seen[name] = resolved
     for need in found.needs:
         head = run.lake.head(run.lake.table("mart", need.dimension.name))
         if found.told[f"needed_{need.key}"] and head and head.id != seen[need.dimension.name]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 
@@ -49,10 +50,10 @@ class Need:
         return F.col(f"{side}.{self.key}") == UNKNOWN
 
 
-def needs(run: Run) -> list[Need]:
-    """Return the lookups of the run's mart."""
+def needs(run: Run, mart: Mart) -> list[Need]:
+    """Return the lookups of a mart."""
     found = []
-    for lookup in run.mart.dimensions:
+    for lookup in mart.dimensions:
         schema = without_rows(run.lake.spark, run.plan, lookup.dimension).schema
         found.append(Need(lookup, run.plan.marts[lookup.dimension], schema))
     return found
@@ -151,32 +152,29 @@ def kept(rows: DataFrame, run: Run, outgrown: frozenset[str]) -> DataFrame | Non
 def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
     """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come."""
     rows = run.lake.read(run.lake.table("mart", dimension.name))
-    return _unused(run, dimension, rows.where("is_inferred").select(dimension.surrogate_key), own)
-
-
-def _unused(run: Run, dimension: Mart, found: DataFrame, own: Branch | None = None) -> DataFrame:
-    """Return those of the surrogate keys `found` that no fact points to.
-
-    A fact whose table has no column for a lookup, as it was not built since it has that, points to none.
-    """
-    lake = run.lake
-    for mart in run.plan.marts.values():
-        facts = lake.table("mart", mart.name)
-        columns = [key_column(lookup) for lookup in mart.dimensions if lookup.dimension == dimension.name]
-        if not columns or not lake.exists(facts):
-            continue
-        rows = own.read() if own is not None and own.table == facts else lake.read(facts)
-        for column in set(columns) & set(rows.columns):
-            found = anti(found, rows.select(F.col(column).alias(dimension.surrogate_key)))
+    found = rows.where("is_inferred").select(dimension.surrogate_key)
+    for need, facts in _looked_up(run, dimension, own):
+        found = anti(found, facts.select(F.col(need.key).alias(dimension.surrogate_key)))
     return found
+
+
+def _looked_up(run: Run, dimension: Mart, own: Branch | None = None) -> Iterator[tuple[Need, DataFrame]]:
+    """Yield each lookup of a dimension with the rows of its mart, where that was built since it has the lookup."""
+    for mart in run.plan.marts.values():
+        table = run.lake.table("mart", mart.name)
+        wanted = [need for need in needs(run, mart) if need.dimension == dimension]
+        if not wanted or not run.lake.exists(table):
+            continue
+        rows = own.read() if own is not None and own.table == table else run.lake.read(table)
+        yield from ((need, rows) for need in wanted if need.key in rows.columns)
 
 
 def sweep(run: Run, dimension: Mart, seen: int) -> int:
     """Remove the members that no fact points to; return the snapshot up to which the facts are resolved.
 
-    A fact that is published meanwhile may point to one of them: who publishes second sees it, that fact or this run.
+    A fact that is published meanwhile may point to one of them: who publishes second sees it, that fact or this run,
+    or the next, where this one ends before it has looked.
     """
-    schema = without_rows(run.lake.spark, run.plan, dimension.name).schema
     table = run.lake.table("mart", dimension.name)
     for _ in range(ATTEMPTS):
         head = run.lake.head(table)
@@ -184,20 +182,29 @@ def sweep(run: Run, dimension: Mart, seen: int) -> int:
             return seen
         gone = orphans(run, dimension).persist()
         try:
-            if is_empty(gone):
-                return seen
-            branch = _branch(run, table, head.id)
-            branch.remove(gone)
-            published = _publish(branch, run)
+            if not is_empty(gone):
+                branch = _branch(run, table, head.id)
+                branch.remove(gone)
+                published = _publish(branch, run)
+                seen = published if head.id == seen else seen
         except ConcurrentPublishError as error:
             last = error
         else:
-            used = anti(gone, _unused(run, dimension, gone))
-            rows = conformed(semi(run.lake.read(table, head.id), used), schema)
-            return write(run, rows, dimension, published if head.id == seen else seen)
+            return _write_again(run, dimension, seen)
         finally:
             gone.unpersist()
     raise last
+
+
+def _write_again(run: Run, dimension: Mart, seen: int) -> int:
+    """Write the members that published facts point to and the dimension lacks; return what `write` returns.
+
+    Facts that were not built since their lookup is by other columns cannot tell: they are built anew.
+    """
+    for need, facts in _looked_up(run, dimension):
+        if set(need.lookup.on) <= set(facts.columns):
+            seen = write(run, members(facts.select(F.struct("*").alias("_new")), need), dimension, seen)
+    return seen
 
 
 def _branch(run: Run, table: str, base: int) -> Branch:

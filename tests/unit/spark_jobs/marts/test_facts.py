@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 
 import pytest
@@ -235,7 +236,8 @@ def test_a_member_of_another_fact_is_not_swept(bench):
 
 
 @pytest.mark.long(little=True)
-def test_a_member_that_another_fact_takes_up_while_it_is_swept_is_there_in_the_end(bench, monkeypatch):
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_member_that_another_fact_takes_up_while_it_is_swept_is_there_in_the_end(bench, monkeypatch, dies):
     b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES), OTHERS])
     b.log("flights", [flight(2, D1, "A"), flight(3, D1, None)])
     b.build("facts")
@@ -247,10 +249,15 @@ def test_a_member_that_another_fact_takes_up_while_it_is_swept_is_there_in_the_e
             monkeypatch.setattr(Branch, "publish", publish)
             b.log("flights", [flight(0, D1, None), flight(1, D1, "A")])
             b.build("others")
+            return publish(branch) / (not dies)
         return publish(branch)
 
     monkeypatch.setattr(Branch, "publish", overtaken)
-    b.build("facts")
+    with pytest.raises(ZeroDivisionError) if dies else nullcontext():
+        b.build("facts")
+    if dies:
+        assert b.rows("dim_planes") == []
+        b.build("facts")
     assert b.rows("dim_planes", "tail", "is_inferred") == [("A", True), (None, True)]
     assert b.build("others").status == "unchanged"
 
@@ -464,6 +471,27 @@ def test_a_run_that_died_before_its_sweep_is_made_good_by_the_next(bench, monkey
     assert len(b.rows("dim_planes")) == 1
     assert b.build("facts").status == "unchanged"
     assert b.rows("dim_planes") == []
+
+
+@pytest.mark.long(little=True)
+def test_a_dimension_that_died_before_it_swept_its_own_members_is_made_good_by_the_next_run(bench, monkeypatch):
+    b = bench([FLIGHTS, PLANES], [DIM_PLANES, facts(TO_PLANES)])
+    b.log("planes", [plane("A", 2, D1)])
+    b.log("flights", [flight(1, D1, "B")])
+    b.build("dim_planes")
+    b.build("facts")
+    b.plan.marts["facts"] = facts()
+    b.build("facts")
+    with monkeypatch.context() as patch:
+        patch.setattr("spark_jobs.layers.marts.members.sweep", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            b.build("dim_planes", rebuild=True)
+    assert b.rows("dim_planes", "tail") == [("A",), ("B",)]
+    assert b.build("dim_planes").status == "unchanged"
+    assert b.rows("dim_planes", "tail") == [("A",)]
+    seals = b.data_snapshots("dim_planes")
+    assert b.build("dim_planes").status == "unchanged"
+    assert b.data_snapshots("dim_planes") == seals
 
 
 def test_built_rows_say_who_built_them_and_when(bench):
