@@ -35,16 +35,16 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 
 @pytest.fixture
-def lake(spark, request):
-    """A lake of its own for one test: a database prefix that no other test has.
+def generated_code():
+    """The test's lake runs generated code, as Glue does: for few rows that costs more than it saves."""
 
-    What takes long runs with generated code, as Glue does; for the few rows of the others, and of those that are long
-    only because others are like them (`little`), that costs more than it saves.
-    """
+
+@pytest.fixture
+def lake(spark, request):
+    """A lake of its own for one test: a database prefix that no other test has."""
     from orchestration.embedded.profile import LITTLE, MUCH
     from spark_jobs.layers.lake import Lake
 
-    long = request.node.get_closest_marker("long")
-    for name, value in (MUCH if long and not long.kwargs.get("little") else LITTLE).items():
+    for name, value in (MUCH if "generated_code" in request.fixturenames else LITTLE).items():
         spark.conf.set(name, value)
     return Lake(spark, f"t{uuid.uuid4().hex[:12]}_dev")

@@ -262,7 +262,7 @@ def test_a_last_snapshot_that_is_taken_back_leaves_what_the_one_before_saw(bench
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("few_and_many")
+@pytest.mark.usefixtures("generated_code", "few_and_many")
 def test_a_batch_like_the_one_before_runs_the_code_that_java_has_compiled(bench):
     table = snapshot_table()
     compiled = bench.lake.spark._jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_COMPILATION_TIME()
@@ -279,11 +279,11 @@ ROWS = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", '"a"
 @pytest.mark.long
 @pytest.mark.usefixtures("few_and_many")
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("half", few(["first", "second"]))
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("third", few(["first", "second", "last"]))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(ROWS, min_size=2, max_size=3), order=st.randoms(use_true_random=False))
-def test_any_files_are_staged_as_if_every_record_were_read(bench, half, files, order):
-    name = f"{half}_{abs(hash(str(files)))}"
+def test_any_files_are_staged_as_if_every_record_were_read(bench, third, files, order):
+    name = f"{third}_{abs(hash(str(files)))}"
     tables = [
         replace(snapshot_table(), name=name, source=Source(prefix=f"{name}/")),
         replace(snapshot_table(), name=f"{name}_all", source=Source(prefix=f"{name}/"), checks=LOOKED_AT),
