@@ -49,16 +49,18 @@ def advise(failure: Mapping[str, Any], table: str, request: Mapping[str, Any]) -
 def _stage(failure: Mapping[str, Any], table: str) -> Advice:
     error, cause = failure["error"], str(failure["cause"])
     replay = {"table": table, "mode": "replay", "batch_id": failure.get("batch_id")}
-    holds = failure.get("holds")
-    key = "the same key, for which later files wait" if holds else "any key"
-    others = "Later files wait for it (on_failed_file: hold)" if holds else "Files that fit are staged without it"
+    holds, in_parts = failure.get("holds"), failure.get("in_parts")
+    key = "the same key, for which later files wait" if holds else "the same key" if in_parts else "any key"
+    others = f"{'Other snapshots' if in_parts else 'Files that fit'} are staged without it"
+    if holds:
+        others = "Later files wait for it (on_failed_file: hold)"
     safe = f"staging.{table} and its marts are as they were before the batch; the files stay in the raw bucket."
     if error == "LimitExceededError":
         return Advice(
             what=f"A limit of the contract of {table} stopped the batch before anything was published.",
             safe=safe,
             todo="Look at the figures. If they are right, let it through once; if the file is wrong, send it again "
-            f"as it should be, under {key}.",
+            f"as it should be, under {key}{', and replay the other parts of its snapshot' if in_parts else ''}.",
             rerun={"table": table, "allow": limits_to_allow(cause)},
             section="a-limit-stopped-a-batch",
         )
@@ -74,7 +76,10 @@ def _stage(failure: Mapping[str, Any], table: str) -> Advice:
         return Advice(
             what=f"A file of {table} does not fit its contract and was not staged.",
             safe=f"{safe} {others}.",
-            todo=f"Send the file again as it should be, under {key}; or correct the contract, deploy, and replay.",
+            todo=f"Send the part again as it should be, under {key}, or correct the contract and deploy; then replay: "
+            "all parts of its snapshot failed with it."
+            if in_parts
+            else f"Send the file again as it should be, under {key}; or correct the contract, deploy, and replay.",
             rerun=replay,
             section="a-file-does-not-fit-its-contract",
         )

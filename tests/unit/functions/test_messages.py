@@ -168,6 +168,21 @@ def test_where_later_files_wait_for_one_that_failed_it_is_to_be_sent_under_its_k
     )
 
 
+@pytest.mark.parametrize("holds", [False, True])
+def test_of_a_snapshot_in_parts_all_are_to_be_replayed_also_after_one_was_sent_again(holds: bool) -> None:
+    told = lines(PLAIN, VIOLATION | LATER | {"holds": holds, "in_parts": True})
+    key = "the same key, for which later files wait," if holds else "the same key,"
+    assert told["SAFE"].endswith("hold)." if holds else "Other snapshots are staged without it.")
+    assert told["TO DO"] == (
+        f"Send the part again as it should be, under {key} or correct the contract and deploy; then replay: all parts "
+        "of its snapshot failed with it."
+    )
+    told = lines(PLAIN, LIMIT | LATER | {"in_parts": True})
+    assert told["TO DO"].endswith(
+        "send it again as it should be, under the same key, and replay the other parts of its snapshot."
+    )
+
+
 def test_a_mart_that_could_not_be_built_anew_is_not_said_to_be_built_anew_by_the_next_batch() -> None:
     todo = "Remove the cause and start the rebuild of what it left: the next batch of the table builds nothing anew."
     assert lines(REBUILD, MART | ANEW)["TO DO"] == todo
