@@ -20,6 +20,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 Invoke = Callable[[str, Any], Mapping[str, Any]]
@@ -52,6 +54,7 @@ def executing(world: World) -> Iterator[None]:
         for target in _DECLARING:
             stack.enter_context(mock.patch(target, _declare))
         patches: tuple[tuple[Any, str, Any], ...] = (
+            (AmazonStateLanguageParser, "parse", staticmethod(_parsed)),
             (moto_jsonata, "_eval_jsonata", _evaluate),
             (lambda_eval_utils, "_invoke_lambda_function", functools.partial(_invoke, world)),
             (state_task_service_dynamodb, "boto_client_for", lambda service, **_: world.client(service)),
@@ -65,6 +68,17 @@ def executing(world: World) -> Iterator[None]:
         for owner, name, replacement in patches:
             stack.enter_context(mock.patch.object(owner, name, replacement))
         yield
+
+
+def _parsed(definition: str) -> tuple[Any, Any]:
+    """Return a machine's states and its syntax tree, which takes longest: moto parses it for each execution."""
+    tree = _syntax_tree(definition)
+    return Preprocessor().visit(tree), tree
+
+
+@functools.lru_cache
+def _syntax_tree(definition: str, parse: Callable[[str], Any] = AmazonStateLanguageParser.parse) -> Any:
+    return parse(definition)[1]
 
 
 def _evaluate(expression: str) -> Any:
