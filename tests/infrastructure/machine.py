@@ -13,6 +13,7 @@ import boto3
 from moto import mock_aws
 
 from orchestration.embedded.stepfunctions import World, executing
+from tests.clients import client
 
 ROLE = "arn:aws:iam::123456789012:role/machine"
 LEDGER = "ledger"
@@ -83,7 +84,7 @@ class Outcome:
 
 
 def _client(cloud: Cloud) -> Callable[[str], Any]:
-    return lambda service: cloud if service == "glue" else boto3.client(service)
+    return lambda service: cloud if service == "glue" else client(service)
 
 
 def run_machine(
@@ -97,12 +98,12 @@ def run_machine(
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}), executing(world):
         table = _ledger()
         table.put_item(Item=dict(batch_item()))
-        client = boto3.client("stepfunctions")
-        arn = client.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
-        execution = client.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
-        outcome = _wait(client, execution)
-        for other in client.list_executions(stateMachineArn=arn)["executions"]:
-            _wait(client, other["executionArn"])
+        machine = client("stepfunctions")
+        arn = machine.create_state_machine(name="m", definition=definition, roleArn=ROLE)["stateMachineArn"]
+        execution = machine.start_execution(stateMachineArn=arn, name="run", input=json.dumps(request))["executionArn"]
+        outcome = _wait(machine, execution)
+        for other in machine.list_executions(stateMachineArn=arn)["executions"]:
+            _wait(machine, other["executionArn"])
         keys = {name: batch_item()[name] for name in ("pk", "sk")}
         return outcome, table.get_item(Key=keys)["Item"]
 
@@ -116,12 +117,12 @@ def _ledger() -> Any:
     )
 
 
-def _wait(client: Any, execution: str) -> Outcome:
+def _wait(machine: Any, execution: str) -> Outcome:
     deadline = time.monotonic() + 60
-    while (seen := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+    while (seen := machine.describe_execution(executionArn=execution))["status"] == "RUNNING":
         assert time.monotonic() < deadline, "the execution does not end"
         time.sleep(0.05)
-    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    events = machine.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     entered = tuple(e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e)
     return Outcome(
         seen["status"],

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -26,6 +25,7 @@ from functions.shared.lease import Caller
 from functions.shared.ledger import Ledger
 from functions.shared.objects import RawFiles
 from functions.shared.world import World
+from tests.clients import client
 
 EVENTS = Path(__file__).parent / "events"
 ARTIFACTS = "artifacts"
@@ -243,7 +243,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 def build_pipeline() -> Pipeline:
     """Make what the template makes, as far as the Lambdas use it."""
-    dynamodb, s3, machine = (boto3.client(name) for name in ("dynamodb", "s3", "stepfunctions"))
+    dynamodb, s3, machine = (client(name) for name in ("dynamodb", "s3", "stepfunctions"))
     dynamodb.create_table(
         TableName="ledger",
         BillingMode="PAY_PER_REQUEST",

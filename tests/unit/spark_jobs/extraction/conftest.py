@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -23,6 +22,7 @@ from spark_jobs.layers.extraction.extract import Extraction, run
 from spark_jobs.layers.extraction.ledger import ExtractionLedger, Record
 from spark_jobs.layers.extraction.manifest import read_manifest
 from spark_jobs.layers.extraction.marks import Mark
+from tests.clients import client
 
 LEDGER = "ledger"
 NOW = datetime(2013, 1, 2, 2, tzinfo=UTC)
@@ -123,7 +123,7 @@ class Bench:
         return run(self.extraction(table, extract, mode, **words))
 
     def ledger(self, extract: Extract) -> ExtractionLedger:
-        return ExtractionLedger(boto3.client("dynamodb"), LEDGER, "planes", extract.watermark)
+        return ExtractionLedger(client("dynamodb"), LEDGER, "planes", extract.watermark)
 
     def watermark(self, extract: Extract) -> Mark | None:
         stored = self.ledger(extract).watermark()
@@ -157,7 +157,7 @@ class Bench:
 def aws() -> Iterator[None]:
     """A ledger table in moto."""
     with mock_aws():
-        boto3.client("dynamodb").create_table(
+        client("dynamodb").create_table(
             TableName=LEDGER,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
