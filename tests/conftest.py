@@ -36,15 +36,22 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 @pytest.fixture
 def generated_code():
-    """The test's lake runs generated code, as Glue does: for few rows that costs more than it saves."""
+    """The test's Spark generates code, as Glue's does: for few rows that costs more than it saves."""
 
 
 @pytest.fixture
-def lake(spark, request):
-    """A lake of its own for one test: a database prefix that no other test has."""
+def profiled(spark, request):
+    """The session, set up for little data, or for much where the test asks for generated code."""
     from orchestration.embedded.profile import LITTLE, MUCH
-    from spark_jobs.layers.lake import Lake
 
     for name, value in (MUCH if "generated_code" in request.fixturenames else LITTLE).items():
         spark.conf.set(name, value)
-    return Lake(spark, f"t{uuid.uuid4().hex[:12]}_dev")
+    return spark
+
+
+@pytest.fixture
+def lake(profiled):
+    """A lake of its own for one test: a database prefix that no other test has."""
+    from spark_jobs.layers.lake import Lake
+
+    return Lake(profiled, f"t{uuid.uuid4().hex[:12]}_dev")

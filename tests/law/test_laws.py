@@ -72,7 +72,7 @@ def world_of(shape: Shape, histories: int, number: int) -> World:
 @pytest.mark.parametrize("name", NORMAL)
 def test_tables_are_a_function_of_the_set_of_landings(spark, lake, name):
     shape = next(shape for shape in SHAPES if shape.name == name)
-    assert hold_one(spark, lake.prefix, shape, 9, 0) == 9
+    assert hold_one(spark, lake.prefix, shape, 6, 0) == 6
 
 
 @pytest.fixture(scope="module")

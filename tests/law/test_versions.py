@@ -182,7 +182,7 @@ def stories(draw: st.DrawFn) -> tuple[list[Landing], list[tuple[Landing, str]], 
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=200, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(story=stories())
 def test_any_story_ends_with_what_counts_of_what_did_not_fail(
     name: str, story: tuple[list[Landing], list[tuple[Landing, str]], int]

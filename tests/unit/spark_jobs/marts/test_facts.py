@@ -306,6 +306,7 @@ def test_only_the_groups_that_changed_are_recomputed_and_marts_on_facts_follow(b
     assert (b.build("days", rebuild=True).status, b.build("facts", rebuild=True).status) == ("unchanged",) * 2
 
 
+@pytest.mark.long
 def test_another_tables_change_recomputes_the_whole_and_names_stand_for_current_rows(bench):
     seats = mart(
         "seats",

@@ -14,7 +14,6 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from contracts.model import Column, Source, Table
-from orchestration.embedded.profile import MUCH
 from spark_jobs.layers.errors import ContractViolationError
 from spark_jobs.layers.staging.landings import Landing
 from spark_jobs.layers.staging.reading import Reader
@@ -93,11 +92,9 @@ class Bench:
 
 
 @pytest.fixture
-def files(spark) -> Bench:
-    for name, value in MUCH.items():
-        spark.conf.set(name, value)
-    configure(spark)
-    return Bench(spark, FolderS3(Path(spark.conf.get("landfall.test.root"))))
+def files(profiled) -> Bench:
+    configure(profiled)
+    return Bench(profiled, FolderS3(Path(profiled.conf.get("landfall.test.root"))))
 
 
 def table(*columns: str | Column, form: str = "csv", options: Mapping[str, Any] | None = None, **words: Any) -> Table:

@@ -10,6 +10,8 @@ import pytest
 from contracts.model import Column
 from tests.unit.spark_jobs.readers.conftest import Read, table
 
+pytestmark = pytest.mark.usefixtures("generated_code")
+
 
 def values(files, column: str | Column, *texts: str) -> tuple[list, list]:
     """Return the values that the texts become, and the texts that are refused."""

@@ -230,6 +230,7 @@ def test_some_damaged_parquet_files(files, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("generated_code")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("form", ALL)
 def test_two_thousand_damaged_files(files, form):
@@ -240,5 +241,6 @@ def test_two_thousand_damaged_files(files, form):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("generated_code")
 def test_damaged_parquet_files(files, tmp_path):
     fuzz_parquet(files, random.Random("many"), 50, tmp_path)

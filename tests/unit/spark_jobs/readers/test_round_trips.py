@@ -74,6 +74,7 @@ def test_what_csv_writes(files, drawn):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("generated_code")
 @pytest.mark.timeout(1800)
 @THOROUGH
 @given(csv_files())
@@ -154,6 +155,7 @@ def test_what_json_writes(files, drawn, ascii_only, indent):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("generated_code")
 @pytest.mark.timeout(1800)
 @THOROUGH
 @given(JSON_FILES, st.booleans(), st.sampled_from([None, 0, 2]))
@@ -207,6 +209,7 @@ def test_what_xml_writes(files, drawn, encoding):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("generated_code")
 @pytest.mark.timeout(1800)
 @THOROUGH
 @given(XML_FILES, XML_ENCODINGS)

@@ -68,6 +68,7 @@ def test_a_replay_through_another_contract_replaces_rows_and_quarantine(bench):
     assert refused(bench, table) == [(3, "'x' is no bigint")]
 
 
+@pytest.mark.long
 def test_a_rebuild_begins_with_empty_tables_and_is_published_in_one_step(bench):
     table = snapshot_table()
     landings = [daily(bench, day, f"1,{day}", f"{day},x", "z,z") for day in (1, 2, 3)]

@@ -98,6 +98,7 @@ def test_a_table_of_which_nothing_was_published_takes_any_type(bench):
     assert bench.lake.read(bench.lake.table("staging", "planes")).columns == list(log_schema(texts).names)
 
 
+@pytest.mark.long
 def test_words_on_which_every_row_depends_cannot_change_under_staged_rows(bench):
     landing = snapshot(bench, 1, "k,v,n", "1,a,1", "2,a,2")
     bench.stage(OLD, landing)

@@ -48,6 +48,7 @@ def test_a_table_with_extras_reads_them_where_a_file_has_them():
     assert (wide.column_names, wide.source.optional) == (("k", "v", "a", "b"), ("B", "A"))
 
 
+@pytest.mark.long
 def test_columns_come_and_go_with_the_files_and_late_files_are_put_right(bench):
     bench.stage(OPEN, snapshot(bench, 1, "k,v", "1,a"))
     bench.stage(OPEN, snapshot(bench, 4, "Seat Count,k,v", "7,1,a"))

@@ -46,6 +46,7 @@ def test_only_inserted_changed_and_deleted_rows_are_stored(bench):
     }
 
 
+@pytest.mark.long
 def test_a_late_snapshot_is_put_between_its_neighbours(bench):
     table = snapshot_table()
     bench.stage(table, snapshot(bench, 1, "1,a", "2,b", "3,c"))
@@ -204,6 +205,7 @@ def test_a_file_fails_by_name_when_another_of_its_snapshot_that_was_staged_is_go
     assert bench.log(table) == [(1, "a", "I", at(1))]
 
 
+@pytest.mark.long
 def test_a_row_dates_its_own_change_and_a_correction_keeps_the_earlier_state_safe(bench):
     table = snapshot_table(
         columns=(Column("k", "bigint"), Column("v", "string"), Column("u", "date")),
