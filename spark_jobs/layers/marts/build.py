@@ -101,7 +101,7 @@ def _compare(current: Attempt, work: Work, anew: frozenset[str]) -> Difference:
     Both in the columns of the table, which may have one more than the contract: it is NULL.
     """
     mart = current.run.mart
-    wanted = members.needs(current.run, mart)
+    wanted = members.needs(current.run)
     old = current.current() if work.old is None else work.old
     columns = business(current.run.lake, current.table, work.new.schema)
     new = conformed(work.new, columns)

@@ -50,13 +50,14 @@ class Need:
         return F.col(f"{side}.{self.key}") == UNKNOWN
 
 
-def needs(run: Run, mart: Mart) -> list[Need]:
-    """Return the lookups of a mart."""
-    found = []
-    for lookup in mart.dimensions:
-        schema = without_rows(run.lake.spark, run.plan, lookup.dimension).schema
-        found.append(Need(lookup, run.plan.marts[lookup.dimension], schema))
-    return found
+def needs(run: Run) -> list[Need]:
+    """Return the lookups of the run's mart."""
+    return [_need(run, lookup) for lookup in run.mart.dimensions]
+
+
+def _need(run: Run, lookup: DimensionLookup) -> Need:
+    schema = without_rows(run.lake.spark, run.plan, lookup.dimension).schema
+    return Need(lookup, run.plan.marts[lookup.dimension], schema)
 
 
 def points_to_members(wanted: list[Need]) -> Column | None:
@@ -153,20 +154,20 @@ def orphans(run: Run, dimension: Mart, own: Branch | None = None) -> DataFrame:
     """Return the surrogate keys of inferred members that no fact points to; `own` is a branch to come."""
     rows = run.lake.read(run.lake.table("mart", dimension.name))
     found = rows.where("is_inferred").select(dimension.surrogate_key)
-    for need, facts in _looked_up(run, dimension, own):
-        found = anti(found, facts.select(F.col(need.key).alias(dimension.surrogate_key)))
+    for lookup, facts in _looked_up(run, dimension, own):
+        found = anti(found, facts.select(F.col(key_column(lookup)).alias(dimension.surrogate_key)))
     return found
 
 
-def _looked_up(run: Run, dimension: Mart, own: Branch | None = None) -> Iterator[tuple[Need, DataFrame]]:
+def _looked_up(run: Run, dimension: Mart, own: Branch | None = None) -> Iterator[tuple[DimensionLookup, DataFrame]]:
     """Yield each lookup of a dimension with the rows of its mart, where that was built since it has the lookup."""
     for mart in run.plan.marts.values():
         table = run.lake.table("mart", mart.name)
-        wanted = [need for need in needs(run, mart) if need.dimension == dimension]
-        if not wanted or not run.lake.exists(table):
+        lookups = [lookup for lookup in mart.dimensions if lookup.dimension == dimension.name]
+        if not lookups or not run.lake.exists(table):
             continue
         rows = own.read() if own is not None and own.table == table else run.lake.read(table)
-        yield from ((need, rows) for need in wanted if need.key in rows.columns)
+        yield from ((lookup, rows) for lookup in lookups if key_column(lookup) in rows.columns)
 
 
 def sweep(run: Run, dimension: Mart, seen: int) -> int:
@@ -201,9 +202,10 @@ def _write_again(run: Run, dimension: Mart, seen: int) -> int:
 
     Facts that were not built since their lookup is by other columns cannot tell: they are built anew.
     """
-    for need, facts in _looked_up(run, dimension):
-        if set(need.lookup.on) <= set(facts.columns):
-            seen = write(run, members(facts.select(F.struct("*").alias("_new")), need), dimension, seen)
+    for lookup, facts in _looked_up(run, dimension):
+        if set(lookup.on) <= set(facts.columns):
+            rows = members(facts.select(F.struct("*").alias("_new")), _need(run, lookup))
+            seen = write(run, rows, dimension, seen)
     return seen
 
 
