@@ -103,8 +103,10 @@ def _world(item: pytest.Item) -> tuple[Shape, int] | None:
 # CI leaves these to make long: each joins a load and a kind of time that stand in other shapes.
 LIKE_OTHERS = (
     "snapshots_with_dates",
+    "snapshots_with_timestamps",
     "kept_snapshots_with_numbers",
     "changes_dated_by_key",
+    "changes_with_timestamps",
     "appends_without_key",
 )
 WORLDS = [

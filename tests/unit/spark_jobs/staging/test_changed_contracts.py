@@ -218,14 +218,15 @@ def killed_at(step: int, monkeypatch) -> None:
 
 
 @pytest.mark.long
-def test_a_rebuild_that_is_killed_at_any_step_is_published_or_has_changed_nothing(bench):
+@pytest.mark.parametrize("steps", few([range(1, 20, 2), range(2, 20, 2)]))
+def test_a_rebuild_that_is_killed_at_any_step_is_published_or_has_changed_nothing(bench, steps):
     texts, numbers = TEXTS, dataclasses.replace(NUMBERS, limits=Limits())
     landing = snapshot(bench, 1, "k,v", "1,5", "2,abc")
     before = [("1", "5", "I", at(1)), ("2", "abc", "I", at(1))]
     after = [(1, 5, "I", at(1))]
     bench.stage(texts, landing)
     seen = []
-    for step in range(1, 20):
+    for step in steps:
         rebuild = bench.manifest(numbers, landing, mode="rebuild")
         with pytest.MonkeyPatch.context() as patch:
             killed_at(step, patch)
@@ -245,7 +246,7 @@ def test_a_rebuild_that_is_killed_at_any_step_is_published_or_has_changed_nothin
         assert bench.log(numbers) == [*after, (1, 7, "U", at(3))]
         bench.stage(texts, landing, mode="rebuild")
     assert bench.log(numbers) == after
-    assert seen.count(after) == 2
+    assert seen.count(after) == 1
     assert before in seen
 
 

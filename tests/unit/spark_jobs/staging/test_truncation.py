@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from tests.cases import few
 from tests.unit.spark_jobs.staging.test_events import changes_table
 
 HEADER = "k,v,op,ts,n"
@@ -19,6 +20,7 @@ def land(bench, name: str, *rows: str):
     return bench.land(HEADER + "\n" + "".join(f"{row}\n" for row in rows), f"planes/2020-01-01/{name}.csv")
 
 
+ORDERS = [*itertools.permutations(range(3))]
 FILES = [
     ("1,a,U,10,1", "2,b,U,20,1"),
     (",,T,30,1",),
@@ -36,8 +38,9 @@ LOG = [
 
 
 @pytest.mark.long
-def test_a_truncation_ends_what_lives_in_any_order_of_the_files(bench):
-    for number, order in enumerate(itertools.permutations(range(3))):
+@pytest.mark.parametrize("orders", few([ORDERS[::2], ORDERS[1::2]]))
+def test_a_truncation_ends_what_lives_in_any_order_of_the_files(bench, orders):
+    for number, order in enumerate(orders):
         feed = table(name=f"planes{number}")
         landings = [land(bench, str(place), *rows) for place, rows in enumerate(FILES)]
         books = [bench.stage(feed, landings[place]).books for place in order]
