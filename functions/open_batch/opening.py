@@ -20,7 +20,7 @@ from functions.shared.choosing import Work, choose, held_words, is_held
 from functions.shared.errors import ConditionFailedError, LedgerBusyError, StaleLeaseError, TableBusyError
 from functions.shared.health import still_fails
 from functions.shared.holding import still_held, to_mend
-from functions.shared.landings import REBUILD, id_in
+from functions.shared.landings import REBUILD, Landing, id_in
 from functions.shared.lease import Caller, Held, Past, acquire, release
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, lost, refusals, settle
@@ -87,30 +87,33 @@ def _open(
     world: World, request: Request, caller: Caller, lease: Lease, failures: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Open a batch of landings, else of marts, else give the lease back; `failures` are those so far."""
-    settled = 0
+    settled: list[Landing] = []
     for _ in range(_TRIES):
         lease = _with_held(world, lease)
         work, claims = _choose(world, request, caller, lease)
         pairs = changed(work.settled, world.ledger.now())
         settle(world.ledger, lease, pairs)
-        failures += refusals(request.table, [after for _, after in pairs])
-        settled += len(work.settled)
+        settled += [after for _, after in pairs]
+        told = [*failures, *refusals(request.table, settled)]
         if work.claims:
-            return answer(world, claim_manifest(world, lease, work, claims), failures)
+            return answer(world, claim_manifest(world, lease, work, claims), told)
         if not work.settled:
             marts = marts_to_build(world.plan, request, lease) if caller.iteration == 0 else frozenset[str]()
             if marts:
                 batch = open_marts(world, lease, Claims(caller.id, _marts_mode(request), marts))
-                return answer(world, batch, failures)
-            errors = [*caller.errors, *(failure["error"] for failure in failures)]
+                return answer(world, batch, told)
+            errors = [*caller.errors, *(failure["error"] for failure in told)]
             failed = still_fails(lease, errors) if caller.iteration else None
             if release(world.ledger, lease, failed, unopened=True):
-                why = _why_nothing(world, request, lease, settled)
-                return nothing(request.table, why, failures, lease.failing and failed is False)
+                why = _why_nothing(world, request, lease, bool(settled))
+                return nothing(request.table, why, told, lease.failing and failed is False)
         lease = _refreshed(world, lease)
         if opened := world.ledger.batch(request.table, lease.batch_id):
-            return answer(world, resume(world, lease, opened), failures)
-    raise LedgerBusyError(f"{request.table}: landings arrive faster than they can be chosen")
+            return answer(world, resume(world, lease, opened), told)
+    raise LedgerBusyError(
+        f"{request.table}: {len(settled):,} landings were settled without being staged, and more are pending: "
+        "they arrive faster, or are more, than one call can choose; the next one goes on"
+    )
 
 
 def _with_held(world: World, lease: Lease) -> Lease:
@@ -126,7 +129,7 @@ def _with_held(world: World, lease: Lease) -> Lease:
     return replace(lease, held=held)
 
 
-def _why_nothing(world: World, request: Request, lease: Lease, settled: int) -> str:
+def _why_nothing(world: World, request: Request, lease: Lease, settled: bool) -> str:
     """Say why no batch was opened: nothing was meant, what is pending waits for something, or nothing is pending."""
     table = world.plan.tables[request.table]
     pending = world.ledger.pending(table.name)

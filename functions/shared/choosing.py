@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import takewhile
 
 from contracts.file_times import parse_time
@@ -34,7 +35,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one batch may claim, and how often a landing is tried."""
+    """How much one batch may claim or settle, and how often a landing is tried."""
 
     landings: int
     bytes: int
@@ -94,7 +95,10 @@ def choose(
     What the execution has tried in vain it does not try again; a landing before its last attempt goes alone;
     landings that an operator's request waits for and others do not mix. What a rebuild that never came to its
     end has left pending is what it was before. Of snapshots in parts the first that is whole goes, as one.
+
+    However many are pending, it asks for the versions of few objects, and of each once: what it leaves is next.
     """
+    versions_of = cache(versions_of)
     if table.source.parts:
         return _choose_whole(table, pending, versions_of, execution, held, now or datetime.now(UTC))
     claims: list[Landing] = []
@@ -102,6 +106,8 @@ def choose(
     retired: list[Change] = []
     size = 0
     for one in sorted(pending, key=lambda landing: landing.order):
+        if len(settled) >= limits.landings:
+            break
         if one.mode == REBUILD:
             settled.append(Change(one, one.was, one.reason))
             continue

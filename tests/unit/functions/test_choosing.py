@@ -54,6 +54,32 @@ def test_a_batch_ends_before_the_landing_that_is_too_much() -> None:
     assert len(chosen(KEYED, *(version(f"k{n:02}", n, "x", size=1) for n in range(12))).claims) == 10
 
 
+def test_of_many_copies_as_many_are_settled_at_once_as_a_batch_may_claim() -> None:
+    staged = [version(f"k{number:02}", 0, "x", "staged") for number in range(25)]
+    copies = [version(f"k{number:02}", 1 + number, "x") for number in range(25)]
+    asked: list[str] = []
+
+    def versions_of(object_id: str) -> list[Landing]:
+        asked.append(object_id)
+        return [one for one in (*staged, *copies) if one.object_id == object_id]
+
+    work = choose(KEYED, copies, versions_of, "me", LIMITS)
+    assert changes(work.settled) == [(f"k{number:02} v{1 + number}", "duplicate") for number in range(10)]
+    assert asked == [one.object_id for one in copies[:10]]
+
+
+def test_an_object_that_was_overwritten_often_is_asked_for_once() -> None:
+    versions = [version("current", number, str(number)) for number in range(8)]
+    asked: list[str] = []
+
+    def versions_of(object_id: str) -> list[Landing]:
+        asked.append(object_id)
+        return versions
+
+    assert len(choose(KEYED, versions, versions_of, "me", LIMITS).claims) == 8
+    assert asked == [versions[0].object_id]
+
+
 def test_a_landing_whose_rows_have_left_counts_again_when_its_content_comes_again() -> None:
     gone, again = version("a", 1, "x", "quarantined"), version("a", 2, "x")
     for table in (KEYED, APPEND, replace(APPEND, on_overwrite="fail")):

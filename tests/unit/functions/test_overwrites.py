@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from unittest import mock
 
 import pytest
 
 from functions.close_batch import closing
+from functions.shared.errors import LedgerBusyError
 from tests.unit.functions.conftest import Pipeline, s3_event, staged
 
 
@@ -67,3 +70,25 @@ def test_many_refused_overwrites_are_one_failure(pipeline: Pipeline) -> None:
         "file ops/flights/a.csv: the key landed before with other content (version v1), and on_overwrite is fail "
         "(and 2 more files)"
     ]
+
+
+def test_however_many_copies_wait_each_call_settles_some_and_the_refused_are_told_once(pipeline: Pipeline) -> None:
+    staged(pipeline, *(f"ops/flights/{number}.csv" for number in range(5)), table="flights")
+    pipeline.world = replace(pipeline.world, environment=replace(pipeline.world.environment, max_landings=2))
+    for number in range(5):
+        pipeline.land(f"ops/flights/{number}.csv", "v2", etag="etag-v1")
+    answer = pipeline.open(pipeline.caller(pipeline.executions()[-1]), table="flights")
+    assert (answer["action"], answer["reason"], answer["failures"]) == ("nothing", "nothing is pending", [])
+    assert Counter(pipeline.states("flights").values()) == {"staged": 5, "duplicate": 5}
+
+    pipeline.with_table("flights", on_overwrite="fail")
+    for version in range(3, 13):
+        pipeline.deliver(*(s3_event(f"ops/flights/{number}.csv", f"v{version}") for number in range(5)))
+    caller = pipeline.caller(pipeline.executions()[-1])
+    with pytest.raises(LedgerBusyError, match="flights: 40 landings were settled without being staged, and more are"):
+        pipeline.open(caller, table="flights")
+    answer = pipeline.open(caller, table="flights")
+    [refused] = answer["failures"]
+    assert (answer["action"], refused["error"]) == ("nothing", "OverwriteRefusedError")
+    assert "and 9 more files" in refused["cause"]
+    assert Counter(pipeline.states("flights").values()) == {"staged": 5, "duplicate": 5, "failed": 50}
