@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXTRACT_MACHINE = "ExtractMachineArn"
 MAINTAIN_MACHINE = "MaintainMachineArn"
 _FOLDER = "cloud"
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.5
 _JOBS = ("warm", "process")
 
 

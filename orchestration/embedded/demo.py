@@ -1,4 +1,4 @@
-"""The demo: fourteen days of flights land night by night, and the pipeline works after every third night.
+"""The demo: fourteen days of flights land night by night, and the pipeline works after every fifth night.
 
 A register of planes that lands as a file is in the operations database too, and is extracted from there.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contracts.model import Plan, Table
     from orchestration.embedded.cloud import Cloud
 
-NIGHTS_PER_RUN = 3
+NIGHTS_PER_RUN = 5
 BOOKS = ("landings", "read", "inserted", "updated", "unchanged", "duplicate", "rejected", "deleted")
 QUESTION = """\
 SELECT p.tailnum, p.seats, p.valid_from, p.valid_to, count(*) AS flights, max(f.flight_date) AS last_flight

@@ -12,7 +12,10 @@ from pathlib import Path
 
 SMALL_BYTES = 256 * 1024**2
 JAVA_FOR_MUCH = "-XX:+UseParallelGC"  # its default for two cores spends a tenth of their time beside the work
-JAVA_FOR_LITTLE = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m"
+JAVA_FOR_LITTLE = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xms512m -Xmn256m "
+    "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"  # the classes are those of pinned jars
+)
 LITTLE = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
