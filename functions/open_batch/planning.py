@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.model import Capacity
 from functions.open_batch.opening import marts_to_build
+from functions.open_batch.rebuilding import rebuilt
 from functions.open_batch.reopening import Stopped, selected, stopped, taken_up
 from functions.open_batch.request import Request
 from functions.shared.batches import CLOSED
@@ -77,7 +78,9 @@ def _batches(
     if request.rebuilds_staging:
         anew = {one.id: one for one in selected(world, request)}
         anew |= {} if is_in_parts else {one.id: one for one in claims}  # parts go on waiting for one another
-        return [[*anew.values()]] if anew else [], {}
+        now = world.ledger.now()
+        counting = rebuilt(world, table, [taken_up(one, request, now) for one in anew.values()]).claims
+        return [[anew[one.id] for one in counting]] if counting else [], {}
     settled = [change for work in works for change in work.settled if change.state != PENDING]
     ids = {one.id for one in claims} | {one.landing.id for one in settled}
     waiting = [_shown(one) for one in known.values() if one.id not in ids]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.model import Table
-from functions.shared.choosing import ENDLESS, Work, choose, retired_by
-from functions.shared.landings import PENDING, REBUILD, Landing
+from functions.shared.choosing import ENDLESS, Change, Work, choose, retired_by
+from functions.shared.landings import REBUILD, Landing
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, settle
 from functions.shared.world import World
@@ -31,10 +31,12 @@ def pending_that_count(world: World, lease: Lease) -> tuple[list[Landing], list[
 
 
 def rebuilt(world: World, table: Table, pending: Sequence[Landing]) -> Work:
-    """Return what a rebuild of staging stages; of what it stages for the first time, copies and the like leave."""
-    claims = [one for one in pending if one.mode == REBUILD]
-    new = [one for one in claims if one.was == PENDING]
-    versions = world.ledger.all_versions(table.name) if new else {}
-    retired = tuple(change for one in new for change in retired_by(table, one, versions[one.object_id]))
-    gone = {change.landing.id for change in retired}
-    return Work(tuple(one for one in claims if one.id not in gone), retired=retired)
+    """Return what a rebuild of staging stages of `pending` landings: those that count by the contract as it is now."""
+    claims = {one.id: one for one in pending if one.mode == REBUILD}
+    retired: dict[str, Change] = {}
+    if not table.source.parts:
+        for chain in world.ledger.all_versions(table.name).values():
+            versions = [claims.get(one.id, one) for one in chain]
+            changes = (change for one in versions if one.id in claims for change in retired_by(table, one, versions))
+            retired |= {change.landing.id: change for change in changes}
+    return Work(tuple(one for one in claims.values() if one.id not in retired), retired=tuple(retired.values()))

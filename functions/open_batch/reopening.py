@@ -58,12 +58,13 @@ def taken_up(one: Landing, request: Request, now: str) -> Landing:
 def selected(world: World, request: Request) -> list[Landing]:
     """Return the landings that a replay or a rebuild of staging takes up again, oldest first.
 
-    A landing that failed is as if it had not come: only a replay, which names it, takes it up. A snapshot that
-    another one of its time covers is told of too: it counts again should that one leave. Of a snapshot in parts all
-    are meant where one is; and those whose replay still waits are rebuilt with the others.
+    A landing that failed is as if it had not come: only a replay, which names it, takes it up. What is superseded
+    may count again, as a snapshot should the one leave that covers it, or under another contract. Of a snapshot in
+    parts all are meant where one is; and those whose replay still waits are rebuilt with the others.
     """
     table = world.plan.tables[request.table]
-    covered = {SUPERSEDED} if table.load == "snapshot" else set()
+    replaces = table.load == "append" and table.on_overwrite == "replace"
+    covered = set() if replaces and not request.rebuilds_staging else {SUPERSEDED}
     states = {STAGED, QUARANTINED} | covered | (set() if request.rebuilds_staging else {FAILED})
     ids = _of_batch(world, request)
     known = [one for one in world.ledger.all_landings(request.table) if _state(one, request) in states]

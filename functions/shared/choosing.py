@@ -258,9 +258,12 @@ def retired_by(table: Table, one: Landing, versions: Sequence[Landing]) -> tuple
 
 
 def has_effect(table: Table, one: Landing) -> bool:
-    """Tell whether the table knows a landing: also while it waits for its replay, or as a snapshot that is covered."""
+    """Tell whether the table knows a landing: also while it waits for its replay, or as a snapshot that is covered.
+
+    So it does what is staged anew, whatever was said of it under another contract.
+    """
     known = (STAGED, SUPERSEDED) if table.load == "snapshot" else (STAGED,)
-    return one.state in known or one.was in known
+    return one.mode == REBUILD or one.state in known or one.was in known
 
 
 def is_replaced(table: Table, failed: Landing, landings: Iterable[Landing]) -> bool:

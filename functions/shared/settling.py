@@ -189,7 +189,7 @@ def retired(manifest: Mapping[str, Any], found: Mapping[str, Landing], now: str)
     return [
         (one, one.settled(entry["state"], now, reason=entry["reason"]))
         for entry in manifest["retired"]
-        if (one := found.get(entry["id"])) and {one.state, one.was}.intersection((STAGED, SUPERSEDED))
+        if (one := found.get(entry["id"])) and {one.state, one.was}.intersection((STAGED, SUPERSEDED, QUARANTINED))
     ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from functions.close_batch import closing
 from functions.shared.errors import LedgerBusyError
-from tests.unit.functions.conftest import Pipeline, s3_event, staged
+from tests.unit.functions.conftest import Pipeline, dry_run, s3_event, staged
 
 
 def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
@@ -92,3 +93,71 @@ def test_however_many_copies_wait_each_call_settles_some_and_the_refused_are_tol
     assert (answer["action"], refused["error"]) == ("nothing", "OverwriteRefusedError")
     assert "and 9 more files" in refused["cause"]
     assert Counter(pipeline.states("flights").values()) == {"staged": 5, "duplicate": 5, "failed": 50}
+
+
+UPSERT = {"load": "upsert", "key": ("tailnum",)}
+REPLACE, ADD, FAIL = ({"load": "append", "on_overwrite": word} for word in ("replace", "add", "fail"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "states"),
+    [
+        (REPLACE, UPSERT, ["staged", "staged"]),
+        (REPLACE, ADD, ["staged", "staged"]),
+        (REPLACE, FAIL, ["staged", "failed"]),
+        (REPLACE, REPLACE, ["superseded", "staged"]),
+        (UPSERT, REPLACE, ["superseded", "staged"]),
+        (UPSERT, FAIL, ["staged", "failed"]),
+    ],
+    ids=lambda words: words["load"] + words.get("on_overwrite", "").title() if isinstance(words, dict) else "",
+)
+def test_a_table_that_is_staged_anew_holds_the_versions_that_count_by_its_contract_of_today(
+    pipeline: Pipeline, old: dict[str, Any], new: dict[str, Any], states: list[str]
+) -> None:
+    pipeline.with_table("flights", **old)
+    staged(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.land("ops/flights/a.csv", "v2")
+    run_once(pipeline)
+    pipeline.with_table("flights", **new)
+    told = dry_run(pipeline, table="flights", layer="staging")
+    batch = run_once(pipeline, mode="rebuild", layer="staging")
+    found = pipeline.states("flights")
+    assert [found[f"ops/flights/a.csv {version}"] for version in ("v1", "v2")] == states
+    assert told["landings"] == len(pipeline.manifest(batch)["landings"]) == states.count("staged")
+
+
+def test_a_replay_stages_what_was_superseded_once_overwrites_add(pipeline: Pipeline) -> None:
+    staged(pipeline, "ops/flights/a.csv", table="flights")
+    pipeline.land("ops/flights/a.csv", "v2")
+    run_once(pipeline)
+    pipeline.with_table("flights", **ADD)
+    batch = run_once(pipeline, mode="replay", prefix="ops/flights/")
+    assert [one["version_id"] for one in pipeline.manifest(batch)["landings"]] == ["v1", "v2"]
+    assert set(pipeline.states("flights").values()) == {"staged"}
+
+
+def test_a_version_in_quarantine_stays_without_rows_when_a_later_one_stands_for_it(pipeline: Pipeline) -> None:
+    pipeline.land("ops/flights/a.csv")
+    caller = pipeline.caller(pipeline.executions()[-1])
+    batch = pipeline.open(caller, table="flights")
+    [landing] = pipeline.manifest(batch)["landings"]
+    pipeline.stage(batch, quarantined_landings=[{"id": landing["id"], "reason": "no date in the key"}])
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    pipeline.land("ops/flights/a.csv", "v2")
+    run_once(pipeline)
+    batch = run_once(pipeline, mode="rebuild", layer="staging")
+    assert [one["version_id"] for one in pipeline.manifest(batch)["landings"]] == ["v2"]
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "superseded", "ops/flights/a.csv v2": "staged"}
+
+
+def run_once(pipeline: Pipeline, **request: Any) -> dict[str, Any]:
+    """Run one batch of the flights to its end."""
+    for running in pipeline.executions():
+        pipeline.stop(running)
+    caller = pipeline.start(f"with-{len(request)}-words")
+    batch = pipeline.open(caller, table="flights", **request)
+    pipeline.stage(batch)
+    pipeline.close(batch, caller)
+    pipeline.stop(caller.name)
+    return batch
