@@ -52,7 +52,8 @@ def taken_up(one: Landing, request: Request, now: str) -> Landing:
     allow = ",".join(sorted(request.allow))
     if request.mode == "incremental" and one.state == FAILED:
         return again(one, now, allow=allow)
-    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.was or one.state, allow=allow)
+    was = PENDING if one.state == SUPERSEDED and not one.batch_id else one.state  # nobody has read it yet
+    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.was or was, allow=allow)
 
 
 def selected(world: World, request: Request) -> list[Landing]:

@@ -11,7 +11,7 @@ import pytest
 
 from functions.close_batch import closing
 from functions.shared.errors import LedgerBusyError
-from tests.unit.functions.conftest import Pipeline, dry_run, s3_event, staged
+from tests.unit.functions.conftest import Pipeline, dry_run, failed, s3_event, staged, task_failed
 
 
 def test_a_refused_overwrite_is_failed_and_told_without_a_job(pipeline: Pipeline) -> None:
@@ -134,6 +134,27 @@ def test_a_replay_stages_what_was_superseded_once_overwrites_add(pipeline: Pipel
     batch = run_once(pipeline, mode="replay", prefix="ops/flights/")
     assert [one["version_id"] for one in pipeline.manifest(batch)["landings"]] == ["v1", "v2"]
     assert set(pipeline.states("flights").values()) == {"staged"}
+
+
+def test_a_version_that_only_a_rebuild_reads_and_cannot_read_stays_out_of_the_next(pipeline: Pipeline) -> None:
+    pipeline.with_table("flights", **REPLACE)
+    pipeline.land("ops/flights/a.csv", "v2")
+    run_once(pipeline)
+    pipeline.land("ops/flights/a.csv")
+    assert pipeline.open(pipeline.start("late"), table="flights")["action"] == "nothing"
+    pipeline.stop("late")
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "superseded", "ops/flights/a.csv v2": "staged"}
+    pipeline.with_table("flights", **UPSERT)
+    caller = pipeline.start("rebuild")
+    batch = pipeline.open(caller, table="flights", mode="rebuild", layer="staging")
+    first = next(one for one in pipeline.manifest(batch)["landings"] if one["version_id"] == "v1")
+    broken = failed(batch["batch_id"], "ContractViolationError", "a.csv", **{first["id"]: ("no column", None)})
+    pipeline.write(batch, "stage", broken)
+    pipeline.close(batch, caller, stage_error=task_failed("ContractViolationError: a.csv"))
+    pipeline.stop("rebuild")
+    assert pipeline.states("flights") == {"ops/flights/a.csv v1": "failed", "ops/flights/a.csv v2": "staged"}
+    batch = run_once(pipeline, mode="rebuild", layer="staging")
+    assert [one["version_id"] for one in pipeline.manifest(batch)["landings"]] == ["v2"]
 
 
 def test_a_version_in_quarantine_stays_without_rows_when_a_later_one_stands_for_it(pipeline: Pipeline) -> None:
