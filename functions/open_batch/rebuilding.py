@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from contracts.model import Table
-from functions.shared.choosing import ENDLESS, Change, Work, choose, retired_by
+from functions.shared.choosing import ENDLESS, Change, Work, choose, present_in, retired_by
 from functions.shared.landings import REBUILD, Landing
 from functions.shared.ledger import Lease
 from functions.shared.settling import changed, settle
@@ -37,6 +38,18 @@ def rebuilt(world: World, table: Table, pending: Sequence[Landing]) -> Work:
     if not table.source.parts:
         for chain in world.ledger.all_versions(table.name).values():
             versions = [claims.get(one.id, one) for one in chain]
-            changes = (change for one in versions if one.id in claims for change in retired_by(table, one, versions))
+            changes = (change for one in _telling(table, versions) for change in retired_by(table, one, versions))
             retired |= {change.landing.id: change for change in changes}
     return Work(tuple(one for one in claims.values() if one.id not in retired), retired=tuple(retired.values()))
+
+
+def _telling(table: Table, versions: Sequence[Landing]) -> list[Landing]:
+    """Return the versions of an object by which others may leave: to ask each takes long where there are thousands."""
+    anew = [one for one in versions if one.mode == REBUILD]
+    if table.load == "append" and table.on_overwrite == "fail":
+        return anew[:1]
+    present = present_in(versions)
+    firsts = present[:1] + [one for before, one in pairwise(present) if before.etag != one.etag]
+    if table.load == "append" and table.on_overwrite == "replace":
+        return firsts[-1:]
+    return firsts

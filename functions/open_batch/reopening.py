@@ -52,21 +52,25 @@ def taken_up(one: Landing, request: Request, now: str) -> Landing:
     allow = ",".join(sorted(request.allow))
     if request.mode == "incremental" and one.state == FAILED:
         return again(one, now, allow=allow)
-    was = PENDING if one.state == SUPERSEDED and not one.batch_id else one.state  # nobody has read it yet
-    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.was or was, allow=allow)
+    return again(one, now, mode=REBUILD if request.rebuilds_staging else REPLAY, was=one.was or one.state, allow=allow)
 
 
 def selected(world: World, request: Request) -> list[Landing]:
     """Return the landings that a replay or a rebuild of staging takes up again, oldest first.
 
     A landing that failed is as if it had not come: only a replay, which names it, takes it up. What is superseded
-    may count again, as a snapshot should the one leave that covers it, or under another contract. Of a snapshot in
-    parts all are meant where one is; and those whose replay still waits are rebuilt with the others.
+    may count again, as a snapshot should the one leave that covers it, or under another contract; but not where the
+    last version counts. Of a snapshot in parts all are meant where one is; and those whose replay still waits are
+    rebuilt with the others.
     """
     table = world.plan.tables[request.table]
     replaces = table.load == "append" and table.on_overwrite == "replace"
-    covered = set() if replaces and not request.rebuilds_staging else {SUPERSEDED}
-    states = {STAGED, QUARANTINED} | covered | (set() if request.rebuilds_staging else {FAILED})
+    states = {
+        STAGED,
+        QUARANTINED,
+        *(() if replaces else (SUPERSEDED,)),
+        *(() if request.rebuilds_staging else (FAILED,)),
+    }
     ids = _of_batch(world, request)
     known = [one for one in world.ledger.all_landings(request.table) if _state(one, request) in states]
     meant = [one for one in known if _is_meant(one, request) and (ids is None or one.id in ids)]

@@ -195,8 +195,8 @@ def held_words(count: int, key: str) -> str:
 
 
 def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
-    """Decide by the versions of its object; one that failed is as if it had not come."""
-    present = [version for version in chain if version.state != FAILED]
+    """Decide by the versions of its object."""
+    present = present_in(chain)
     place = [version.id for version in present].index(one.id)
     earlier, later = present[:place], present[place + 1 :]
     if earlier and earlier[-1].etag == one.etag:
@@ -217,6 +217,19 @@ def _fate(table: Table, one: Landing, chain: Sequence[Landing]) -> _Fate:
     return _Fate(staged=True, retires=_copies(table, one, later))
 
 
+def present_in(chain: Iterable[Landing]) -> list[Landing]:
+    """Return the versions of an object but those that failed and copies of them: these are as if they had not come."""
+    present: list[Landing] = []
+    failed = ""
+    for version in chain:
+        if version.state == FAILED or (version.state == DUPLICATE and version.etag == failed):
+            failed = version.etag
+        else:
+            present.append(version)
+            failed = ""
+    return present
+
+
 def _first_counts(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
     """Decide on an append table that refuses overwrites: other content than the first is as if it had not come."""
     if not earlier:
@@ -231,8 +244,8 @@ def _first_counts(table: Table, one: Landing, earlier: Sequence[Landing], later:
 
 
 def _last_counts(table: Table, one: Landing, earlier: Sequence[Landing], later: Sequence[Landing]) -> _Fate:
-    """Decide on an append table whose objects replace what they held before."""
-    other = [version for version in later if version.etag != one.etag]
+    """Decide on an append table whose objects replace what they held before; copies stand for the one before them."""
+    other = [version for version in later if version.etag != one.etag and version.state != DUPLICATE]
     if settled := [version for version in other if version.state not in _UNSETTLED]:
         return _Fate(Change(one, SUPERSEDED, f"version {settled[-1].version_id} of the same key came after it"))
     if other:
@@ -303,8 +316,9 @@ def firsts_again(table: Table, failed: Landing, chain: Sequence[Landing]) -> lis
     """
     if table.source.parts:
         return []
-    earlier = [one for one in chain if one.sequence < failed.sequence and one.state != FAILED]
-    later = [one for one in chain if one.sequence > failed.sequence and one.state != FAILED]
+    present = present_in(chain)
+    earlier = [one for one in present if one.sequence < failed.sequence]
+    later = [one for one in present if one.sequence > failed.sequence]
     if not earlier or not later or earlier[-1].etag != later[0].etag or not has_effect(table, later[0]):
         return []
     alike = list(takewhile(lambda one: one.etag == later[0].etag, reversed(earlier)))

@@ -130,12 +130,12 @@ def _verdict(one: Landing, outcome: StageOutcome, execution: str, max_attempts: 
 
 
 def _not_rebuilt(one: Landing, outcome: StageOutcome, execution: str, now: str) -> Landing:
-    """Return a landing as it was before a rebuild that failed; one to blame that was never staged has failed."""
+    """Return a landing as it was before a rebuild that failed; one to blame that is not staged has failed."""
     why = outcome.quarantined.get(one.id) or f"the rebuild failed: {outcome.cause}"
+    if one.id in outcome.blamed and one.was != STAGED:
+        return replace(one, was=PENDING).failed(now, *outcome.blamed[one.id])
     if one.was != PENDING:
         return one.settled(one.was, now, reason=why)
-    if one.id in outcome.blamed:
-        return one.failed(now, *outcome.blamed[one.id])
     return replace(again(one, now), reason=why, tried_by=execution)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,6 +44,9 @@ def check(ledger: Ledger, arrived: list[Landing]) -> None:
     """
     known = {one.id: one for one in ledger.world.ledger.all_landings("planes")}
     failed = {id_ for id_, one in known.items() if one.state == "failed" and "on_overwrite" not in one.reason}
+    for before, one in pairwise(sorted(known.values(), key=lambda landing: (landing.key, landing.sequence))):
+        if before.id in failed and one.state == "duplicate" and (one.key, one.etag) == (before.key, before.etag):
+            failed.add(one.id)  # a copy of what cannot be read
     expected = counting([one for one in arrived if one.id not in failed], ledger.table)
     assert ledger.rows == expected
     assert {id_ for id_, one in known.items() if one.state == "staged"} == expected
@@ -101,6 +104,20 @@ def test_a_copy_counts_no_more_when_what_came_between_has_failed() -> None:
     ledger.broken.clear()
     ledger.drain(mode="replay", prefix="planes/")
     assert ledger.states() == {"a v1": "staged", "a v2": "staged", "a v3": "staged"}
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_a_file_that_is_replayed_beside_what_came_after_it_leaves_when_a_copy_counts_again(size: int) -> None:
+    versions = [version(number, content) for number, content in enumerate("A!AA")]
+    ledger = Ledger(TABLES["replace"], size, broken={"!"})
+    for one in versions:
+        ledger.arrive(one)
+        ledger.drain()
+    assert ledger.states() == {"a v0": "staged", "a v1": "failed", "a v2": "duplicate", "a v3": "duplicate"}
+    ledger.broken.clear()
+    ledger.drain(mode="replay", prefix="planes/")
+    assert ledger.states() == {"a v0": "superseded", "a v1": "superseded", "a v2": "staged", "a v3": "duplicate"}
+    assert ledger.rows == {versions[2].id}
 
 
 def test_a_file_that_waits_for_its_replay_still_leaves_when_it_is_overwritten() -> None:
@@ -214,6 +231,27 @@ def test_after_a_ledger_was_restored_from_a_backup_a_rebuild_of_staging_puts_all
     ledger.die(staged=False)
     ledger.driver.cloud = replace(ledger.driver.cloud, items=items)
     ledger.drain(mode="rebuild", layer="staging")
+    check(ledger, versions)
+
+
+@pytest.mark.parametrize("old", TABLES)
+@settings(max_examples=100, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(story=stories(), new=st.sampled_from(list(TABLES)))
+def test_after_a_change_of_load_or_on_overwrite_what_is_staged_anew_counts_by_the_new_contract(
+    old: str, story: tuple[list[Landing], list[tuple[Landing, str]], int], new: str
+) -> None:
+    versions, events, size = story
+    ledger = Ledger(TABLES[old], size, broken={"!"})
+    for one, then in events:
+        act(ledger, one, then)
+    ledger.finish()
+    ledger.table = TABLES[new]
+    for _ in versions:  # a file that cannot be read stays out of the next
+        ledger.drain(mode="rebuild", layer="staging")
+    ledger.drain(mode="replay", prefix="planes/")  # what the old contract refused has failed
+    check(ledger, versions)
+    ledger.broken.clear()
+    ledger.drain(mode="replay", prefix="planes/")
     check(ledger, versions)
 
 

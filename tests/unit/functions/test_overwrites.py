@@ -136,7 +136,7 @@ def test_a_replay_stages_what_was_superseded_once_overwrites_add(pipeline: Pipel
     assert set(pipeline.states("flights").values()) == {"staged"}
 
 
-def test_a_version_that_only_a_rebuild_reads_and_cannot_read_stays_out_of_the_next(pipeline: Pipeline) -> None:
+def test_a_superseded_version_that_a_rebuild_cannot_read_stays_out_of_the_next(pipeline: Pipeline) -> None:
     pipeline.with_table("flights", **REPLACE)
     pipeline.land("ops/flights/a.csv", "v2")
     run_once(pipeline)
