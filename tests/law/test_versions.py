@@ -235,7 +235,7 @@ def test_after_a_ledger_was_restored_from_a_backup_a_rebuild_of_staging_puts_all
 
 
 @pytest.mark.parametrize("old", TABLES)
-@settings(max_examples=100, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(story=stories(), new=st.sampled_from(list(TABLES)))
 def test_after_a_change_of_load_or_on_overwrite_what_is_staged_anew_counts_by_the_new_contract(
     old: str, story: tuple[list[Landing], list[tuple[Landing, str]], int], new: str
